@@ -1,0 +1,63 @@
+//! The hub's limits, each with a name and a default.
+
+use crate::cursor::Cursor;
+
+/// What a hub may hold. Built once, before the hub: start from [`Config::default`] and set fields.
+///
+/// ```
+/// let mut config = tidewire_hub::Config::default();
+/// config.max_messages_per_topic = 500;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Topics at a time; more are refused. A topic costs under 512 bytes beside its name and its log, which
+    /// `max_bytes` does not count. Default 100,000; at most 2^30, larger values count as that.
+    pub max_topics: usize,
+    /// Subscribers at a time; more are refused. A subscriber costs under 128 bytes.
+    /// Default 1,000,000; at most 2^30, larger values count as that.
+    pub max_subscribers: usize,
+    /// Subscriptions at a time, those of all subscribers together; more are refused. A subscription costs under
+    /// 64 bytes. Default 4,000,000; at most 2^30, larger values count as that.
+    pub max_subscriptions: usize,
+    /// Topics that one subscriber may follow; more are refused.
+    /// Default 128; at most [`Cursor::MAX_TOPICS`], larger values count as that.
+    pub max_topics_per_subscriber: usize,
+    /// Messages that a topic holds; the oldest make room. Default 10,000; 0 counts as 1.
+    pub max_messages_per_topic: usize,
+    /// Bytes that a topic holds, each message with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); the
+    /// oldest make room, and a message that alone is larger is refused. Default 1 MiB.
+    pub max_bytes_per_topic: usize,
+    /// Bytes that all topics hold together, counted in the same way. The topics that hold most make room: see
+    /// [`Hub::publish`](crate::Hub::publish). Default 256 MiB.
+    pub max_bytes: usize,
+}
+
+/// What the keys of the intrusive lists can tell apart.
+const MAX_COUNT: usize = 1 << 30;
+
+impl Config {
+    /// The same limits within what they can mean.
+    pub(crate) fn normalized(mut self) -> Self {
+        self.max_topics = self.max_topics.min(MAX_COUNT);
+        self.max_subscribers = self.max_subscribers.min(MAX_COUNT);
+        self.max_subscriptions = self.max_subscriptions.min(MAX_COUNT);
+        self.max_topics_per_subscriber = self.max_topics_per_subscriber.min(Cursor::MAX_TOPICS);
+        self.max_messages_per_topic = self.max_messages_per_topic.max(1);
+        self
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_topics: 100_000,
+            max_subscribers: 1_000_000,
+            max_subscriptions: 4_000_000,
+            max_topics_per_subscriber: 128,
+            max_messages_per_topic: 10_000,
+            max_bytes_per_topic: 1024 * 1024,
+            max_bytes: 256 * 1024 * 1024,
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a pull hands out: a message, or the notice that some are lost.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::names::TopicName;
+use crate::position::Position;
+
+/// Why messages are lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GapReason {
+    /// They were dropped from the log to keep within its limits.
+    Evicted,
+    /// The position is of another epoch: another run of the hub, or an earlier life of the topic.
+    Epoch,
+    /// The position is not one that was handed out, or could not be read.
+    Unknown,
+}
+
+impl GapReason {
+    /// The word that stands for it on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Evicted => "evicted",
+            Self::Epoch => "epoch",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl core::fmt::Display for GapReason {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The notice that messages are lost, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The topic.
+    pub topic: TopicName,
+    /// Why.
+    pub reason: GapReason,
+    /// The position that the subscriber had; `None` when it could not be read.
+    pub from: Option<Position>,
+    /// The position that it has from here on: everything up to there was handed out or is lost. The next message
+    /// is the earliest that the topic holds.
+    pub to: Position,
+}
+
+/// One turn of a subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery<'a, M> {
+    /// A message, lent by the log that holds it.
+    Message {
+        /// The topic.
+        topic: &'a TopicName,
+        /// Where the message stands; also where the subscriber stands from here on.
+        position: Position,
+        /// The message.
+        message: &'a M,
+        /// The time that was given to [`Hub::publish`](crate::Hub::publish).
+        published_at: Duration,
+    },
+    /// Messages are lost. Comes before the first message behind the gap.
+    Gap(Gap),
+}
+
+/// Where a subscription starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// After the newest message.
+    Live,
+    /// At the earliest message held; never a gap.
+    Earliest,
+    /// After a position that was reached before, with a gap if that cannot be done without loss.
+    After(Position),
+    /// After a position that nobody can read any more (a broken or foreign cursor): with a gap in any case.
+    Unknown,
+}
+
+/// A gap that was found when the subscription was made, and is told by the first pull.
+#[derive(Debug)]
+pub(crate) struct PendingGap {
+    pub(crate) reason: GapReason,
+    pub(crate) from: Option<Position>,
+}
+
+impl PendingGap {
+    pub(crate) fn boxed(reason: GapReason, from: Option<Position>) -> Option<Box<Self>> {
+        Some(Box::new(Self { reason, from }))
+    }
+}

@@ -1,0 +1,164 @@
+//! Coming and going: subscribers, their subscriptions, and where each starts.
+
+use alloc::boxed::Box;
+
+use crate::cursor::{Cursor, Reached};
+use crate::error::{ConnectError, SubscribeError};
+use crate::gap::{GapReason, PendingGap, Start};
+use crate::hub::{Hub, READY, of_subscriber, waiting};
+use crate::links::Node;
+use crate::log::Message;
+use crate::names::{ConnectionId, TopicName};
+use crate::position::Position;
+use crate::subscriber::{Attention, Subscriber, SubscriberId, Subscription};
+use crate::topic::Topic;
+
+impl<M: Message> Hub<M> {
+    /// Admits a subscriber, which follows nothing yet. `connection` is what publishers exclude it by.
+    ///
+    /// # Errors
+    /// [`ConnectError::TooManySubscribers`].
+    pub fn connect(&mut self, connection: ConnectionId) -> Result<SubscriberId, ConnectError> {
+        if self.subscribers.len() >= self.config.max_subscribers {
+            return Err(ConnectError::TooManySubscribers);
+        }
+        let serial = self.serial;
+        self.serial += 1;
+        let subscriber = Subscriber { connection, serial, topics: 0, attention: Attention::Idle };
+        let index = self.subscribers.insert(subscriber) as u32;
+        self.turns.admit(of_subscriber(index));
+        self.siblings.admit(of_subscriber(index));
+        Ok(SubscriberId { index, serial })
+    }
+
+    /// Lets a subscriber go, with all its subscriptions. Nothing happens when it has left already.
+    pub fn disconnect(&mut self, id: SubscriberId) {
+        if self.subscriber(id).is_none() {
+            return;
+        }
+        while let Some(subscription) = self.siblings.next(of_subscriber(id.index)) {
+            self.drop_subscription(subscription);
+        }
+        self.subscribers.remove(id.index as usize);
+    }
+
+    /// Follows a topic, which is created if need be. Answers with the position after which it goes on; a gap before
+    /// that is handed out by [`Hub::pull`] ahead of any message. A subscription that starts behind the newest
+    /// message, or with a gap, makes its subscriber ready.
+    ///
+    /// For a token use [`Hub::cursor`], not the answer: it knows of a gap that is yet to be handed out.
+    ///
+    /// # Errors
+    /// [`SubscribeError`]; nothing has changed then.
+    pub fn subscribe(
+        &mut self,
+        id: SubscriberId,
+        topic: &TopicName,
+        start: Start,
+    ) -> Result<Position, SubscribeError> {
+        let subscriber = self.subscriber(id).ok_or(SubscribeError::UnknownSubscriber)?;
+        let followed = subscriber.topics as usize;
+        if self.subscription_to(id, topic).is_some() {
+            return Err(SubscribeError::AlreadySubscribed);
+        }
+        if followed >= self.config.max_topics_per_subscriber {
+            return Err(SubscribeError::TooManyTopicsOfSubscriber);
+        }
+        if self.subscriptions.len() >= self.config.max_subscriptions {
+            return Err(SubscribeError::TooManySubscriptions);
+        }
+        let key = self.find_or_create(topic).ok_or(SubscribeError::TooManyTopics)?;
+        let topic = &mut self.topics[key];
+        let (offset, gap) = start_in(topic, start);
+        let caught_up = gap.is_none() && offset == topic.log.head();
+        let after = topic.at(offset.max(topic.log.before_earliest()));
+        topic.subscribers += 1;
+        self.subscribers[id.index as usize].topics += 1;
+        let subscription = Subscription { topic: key, subscriber: id.index, offset, gap };
+        let node = Node::element(self.subscriptions.insert(subscription) as u32);
+        self.siblings.admit(node);
+        self.siblings.push_back(of_subscriber(id.index), node);
+        self.turns.admit(node);
+        self.turns.push_back(if caught_up { waiting(key) } else { READY }, node);
+        Ok(after)
+    }
+
+    /// Follows a topic no longer. Answers whether it was followed.
+    pub fn unsubscribe(&mut self, id: SubscriberId, topic: &TopicName) -> bool {
+        let found = self.subscription_to(id, topic);
+        if let Some(subscription) = found {
+            self.drop_subscription(subscription);
+        }
+        found.is_some()
+    }
+
+    fn drop_subscription(&mut self, subscription: u32) {
+        self.turns.unlink(Node::element(subscription));
+        self.siblings.unlink(Node::element(subscription));
+        let Subscription { topic, subscriber, .. } = self.subscriptions.remove(subscription as usize);
+        self.subscribers[subscriber as usize].topics -= 1;
+        self.topics[topic].subscribers -= 1;
+        if self.topics[topic].is_blank() {
+            self.topics.remove(topic);
+        }
+    }
+}
+
+impl<M> Hub<M> {
+    /// The positions that a subscriber has reached in all its topics, as one cursor: what a client needs to resume
+    /// exactly here. Empty when the subscriber has left.
+    ///
+    /// A topic whose gap is yet to be handed out has no position in it, so that who resumes from it meets the gap.
+    #[must_use]
+    pub fn cursor(&self, id: SubscriberId) -> Cursor {
+        let reached = self.subscriptions_of(id).map(|key| {
+            let subscription = &self.subscriptions[key as usize];
+            let topic = &self.topics[subscription.topic];
+            let reached = match subscription.gap {
+                Some(_) => Reached::Unknown,
+                None => Reached::Offset { life: topic.epoch.life, offset: subscription.offset },
+            };
+            (topic.name_hash, reached)
+        });
+        Cursor::build(self.incarnation, reached)
+    }
+
+    /// How many topics a subscriber follows; 0 when it has left.
+    #[must_use]
+    pub fn topics_of(&self, id: SubscriberId) -> usize {
+        self.subscriber(id).map_or(0, |subscriber| subscriber.topics as usize)
+    }
+
+    pub(crate) fn subscriber(&self, id: SubscriberId) -> Option<&Subscriber> {
+        self.subscribers.get(id.index as usize).filter(|subscriber| subscriber.serial == id.serial)
+    }
+
+    /// A subscriber's subscriptions, oldest first; none when it has left.
+    pub(crate) fn subscriptions_of(&self, id: SubscriberId) -> impl Iterator<Item = u32> {
+        let first = self.subscriber(id).and_then(|_| self.siblings.next(of_subscriber(id.index)));
+        core::iter::successors(first, |key| self.siblings.next(Node::element(*key)))
+    }
+
+    fn subscription_to(&self, id: SubscriberId, topic: &TopicName) -> Option<u32> {
+        let topic = self.topics.find(topic)?;
+        self.subscriptions_of(id).find(|key| self.subscriptions[*key as usize].topic == topic)
+    }
+}
+
+/// The offset that a subscription starts after, and the gap to tell first.
+fn start_in<M>(topic: &Topic<M>, start: Start) -> (u64, Option<Box<PendingGap>>) {
+    let earliest = topic.log.before_earliest();
+    match start {
+        Start::Live => (topic.log.head(), None),
+        Start::Earliest => (earliest, None),
+        Start::Unknown => (earliest, PendingGap::boxed(GapReason::Unknown, None)),
+        Start::After(from) if from.epoch != topic.epoch => {
+            (earliest, PendingGap::boxed(GapReason::Epoch, Some(from)))
+        }
+        Start::After(from) if from.offset > topic.log.head() => {
+            (earliest, PendingGap::boxed(GapReason::Unknown, Some(from)))
+        }
+        // Whether it was evicted is found by the first pull, like any lag.
+        Start::After(from) => (from.offset, None),
+    }
+}

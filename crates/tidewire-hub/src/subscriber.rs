@@ -1,0 +1,73 @@
+//! Subscribers and their subscriptions: what one costs while it waits or lags.
+
+use alloc::boxed::Box;
+
+use crate::gap::PendingGap;
+use crate::names::ConnectionId;
+
+/// Names a subscriber while it is connected; never names another afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SubscriberId {
+    pub(crate) index: u32,
+    /// Counts the subscribers of this hub, so that a place taken again has another id.
+    pub(crate) serial: u64,
+}
+
+impl SubscriberId {
+    /// The subscriber's place among those connected: below the number that were ever connected at once, and taken
+    /// again after it left. For a caller that keeps a table of its own beside the hub.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+/// Whether the caller has yet to pull what [`Hub::poll_ready`](crate::Hub::poll_ready) announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Attention {
+    /// Nothing is announced: what comes next is worth a wake-up.
+    Idle,
+    /// Announced and not yet pulled empty.
+    Announced,
+}
+
+/// One subscriber.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    pub(crate) connection: ConnectionId,
+    pub(crate) serial: u64,
+    pub(crate) topics: u32,
+    pub(crate) attention: Attention,
+}
+
+/// One subscriber's cursor on one topic.
+///
+/// It is in one of three lists: its topic's waiting ones exactly when it is caught up, the hub's ready ones until
+/// `poll_ready` or `pull` comes by, its subscriber's ring while there is something to pull.
+#[derive(Debug)]
+pub(crate) struct Subscription {
+    pub(crate) topic: u32,
+    pub(crate) subscriber: u32,
+    /// Everything up to here was handed out, skipped, or is told as lost.
+    pub(crate) offset: u64,
+    pub(crate) gap: Option<Box<PendingGap>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two sets of lists go through each subscription and subscriber, at two `u32` each.
+    const LINKS_BYTES: usize = 16;
+    /// A slab marks a vacant place with at most one word.
+    const SLAB_BYTES: usize = 8;
+
+    #[test]
+    fn the_records_stay_small() {
+        let subscription = size_of::<Subscription>() + SLAB_BYTES + LINKS_BYTES;
+        assert!(subscription <= 48, "{subscription}");
+        let subscriber = size_of::<Subscriber>() + SLAB_BYTES + LINKS_BYTES;
+        assert!(subscriber <= 48, "{subscriber}");
+        assert_eq!(size_of::<SubscriberId>(), 16);
+    }
+}

@@ -1,0 +1,164 @@
+//! The topics: each a name, an epoch and a log, found by name through a seeded table that is never walked.
+
+use hashbrown::HashTable;
+use slab::Slab;
+
+use crate::cursor::NameHash;
+use crate::log::Log;
+use crate::names::TopicName;
+use crate::position::{Epoch, Position};
+use crate::siphash::{Key, siphash};
+
+/// One topic.
+#[derive(Debug)]
+pub(crate) struct Topic<M> {
+    pub(crate) name: TopicName,
+    /// The name's hash in cursor tokens.
+    pub(crate) name_hash: NameHash,
+    pub(crate) epoch: Epoch,
+    pub(crate) log: Log<M>,
+    pub(crate) subscribers: u32,
+}
+
+impl<M> Topic<M> {
+    pub(crate) fn at(&self, offset: u64) -> Position {
+        Position { epoch: self.epoch, offset }
+    }
+
+    pub(crate) fn head(&self) -> Position {
+        self.at(self.log.head())
+    }
+
+    /// Whether dropping it loses nothing: nobody listens and no offset was ever given out.
+    ///
+    /// It may come back in the same life: a cursor that was taken at its offset 0 is right about what it missed.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.subscribers == 0 && self.log.head() == 0
+    }
+
+    pub(crate) fn info(&self) -> TopicInfo<'_> {
+        TopicInfo {
+            name: &self.name,
+            head: self.head(),
+            before_earliest: self.at(self.log.before_earliest()),
+            messages: self.log.len(),
+            bytes: self.log.len_bytes(),
+            subscribers: self.subscribers as usize,
+        }
+    }
+}
+
+/// What can be seen of a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TopicInfo<'a> {
+    /// Its name.
+    pub name: &'a TopicName,
+    /// The position of its newest message; offset 0 before the first.
+    pub head: Position,
+    /// The position before the earliest message that it holds: a resume from there or later meets no gap.
+    pub before_earliest: Position,
+    /// How many messages it holds.
+    pub messages: usize,
+    /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES).
+    pub bytes: usize,
+    /// How many subscribers follow it.
+    pub subscribers: usize,
+}
+
+/// All topics.
+#[derive(Debug)]
+pub(crate) struct Topics<M> {
+    slots: Slab<Topic<M>>,
+    by_name: HashTable<u32>,
+    key: Key,
+}
+
+impl<M> Topics<M> {
+    pub(crate) fn new(hash_seed: u64) -> Self {
+        Self { slots: Slab::new(), by_name: HashTable::new(), key: Key::from_seed(hash_seed) }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn find(&self, name: &TopicName) -> Option<u32> {
+        let hash = hash(self.key, name);
+        self.by_name.find(hash, |key| self.slots[*key as usize].name == *name).copied()
+    }
+
+    /// Adds a topic that is not there.
+    pub(crate) fn insert(&mut self, name: &TopicName, epoch: Epoch) -> u32 {
+        let topic = Topic {
+            name: name.clone(),
+            name_hash: NameHash::of(name),
+            epoch,
+            log: Log::new(),
+            subscribers: 0,
+        };
+        let key = self.slots.insert(topic) as u32;
+        let (slots, seed) = (&self.slots, self.key);
+        self.by_name.insert_unique(hash(seed, name), key, |key| hash(seed, &slots[*key as usize].name));
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: u32) {
+        let topic = self.slots.remove(key as usize);
+        if let Ok(entry) = self.by_name.find_entry(hash(self.key, &topic.name), |found| *found == key) {
+            entry.remove();
+        }
+    }
+
+    /// In the order of their places: a new topic takes the place of one that was dropped, else the next.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Topic<M>> {
+        self.slots.iter().map(|(_, topic)| topic)
+    }
+}
+
+impl<M> core::ops::Index<u32> for Topics<M> {
+    type Output = Topic<M>;
+
+    fn index(&self, key: u32) -> &Topic<M> {
+        &self.slots[key as usize]
+    }
+}
+
+impl<M> core::ops::IndexMut<u32> for Topics<M> {
+    fn index_mut(&mut self, key: u32) -> &mut Topic<M> {
+        &mut self.slots[key as usize]
+    }
+}
+
+fn hash(key: Key, name: &TopicName) -> u64 {
+    siphash::<1, 3>(key, name.as_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::position::Incarnation;
+
+    #[test]
+    fn names_are_found_after_growth_removal_and_reuse() {
+        let epoch = Epoch { incarnation: Incarnation::new(1), life: 0 };
+        let mut topics = Topics::<()>::new(42);
+        let names: alloc::vec::Vec<TopicName> =
+            (0..500).map(|index| TopicName::new(&alloc::format!("t{index}")).unwrap()).collect();
+        let keys: alloc::vec::Vec<u32> = names.iter().map(|name| topics.insert(name, epoch)).collect();
+        for (name, key) in names.iter().zip(&keys) {
+            assert_eq!(topics.find(name), Some(*key));
+        }
+        topics.remove(keys[7]);
+        assert_eq!((topics.find(&names[7]), topics.len()), (None, 499));
+        let again = topics.insert(&names[7], epoch);
+        assert_eq!((again, topics.find(&names[7])), (keys[7], Some(keys[7])));
+    }
+
+    #[test]
+    fn a_topic_stays_within_its_share() {
+        // Beside the record: 8 bytes of links in the ready lists, 8 in the size classes, a table slot, the name.
+        let record = size_of::<Topic<()>>() + 8 + 8 + 2 * (4 + 1) + 16 + TopicName::MAX_LEN;
+        assert!(record <= 512, "{record}");
+    }
+}

@@ -1,0 +1,4 @@
+//! What Tidewire's tests, fuzz targets and benches share: properties over bytes, and strategies.
+
+pub mod properties;
+pub mod splits;

@@ -1,0 +1,263 @@
+//! Plays bytes as operations on a hub and on the model beside it.
+
+use core::time::Duration;
+
+use tidewire_hub::{
+    Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Start, SubscriberId, TopicName,
+};
+
+use super::model::{Model, Note};
+
+/// More than the limit on topics, so that it is met.
+const NAMES: [&str; 7] = ["a", "b", "chat/1", "chat/2", "$user:1", "\u{e9}", "long name with spaces in it"];
+const HUB: Incarnation = Incarnation::new(0x1234);
+const PLACES: usize = 8;
+
+struct Tape<'a>(&'a [u8]);
+
+impl Tape<'_> {
+    /// The next byte, 0 behind the end.
+    fn byte(&mut self) -> u8 {
+        let Some((byte, rest)) = self.0.split_first() else { return 0 };
+        self.0 = rest;
+        *byte
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::from(self.byte()) % bound
+    }
+
+    fn topic(&mut self) -> TopicName {
+        let name = NAMES[self.below(NAMES.len())];
+        let made = if name.starts_with('$') { TopicName::reserved(name) } else { TopicName::new(name) };
+        made.expect("a valid name")
+    }
+}
+
+/// The hub under test, the model, and what a caller would remember.
+struct Pair {
+    hub: Hub<Note>,
+    model: Model,
+    /// The subscribers by place, those that left too.
+    places: [Option<SubscriberId>; PLACES],
+    serials: [u64; PLACES],
+    connected: u64,
+    published: u64,
+    /// A token that somebody kept.
+    kept: String,
+}
+
+/// Plays all of `data`.
+pub(super) fn play(data: &[u8]) {
+    let mut tape = Tape(data);
+    let mut pair = Pair::new(&mut tape);
+    while !tape.0.is_empty() {
+        pair.step(&mut tape);
+        pair.model.agrees(pair.hub.usage());
+    }
+    pair.listing();
+    pair.settle();
+}
+
+impl Pair {
+    fn new(tape: &mut Tape<'_>) -> Self {
+        let mut config = Config::default();
+        config.max_topics = 1 + tape.below(6);
+        config.max_subscribers = 1 + tape.below(PLACES);
+        config.max_subscriptions = 1 + tape.below(16);
+        config.max_topics_per_subscriber = 1 + tape.below(5);
+        config.max_messages_per_topic = tape.below(12).max(1);
+        config.max_bytes_per_topic = 64 + tape.below(200) * 8;
+        config.max_bytes = 64 + tape.below(250) * 16;
+        let seed = u64::from(tape.byte());
+        Self {
+            hub: Hub::new(config.clone(), HUB, seed),
+            model: Model::new(config, HUB),
+            places: [None; PLACES],
+            serials: [u64::MAX; PLACES],
+            connected: 0,
+            published: 0,
+            kept: String::new(),
+        }
+    }
+
+    fn step(&mut self, tape: &mut Tape<'_>) {
+        match tape.byte() % 16 {
+            0..=4 => self.publish(tape),
+            5 => self.connect(tape),
+            6 => self.disconnect(tape),
+            7 | 8 => self.subscribe(tape),
+            9 => self.unsubscribe(tape),
+            10 => drop(self.poll_ready()),
+            11 | 12 => {
+                let place = tape.below(PLACES);
+                self.pull(place);
+            }
+            13 => {
+                let place = tape.below(PLACES);
+                while self.pull(place) {}
+            }
+            14 => self.keep(tape),
+            _ => self.settle(),
+        }
+    }
+
+    fn publish(&mut self, tape: &mut Tape<'_>) {
+        let topic = tape.topic();
+        let note = Note { serial: self.published, len_bytes: tape.below(256) };
+        let exclude = match tape.below(PLACES * 2) {
+            place if place < PLACES => Some(ConnectionId::new(self.serials[place])),
+            _ => None,
+        };
+        self.published += 1;
+        let expected = self.model.publish(topic.as_str(), note.clone(), exclude);
+        let now = Duration::from_millis(self.published);
+        assert_eq!(self.hub.publish(now, &topic, note, exclude), expected);
+    }
+
+    fn connect(&mut self, tape: &mut Tape<'_>) {
+        let place = tape.below(PLACES);
+        if self.model.subscribers.contains_key(&self.serials[place]) {
+            return;
+        }
+        let connection = ConnectionId::new(self.connected);
+        let admitted = self.hub.connect(connection);
+        assert_eq!(admitted.map(drop), self.model.connect(self.connected, connection));
+        if let Ok(id) = admitted {
+            assert!(!self.places.contains(&Some(id)), "an id came back");
+            self.places[place] = Some(id);
+            self.serials[place] = self.connected;
+            self.connected += 1;
+        }
+    }
+
+    /// Gone or not: a second time changes nothing.
+    fn disconnect(&mut self, tape: &mut Tape<'_>) {
+        let place = tape.below(PLACES);
+        if let Some(id) = self.places[place] {
+            self.hub.disconnect(id);
+            self.model.disconnect(self.serials[place]);
+            assert_eq!(self.hub.cursor(id).topics(), 0);
+        }
+    }
+
+    fn subscribe(&mut self, tape: &mut Tape<'_>) {
+        let (place, topic) = (tape.below(PLACES), tape.topic());
+        let start = match tape.below(8) {
+            0 | 1 => Start::Live,
+            2 => Start::Earliest,
+            3 => Start::Unknown,
+            4 => Cursor::parse(&self.kept).map_or(Start::Unknown, |cursor| cursor.start(&topic)),
+            kind => {
+                let incarnation = Incarnation::new(HUB.as_u64() + u64::from(kind == 5));
+                let epoch = Epoch { incarnation, life: u32::from(tape.below(8) == 0) };
+                Start::After(Position { epoch, offset: tape.below(32) as u64 })
+            }
+        };
+        if let Some(id) = self.places[place] {
+            let expected = self.model.subscribe(self.serials[place], topic.as_str(), start);
+            assert_eq!(self.hub.subscribe(id, &topic, start), expected);
+        }
+    }
+
+    fn unsubscribe(&mut self, tape: &mut Tape<'_>) {
+        let (place, topic) = (tape.below(PLACES), tape.topic());
+        if let Some(id) = self.places[place] {
+            let expected = self.model.unsubscribe(self.serials[place], topic.as_str());
+            assert_eq!(self.hub.unsubscribe(id, &topic), expected);
+        }
+    }
+
+    /// The place of who was named: somebody who has something and was not named since.
+    fn poll_ready(&mut self) -> Option<usize> {
+        let Some(id) = self.hub.poll_ready() else {
+            for (serial, subscriber) in &self.model.subscribers {
+                let (must, _) = self.model.has_something(*serial);
+                assert!(!(subscriber.idle && must), "somebody was forgotten");
+            }
+            return None;
+        };
+        let place = self.places.iter().position(|known| *known == Some(id)).expect("somebody who is here");
+        let (_, may) = self.model.has_something(self.serials[place]);
+        let subscriber = self.model.subscribers.get_mut(&self.serials[place]).expect("somebody who is here");
+        assert!(may, "named for nothing");
+        assert!(subscriber.idle, "named twice");
+        subscriber.idle = false;
+        Some(place)
+    }
+
+    /// Whether there was something.
+    fn pull(&mut self, place: usize) -> bool {
+        let (Some(id), serial) = (self.places[place], self.serials[place]) else { return false };
+        match self.hub.pull(id) {
+            Some(Delivery::Message { topic, position, message, published_at }) => {
+                assert_eq!(published_at, Duration::from_millis(message.serial + 1));
+                self.model.delivered(serial, topic.as_str(), position, message);
+                true
+            }
+            Some(Delivery::Gap(gap)) => {
+                self.model.told(serial, &gap);
+                true
+            }
+            None => {
+                let (must, _) = self.model.has_something(serial);
+                assert!(!must, "nothing came though something is there");
+                if let Some(subscriber) = self.model.subscribers.get_mut(&serial) {
+                    subscriber.idle = true;
+                }
+                false
+            }
+        }
+    }
+
+    /// Keeps a subscriber's token, and checks that it says where the subscriber stands.
+    fn keep(&mut self, tape: &mut Tape<'_>) {
+        let place = tape.below(PLACES);
+        let Some(id) = self.places[place] else { return };
+        let cursor = self.hub.cursor(id);
+        self.kept = cursor.encode();
+        assert_eq!(Cursor::parse(&self.kept).as_ref(), Ok(&cursor));
+        assert_eq!(cursor.topics(), self.hub.topics_of(id));
+        let Some(subscriber) = self.model.subscribers.get(&self.serials[place]) else { return };
+        assert_eq!(cursor.topics(), subscriber.topics.len());
+        for name in NAMES {
+            let topic = TopicName::new(name).or_else(|_| TopicName::reserved(name)).expect("a valid name");
+            match (subscriber.topics.get(name), cursor.start(&topic)) {
+                (None, start) => assert_eq!(start, Start::Live),
+                (Some(found), Start::Unknown) => assert!(found.gap.is_some()),
+                (Some(found), Start::After(position)) => {
+                    assert!(found.gap.is_none());
+                    assert_eq!(position, self.model.at(position.offset));
+                    assert!(self.model.may_stand_at(self.serials[place], name, position.offset));
+                }
+                (Some(_), start) => panic!("{name} starts at {start:?}"),
+            }
+        }
+    }
+
+    /// Everybody who is named takes everything; then nobody has anything left but those who never finished.
+    fn settle(&mut self) {
+        while let Some(place) = self.poll_ready() {
+            while self.pull(place) {}
+        }
+        for place in 0..PLACES {
+            while self.pull(place) {}
+        }
+        assert_eq!(self.poll_ready(), None, "everybody has everything");
+    }
+
+    fn listing(&self) {
+        let mut found: Vec<_> = self.hub.topics().collect();
+        found.sort_by_key(|info| info.name.as_str());
+        assert_eq!(found.len(), self.model.topics.len());
+        for (info, (name, topic)) in found.iter().zip(&self.model.topics) {
+            let followers = self.model.subscribers.values().filter(|all| all.topics.contains_key(name)).count();
+            assert_eq!(info.name.as_str(), name);
+            assert_eq!(info.head, self.model.at(topic.head()));
+            assert_eq!(info.before_earliest, self.model.at(topic.before_earliest()));
+            assert_eq!((info.messages, info.bytes), (topic.notes.len() - topic.evicted, topic.bytes()));
+            assert_eq!(info.subscribers, followers);
+            assert_eq!(self.hub.topic(info.name), Some(*info));
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Properties over raw bytes: each is run by proptest, by a fuzz target and over the committed corpus.
+
+pub mod hub;
+pub mod sse;
+pub mod ws;

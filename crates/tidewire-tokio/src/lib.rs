@@ -1,0 +1,5 @@
+//! Tidewire on tokio: sockets, clock, entropy and a shared hub around the sans-IO crates.
+
+pub mod clock;
+pub mod drain;
+pub mod listener;

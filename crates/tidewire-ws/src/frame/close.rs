@@ -1,0 +1,192 @@
+//! Close codes and the payload of a close frame (RFC 6455 §5.5.1, §7.4).
+
+use super::{MAX_CONTROL_PAYLOAD_LEN, ProtocolError};
+use core::fmt;
+
+/// The most bytes that a close frame's payload may have.
+pub(crate) const MAX_CLOSE_PAYLOAD_LEN: usize = MAX_CONTROL_PAYLOAD_LEN;
+
+/// A close code that may appear on the wire; there is no value for any other.
+///
+/// 1000–1003 and 1007–1014 as registered with IANA, 3000–3999 for libraries and frameworks, 4000–4999 for
+/// private use. 1004 is reserved; 1005, 1006 and 1015 only name, in an API, that no code came.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection has been fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the endpoint goes away: a server shuts down, a browser leaves the page.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke the protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: a type of data that the endpoint cannot accept.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
+    /// 1007: data not consistent with the type of the message, such as text that is not UTF-8.
+    pub const INVALID_PAYLOAD_DATA: Self = Self(1007);
+    /// 1008: a message that violates the endpoint's policy.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message that is too big to process.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1010: the client expected an extension that the server did not negotiate.
+    pub const MANDATORY_EXTENSION: Self = Self(1010);
+    /// 1011: an unexpected condition kept the server from fulfilling the request.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the service restarts (IANA).
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: overloaded, try again later (IANA).
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 1014: a gateway got an invalid answer from its upstream (IANA).
+    pub const BAD_GATEWAY: Self = Self(1014);
+
+    /// The code with this number, where it may appear on the wire.
+    ///
+    /// # Errors
+    ///
+    /// Any number but 1000–1003, 1007–1014 and 3000–4999.
+    pub const fn new(code: u16) -> Result<Self, InvalidCloseCode> {
+        match code {
+            1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(Self(code)),
+            _ => Err(InvalidCloseCode(code)),
+        }
+    }
+
+    /// The number.
+    #[inline]
+    #[must_use]
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+}
+
+impl TryFrom<u16> for CloseCode {
+    type Error = InvalidCloseCode;
+
+    fn try_from(code: u16) -> Result<Self, InvalidCloseCode> {
+        Self::new(code)
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.0
+    }
+}
+
+impl fmt::Debug for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CloseCode({})", self.0)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// This number must not appear in a close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidCloseCode(pub u16);
+
+impl fmt::Display for InvalidCloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected a close code of 1000-1003, 1007-1014 or 3000-4999, got {}", self.0)
+    }
+}
+
+impl core::error::Error for InvalidCloseCode {}
+
+/// The reason does not fit into a close frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReasonTooLong {
+    /// Bytes that the reason has; at most [`CloseFrame::MAX_REASON_LEN`] fit.
+    pub reason_len: usize,
+}
+
+impl fmt::Display for ReasonTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "expected a reason of at most {} bytes, got {}",
+            CloseFrame::MAX_REASON_LEN,
+            self.reason_len
+        )
+    }
+}
+
+impl core::error::Error for ReasonTooLong {}
+
+/// The body of a close frame: a code, and a reason that may be empty.
+///
+/// A close frame without a body is `None` wherever an `Option<CloseFrame>` stands; an API that wants a number
+/// for it says 1005 (§7.1.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CloseFrame<'a> {
+    code: CloseCode,
+    reason: &'a str,
+}
+
+impl<'a> CloseFrame<'a> {
+    /// The longest reason in bytes: a control frame's 125 without the two of the code.
+    pub const MAX_REASON_LEN: usize = MAX_CLOSE_PAYLOAD_LEN - 2;
+
+    /// A body with this code and reason.
+    ///
+    /// # Errors
+    ///
+    /// The reason is longer than [`CloseFrame::MAX_REASON_LEN`] bytes.
+    pub const fn new(code: CloseCode, reason: &'a str) -> Result<Self, ReasonTooLong> {
+        if reason.len() > Self::MAX_REASON_LEN {
+            return Err(ReasonTooLong { reason_len: reason.len() });
+        }
+        Ok(Self { code, reason })
+    }
+
+    /// Why the connection is closed, as a code.
+    #[must_use]
+    pub const fn code(&self) -> CloseCode {
+        self.code
+    }
+
+    /// Why the connection is closed, in words; often empty. Not meant to be shown to end users (§5.5.1).
+    #[must_use]
+    pub const fn reason(&self) -> &'a str {
+        self.reason
+    }
+
+    /// Reads the payload of a close frame; `None` when it is empty.
+    ///
+    /// # Errors
+    ///
+    /// A payload of one byte; a code that must not be on the wire; a reason that is not UTF-8 or too long.
+    pub fn decode(payload: &'a [u8]) -> Result<Option<Self>, ProtocolError> {
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+        //# If there is a body, the first two bytes of
+        //# the body MUST be a 2-byte unsigned integer (in network byte order)
+        //# representing a status code with value /code/ defined in Section 7.4.
+        let Some((octets, reason)) = payload.split_first_chunk() else {
+            return if payload.is_empty() { Ok(None) } else { Err(ProtocolError::CloseTooShort) };
+        };
+        let code = CloseCode::new(u16::from_be_bytes(*octets))
+            .map_err(|InvalidCloseCode(code)| ProtocolError::InvalidCloseCode(code))?;
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+        //# When an endpoint is to interpret a byte stream as UTF-8 but finds
+        //# that the byte stream is not, in fact, a valid UTF-8 stream, that
+        //# endpoint MUST _Fail the WebSocket Connection_.
+        let reason = core::str::from_utf8(reason).map_err(|_| ProtocolError::InvalidCloseReason)?;
+        if reason.len() > Self::MAX_REASON_LEN {
+            return Err(ProtocolError::ControlTooLong { opcode: super::Opcode::Close, length_field: 126 });
+        }
+        Ok(Some(Self { code, reason }))
+    }
+
+    /// Writes the payload of a close frame to the start of `output`; returns its length in bytes.
+    pub fn encode(&self, output: &mut [u8; MAX_CONTROL_PAYLOAD_LEN]) -> usize {
+        let (code, rest) = output.split_at_mut(2);
+        code.copy_from_slice(&self.code.value().to_be_bytes());
+        let reason = self.reason.as_bytes();
+        rest[..reason.len()].copy_from_slice(reason);
+        2 + reason.len()
+    }
+}

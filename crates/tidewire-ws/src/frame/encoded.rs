@@ -1,0 +1,118 @@
+//! Frames on their way out: whole in the caller's buffer, shared as [`Bytes`], or only the header
+//! (RFC 6455 §5.2).
+
+use super::{Header, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv, mask};
+use alloc::vec::Vec;
+use bytes::Bytes;
+
+/// The header bytes of one frame, so that it can be written beside a payload that stays where it is.
+#[derive(Clone, Copy, Debug)]
+pub struct EncodedHeader {
+    octets: [u8; MAX_HEADER_LEN],
+    len: u8,
+}
+
+impl EncodedHeader {
+    /// The bytes that go before the payload, 2 to 14.
+    #[inline]
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.octets[..usize::from(self.len)]
+    }
+}
+
+impl AsRef<[u8]> for EncodedHeader {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl From<Header> for EncodedHeader {
+    #[inline]
+    fn from(header: Header) -> Self {
+        let mut octets = [0; MAX_HEADER_LEN];
+        let len = header.encode(&mut octets) as u8;
+        Self { octets, len }
+    }
+}
+
+/// The header of an unfragmented frame with a payload of `payload_len` bytes.
+///
+/// With a `masking_key` the payload has to be sent through [`mask`] with that key.
+///
+/// ```
+/// use tidewire_ws::frame::{Opcode, header_for};
+/// // RFC 6455 §5.7: 256 bytes binary message in a single unmasked frame.
+/// assert_eq!(header_for(Opcode::Binary, 256, None).as_bytes(), [0x82, 0x7E, 0x01, 0x00]);
+/// ```
+#[inline]
+#[must_use]
+pub fn header_for(opcode: Opcode, payload_len: usize, masking_key: Option<MaskingKey>) -> EncodedHeader {
+    Header { fin: true, rsv: Rsv::NONE, opcode, masking_key, payload_len: payload_len as u64 }.into()
+}
+
+/// Appends one unfragmented frame to `output`, masked where there is a key.
+#[inline]
+pub(crate) fn append_frame(opcode: Opcode, key: Option<MaskingKey>, payload: &[u8], output: &mut Vec<u8>) {
+    let header = header_for(opcode, payload.len(), key);
+    output.reserve(header.as_bytes().len() + payload.len());
+    output.extend_from_slice(header.as_bytes());
+    let start = output.len();
+    output.extend_from_slice(payload);
+    if let Some(key) = key {
+        mask(&mut output[start..], key, 0);
+    }
+}
+
+/// A whole message as a server sends it: encoded once, shared by all who receive it.
+///
+/// A server's frames are never masked, so the same bytes serve every subscriber; a clone is a reference. Ask
+/// [`Writer::admit_encoded`](crate::message::Writer::admit_encoded) before each one goes out.
+///
+/// ```
+/// use tidewire_ws::frame::EncodedFrame;
+/// let frame = EncodedFrame::text("Hello");
+/// assert_eq!(frame.bytes()[..], [0x81, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct EncodedFrame(Bytes);
+
+impl EncodedFrame {
+    /// A text message.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::data(Opcode::Text, text.as_bytes())
+    }
+
+    /// A binary message.
+    #[must_use]
+    pub fn binary(payload: &[u8]) -> Self {
+        Self::data(Opcode::Binary, payload)
+    }
+
+    fn data(opcode: Opcode, payload: &[u8]) -> Self {
+        let header = header_for(opcode, payload.len(), None);
+        let mut frame = Vec::with_capacity(header.as_bytes().len() + payload.len());
+        frame.extend_from_slice(header.as_bytes());
+        frame.extend_from_slice(payload);
+        Self(Bytes::from(frame))
+    }
+
+    /// Header and payload as they go over the wire.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// Header and payload as they go over the wire.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// Length of header and payload in bytes.
+    #[must_use]
+    pub fn len_bytes(&self) -> usize {
+        self.0.len()
+    }
+}
