@@ -1,3 +1,68 @@
-//! Placeholder while the workspace is laid out.
+//! The life of a connection as a deterministic state machine: phases, heartbeats, the idle rule, stalled writers,
+//! bounded closes, and what was used. It knows no protocol, and does no I/O.
+//!
+//! ```text
+//!             handle_opened          begin_closing           handle_closed
+//!   Opening ───────────────▶ Open ───────────────▶ Closing ───────────────▶ Closed
+//!    5 s to open              heartbeats, idle      5 s to close, then
+//!                             rule                  2 s and 256 KiB to linger
+//!         └────────── a write stall of 10 s aborts in any of them ──────────┘
+//! ```
+//!
+//! In scope: *when* something is to be said or ended, and why. Out of scope: what is said (a ping, a comment, a close
+//! frame), which is the protocol's; and the clock, which is the caller's: time is a [`Duration`](core::time::Duration)
+//! since an origin that the caller chose.
+//!
+//! ```
+//! use core::time::Duration;
+//! use std::sync::Arc;
+//! use tidewire_lifecycle::{Action, Config, Lifecycle, Phase, Timer};
+//!
+//! let second = Duration::from_secs;
+//! let mut life = Lifecycle::new(Arc::new(Config::default()), second(0));
+//! assert_eq!(life.poll_timeout(), Some((second(5), Timer::Opening)));
+//!
+//! life.handle_opened(second(1));
+//! // Nothing was heard for 25 s: a probe is due, and its reply within 8 s.
+//! assert_eq!(life.poll_timeout(), Some((second(26), Timer::Heartbeat)));
+//! assert_eq!(life.handle_timeout(second(26)), Some(Action::SendHeartbeat));
+//! assert_eq!(life.handle_timeout(second(26)), None);
+//! assert_eq!(life.poll_timeout(), Some((second(34), Timer::HeartbeatReply)));
+//!
+//! // It does not come: close, within 5 s.
+//! assert_eq!(life.handle_timeout(second(34)), Some(Action::Close(Timer::HeartbeatReply)));
+//! assert_eq!(life.phase(), Phase::Closing);
+//! assert_eq!(life.handle_timeout(second(39)), Some(Action::Abort(Timer::Closing)));
+//! assert_eq!((life.phase(), life.poll_timeout()), (Phase::Closed, None));
+//! ```
+//!
+//! # Limits
+//!
+//! | Field of [`Config`] | Default | At the limit |
+//! |---|---|---|
+//! | `opening_timeout` | 5 s | abort |
+//! | `heartbeat` | probe every 25 s, reply within 8 s | close |
+//! | `idle_timeout` | 5 min without a byte either way | close |
+//! | `write_stall_timeout` | 10 s | abort |
+//! | `closing_timeout` | 5 s | abort |
+//! | `linger_timeout`, `linger_max_bytes` | 2 s, 256 KiB | abort |
+//!
+//! Deadlines are kept in milliseconds. The state of a connection is 96 bytes at most, whatever its age.
 #![no_std]
+
 extern crate alloc;
+
+mod config;
+mod lifecycle;
+mod phase;
+mod ticks;
+mod usage;
+
+pub use config::{Config, Heartbeat};
+pub use lifecycle::Lifecycle;
+pub use phase::{Action, Phase, Timer};
+pub use usage::Usage;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -1,0 +1,62 @@
+//! Compact time: milliseconds since the connection's own start, in 32 bits (49 days).
+
+use core::time::Duration;
+
+/// A moment, or a span, in milliseconds. [`Ticks::NEVER`] stands for a deadline that is off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticks(u32);
+
+impl Ticks {
+    pub(crate) const START: Self = Self(0);
+    pub(crate) const NEVER: Self = Self(u32::MAX);
+
+    /// A moment, cut to whole ticks. Time that does not fit stops one tick before [`Ticks::NEVER`], so that the
+    /// origin can be moved before it is reached.
+    pub(crate) fn at(since_start: Duration) -> Self {
+        let millis = u32::try_from(since_start.as_millis()).unwrap_or(u32::MAX);
+        Self(millis.min(u32::MAX - 1))
+    }
+
+    /// A span, rounded up: a deadline never comes early.
+    pub(crate) fn span(length: Duration) -> Self {
+        let millis = length.as_nanos().div_ceil(1_000_000);
+        Self(u32::try_from(millis).unwrap_or(u32::MAX))
+    }
+
+    pub(crate) fn plus(self, span: Self) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    pub(crate) fn minus(self, earlier: Self) -> Self {
+        if self == Self::NEVER { Self::NEVER } else { Self(self.0.saturating_sub(earlier.0)) }
+    }
+
+    pub(crate) fn is_off(self) -> bool {
+        self == Self::NEVER
+    }
+
+    pub(crate) fn as_duration(self) -> Duration {
+        Duration::from_millis(u64::from(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_cut_and_spans_rounded_up() {
+        assert_eq!(Ticks::at(Duration::from_micros(1999)), Ticks(1));
+        assert_eq!(Ticks::span(Duration::from_micros(1001)), Ticks(2));
+        assert_eq!(Ticks::span(Duration::ZERO), Ticks(0));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_never_a_panic() {
+        assert_eq!(Ticks::at(Duration::MAX), Ticks(u32::MAX - 1));
+        assert!(Ticks::span(Duration::MAX).is_off());
+        assert!(Ticks(5).plus(Ticks::NEVER).is_off());
+        assert!(Ticks::NEVER.minus(Ticks(5)).is_off());
+        assert_eq!(Ticks(5).minus(Ticks(9)), Ticks::START);
+    }
+}
