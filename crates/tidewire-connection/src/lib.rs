@@ -1,3 +1,30 @@
-//! Placeholder while the workspace is laid out.
+//! Sans-IO composites: one WebSocket, or one SSE stream, with its whole lifecycle.
+//!
+//! A protocol crate knows frames or events and no time; `tidewire-lifecycle` knows time and no protocol. Here the
+//! events of one become the facts of the other: a pong ends a probe, a violation starts a close, a deadline writes
+//! a close frame. Nothing here reads a socket or a clock.
+//!
+//! ```text
+//!   bytes in ──▶ websocket::Reader ──▶ Event (lent)          websocket::Writer ──▶ bytes out (the caller's)
+//!                     │                                        ▲      │
+//!                     └── pong, close echo, violation ─────────┘      └── Transport: what to do with the socket
+//!   now ───────▶ poll_timeout / handle_timeout (tidewire-lifecycle inside the Writer)
+//! ```
+//!
+//! In scope: the closing handshake under deadlines, heartbeats, the idle rule, the end of the stream at any point,
+//! one record that says who ended the connection and why. Out of scope: sockets and tasks (`tidewire-tokio`), the
+//! opening handshake (`tidewire_ws::handshake`), fan-out (`tidewire-hub`).
+//!
+//! Every limit is a field of [`tidewire_lifecycle::Config`] or of the protocol crate's own config.
 #![no_std]
+
 extern crate alloc;
+
+#[cfg(any())]
+pub mod event_stream;
+#[cfg(feature = "ws")]
+pub mod websocket;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -2,4 +2,8 @@
 
 pub mod clock;
 pub mod drain;
+pub mod hub;
 pub mod listener;
+mod output;
+mod pool;
+pub mod websocket;

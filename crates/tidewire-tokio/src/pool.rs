@@ -50,6 +50,11 @@ impl ReadBuffer {
         self.start = (self.start + len).min(self.end);
     }
 
+    /// How many bytes are unread.
+    pub(crate) fn len(&self) -> usize {
+        self.end - self.start
+    }
+
     /// Whether nothing is unread.
     pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end

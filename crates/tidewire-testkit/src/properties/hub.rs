@@ -36,7 +36,9 @@ fn read(text: &str) {
 
 /// A token of one position: the numbers are incarnation, life, offset, and which character is changed to what.
 fn written(numbers: &[u8; 21], name: &[u8]) {
-    let Some(topic) = core::str::from_utf8(name).ok().and_then(|name| TopicName::new(name).ok()) else { return };
+    let Some(topic) = core::str::from_utf8(name).ok().and_then(|name| TopicName::new(name).ok()) else {
+        return;
+    };
     let word = |from: usize, len: usize| {
         numbers[from..from + len].iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte))
     };
@@ -47,7 +49,8 @@ fn written(numbers: &[u8; 21], name: &[u8]) {
     let parsed = Cursor::parse(&text).expect("what is written is read");
     assert_eq!(parsed, cursor);
     assert_eq!(parsed.start(&topic), Start::After(position));
-    let other = TopicName::new(if topic.as_str() == "other" { "another" } else { "other" }).expect("a valid name");
+    let other =
+        TopicName::new(if topic.as_str() == "other" { "another" } else { "other" }).expect("a valid name");
     assert_eq!(parsed.start(&other), Start::Live, "another topic's position");
     let mut broken = text.clone().into_bytes();
     let place = usize::from(numbers[19]) % broken.len();

@@ -108,7 +108,10 @@ impl Model {
         assert!(usage.bytes <= self.config.max_bytes, "over the hub's budget");
         for topic in self.topics.values() {
             assert!(topic.bytes() <= self.config.max_bytes_per_topic, "over the topic's bytes");
-            assert!(topic.notes.len() - topic.evicted <= self.config.max_messages_per_topic, "over its count");
+            assert!(
+                topic.notes.len() - topic.evicted <= self.config.max_messages_per_topic,
+                "over its count"
+            );
         }
     }
 
@@ -146,7 +149,8 @@ impl Model {
             let order = |topic: &Topic| (class(topic.bytes()), u64::MAX - topic.in_line_since);
             let payer = holders.max_by_key(|(_, topic)| order(topic)).map(|(name, _)| name.clone());
             let payer = payer.expect("somebody holds what is too much");
-            let (holders, mine) = (self.topics.values().filter(|topic| topic.bytes() > 0).count(), &self.topics[&payer]);
+            let (holders, mine) =
+                (self.topics.values().filter(|topic| topic.bytes() > 0).count(), &self.topics[&payer]);
             assert!(mine.bytes() * holders * 8 >= self.bytes() * 7, "who holds little pays");
             self.evict_oldest(&payer);
         }
@@ -172,8 +176,12 @@ impl Model {
 
     fn forget_blank_topics(&mut self) {
         let followed = |name: &String| self.subscribers.values().any(|all| all.topics.contains_key(name));
-        let blank: Vec<String> =
-            self.topics.keys().filter(|name| !followed(name) && self.topics[*name].notes.is_empty()).cloned().collect();
+        let blank: Vec<String> = self
+            .topics
+            .keys()
+            .filter(|name| !followed(name) && self.topics[*name].notes.is_empty())
+            .cloned()
+            .collect();
         for name in blank {
             self.topics.remove(&name);
         }
@@ -190,7 +198,12 @@ impl Model {
         found
     }
 
-    pub(super) fn subscribe(&mut self, serial: u64, name: &str, start: Start) -> Result<Position, SubscribeError> {
+    pub(super) fn subscribe(
+        &mut self,
+        serial: u64,
+        name: &str,
+        start: Start,
+    ) -> Result<Position, SubscribeError> {
         let subscriptions = self.subscriptions();
         let (topics, known) = (self.topics.len(), self.topics.contains_key(name));
         let epoch = self.at(0).epoch;
@@ -214,7 +227,9 @@ impl Model {
             Start::Earliest => (earliest, None),
             Start::Unknown => (earliest, Some((GapReason::Unknown, None))),
             Start::After(from) if from.epoch != epoch => (earliest, Some((GapReason::Epoch, Some(from)))),
-            Start::After(from) if from.offset > topic.head() => (earliest, Some((GapReason::Unknown, Some(from)))),
+            Start::After(from) if from.offset > topic.head() => {
+                (earliest, Some((GapReason::Unknown, Some(from))))
+            }
             Start::After(from) => (from.offset, None),
         };
         let after = offset.max(earliest);

@@ -251,7 +251,8 @@ impl Pair {
         found.sort_by_key(|info| info.name.as_str());
         assert_eq!(found.len(), self.model.topics.len());
         for (info, (name, topic)) in found.iter().zip(&self.model.topics) {
-            let followers = self.model.subscribers.values().filter(|all| all.topics.contains_key(name)).count();
+            let followers =
+                self.model.subscribers.values().filter(|all| all.topics.contains_key(name)).count();
             assert_eq!(info.name.as_str(), name);
             assert_eq!(info.head, self.model.at(topic.head()));
             assert_eq!(info.before_earliest, self.model.at(topic.before_earliest()));

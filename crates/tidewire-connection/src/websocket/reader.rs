@@ -1,0 +1,98 @@
+//! The receiving half: bytes become events, and the facts in them reach the writer and its lifecycle.
+
+use super::{Config, Writer};
+use alloc::{borrow::Cow, vec::Vec};
+use core::time::Duration;
+use tidewire_ws::{Role, message};
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+pub struct Reader {
+    inner: message::Reader,
+}
+
+/// Something that the peer sent, whole; borrowed from the input where it lies whole in it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A text message.
+    Text(Cow<'a, str>),
+    /// A binary message.
+    Binary(Cow<'a, [u8]>),
+    /// A ping; it is answered already.
+    Ping(&'a [u8]),
+    /// A pong; when it answers our probe, the probe has ended.
+    Pong(&'a [u8]),
+}
+
+/// The events of one input; see [`Reader::receive`].
+#[derive(Debug)]
+pub struct Events<'a> {
+    inner: message::Events<'a>,
+}
+
+impl Reader {
+    pub(super) fn new(role: Role, config: &Config) -> Self {
+        Self { inner: message::Reader::new(role, config.messages.clone()) }
+    }
+
+    /// Takes the next bytes of the stream, after [`Writer::handle_received`] was told of them. They are looked at as
+    /// the events are asked for; what [`Events::consumed`] does not count may be given again.
+    #[must_use = "the input is read as the events are asked for"]
+    pub fn receive<'a>(&'a mut self, input: &'a mut [u8]) -> Events<'a> {
+        Events { inner: self.inner.receive(input) }
+    }
+
+    /// Whether another event can come.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        self.inner.wants_read()
+    }
+
+    /// Bytes of memory held for a message that has not come whole; 0 when idle.
+    #[must_use]
+    pub fn held_len_bytes(&self) -> usize {
+        self.inner.held_len_bytes()
+    }
+
+    /// The peer's stream ended at `now`.
+    pub fn handle_eof(&mut self, now: Duration, writer: &mut Writer) {
+        let eof = self.inner.handle_eof();
+        writer.remote_eof(now, eof);
+    }
+}
+
+impl Events<'_> {
+    /// The next event; `None` when the input has no other, or when the connection is over: [`Writer::ended`] tells.
+    /// Pongs, the echo of a close and the close frame that answers a violation are in `output` by then.
+    pub fn next(&mut self, now: Duration, writer: &mut Writer, output: &mut Vec<u8>) -> Option<Event<'_>> {
+        match self.inner.next(&mut writer.inner, output)? {
+            Ok(message::Event::Text(text)) => {
+                writer.message_received(now);
+                Some(Event::Text(text))
+            }
+            Ok(message::Event::Binary(payload)) => {
+                writer.message_received(now);
+                Some(Event::Binary(payload))
+            }
+            Ok(message::Event::Ping(payload)) => Some(Event::Ping(payload)),
+            Ok(message::Event::Pong(payload)) => {
+                writer.pong_received(now, payload);
+                Some(Event::Pong(payload))
+            }
+            Ok(message::Event::Close(frame)) => {
+                writer.close_received(now, frame);
+                None
+            }
+            Err(error) => {
+                writer.violated(now, error);
+                None
+            }
+        }
+    }
+
+    /// Bytes of the input that are done with.
+    #[must_use]
+    pub fn consumed(&self) -> usize {
+        self.inner.consumed()
+    }
+}

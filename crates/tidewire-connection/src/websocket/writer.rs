@@ -1,0 +1,356 @@
+//! The sending half, with the lifecycle inside: frames out, deadlines, and what becomes of the transport.
+
+use super::{Cause, ClosingHandshake, Config, Ended, Endpoint};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+use core::time::Duration;
+use tidewire_lifecycle::{Action, Lifecycle, Phase, Timer, Usage};
+use tidewire_ws::{
+    Role,
+    frame::{CloseCode, CloseFrame, EncodedHeader, ProtocolError},
+    message::{self, Eof, MessageKind, NotOpen, SendError},
+};
+
+/// What the caller is to do with the transport. It changes with any call that takes `now`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Read from it, and write what is in the output.
+    Open,
+    /// Write what is in the output, then shut down the writing side and call [`Writer::handle_shut_down`].
+    ShutDown,
+    /// Read and throw away, telling [`Writer::handle_discarded`], until the peer's stream ends: to drop a transport
+    /// with unread input would destroy what the peer has not yet read.
+    Discard,
+    /// Write what is in the output, then drop it: the peer's stream has ended already.
+    Finish,
+    /// Drop it.
+    Closed,
+}
+
+/// The sending half of a connection, and its lifecycle.
+#[derive(Debug)]
+pub struct Writer {
+    pub(super) inner: message::Writer,
+    lifecycle: Lifecycle,
+    transport: Transport,
+    /// What will be reported when the close that we began is over.
+    begun: Option<Box<Ended>>,
+    ended: Option<Box<Ended>>,
+    /// The payload of the newest probe.
+    probe: u32,
+}
+
+/// A ping that the lifecycle asked for carries the number of the probe, so that only its own pong answers it.
+fn probe_payload(probe: u32) -> [u8; 4] {
+    probe.to_be_bytes()
+}
+
+/// What a close frame tells the peer when a deadline caused it.
+fn timeout_reason(timer: Timer) -> String {
+    format!("timeout: {timer}")
+}
+
+impl Writer {
+    pub(super) fn new(inner: message::Writer, config: &Config, now: Duration) -> Self {
+        let mut lifecycle = Lifecycle::new(config.lifecycle.clone(), now);
+        lifecycle.handle_opened(now);
+        Self { inner, lifecycle, transport: Transport::Open, begun: None, ended: None, probe: 0 }
+    }
+
+    // Questions.
+
+    /// Whether messages can be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.inner.close_sent()
+    }
+
+    /// What the caller is to do with the transport.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// How the connection ended, once it has: no event comes any more, though the output and the transport may
+    /// still want something.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        self.ended.as_deref()
+    }
+
+    /// Which endpoint this is.
+    #[must_use]
+    pub fn role(&self) -> Role {
+        self.inner.role()
+    }
+
+    /// What the connection has used up to `now`; final once the transport is [`Transport::Closed`].
+    #[must_use]
+    pub fn usage(&self, now: Duration) -> Usage {
+        self.lifecycle.usage(now)
+    }
+
+    // Commands.
+
+    /// Appends a text message.
+    ///
+    /// # Errors
+    /// Our close frame is out.
+    pub fn send_text(&mut self, now: Duration, text: &str, output: &mut Vec<u8>) -> Result<(), NotOpen> {
+        self.inner.send_text(text, output)?;
+        self.lifecycle.handle_message_sent(now);
+        Ok(())
+    }
+
+    /// Appends a binary message.
+    ///
+    /// # Errors
+    /// Our close frame is out.
+    pub fn send_binary(
+        &mut self,
+        now: Duration,
+        payload: &[u8],
+        output: &mut Vec<u8>,
+    ) -> Result<(), NotOpen> {
+        self.inner.send_binary(payload, output)?;
+        self.lifecycle.handle_message_sent(now);
+        Ok(())
+    }
+
+    /// Says that the caller puts a shared [`EncodedFrame`](tidewire_ws::frame::EncodedFrame) behind the output.
+    ///
+    /// # Errors
+    /// Our close frame is out, or this is a client.
+    pub fn admit_encoded(&mut self, now: Duration) -> Result<(), SendError> {
+        self.inner.admit_encoded()?;
+        self.lifecycle.handle_message_sent(now);
+        Ok(())
+    }
+
+    /// The header of a message whose payload the caller puts behind the output, in pieces and without a copy.
+    ///
+    /// # Errors
+    /// Our close frame is out, or this is a client.
+    pub fn admit_payload(
+        &mut self,
+        now: Duration,
+        kind: MessageKind,
+        payload_len: usize,
+    ) -> Result<EncodedHeader, SendError> {
+        let header = self.inner.admit_payload(kind, payload_len)?;
+        self.lifecycle.handle_message_sent(now);
+        Ok(header)
+    }
+
+    /// Begins the closing handshake with our close frame; its deadline runs from here.
+    ///
+    /// # Errors
+    /// Our close frame is out already, or the reason is longer than 123 bytes.
+    pub fn close(
+        &mut self,
+        now: Duration,
+        body: Option<(CloseCode, &str)>,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let (code, reason) = match body {
+            Some((code, reason)) => (Some(code), reason),
+            None => (None, ""),
+        };
+        self.begin_close(now, body, Cause::Close { code, reason: reason.into() }, output)
+    }
+
+    fn begin_close(
+        &mut self,
+        now: Duration,
+        body: Option<(CloseCode, &str)>,
+        cause: Cause,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.inner.close(body, output)?;
+        self.lifecycle.begin_closing(now);
+        self.begun = Some(Box::new(Ended {
+            by: Endpoint::Local,
+            cause,
+            closing_handshake: ClosingHandshake::Incomplete,
+        }));
+        Ok(())
+    }
+
+    // What happened to the transport.
+
+    /// `len` bytes were read; call it once per read, before [`Reader::receive`](super::Reader::receive).
+    pub fn handle_received(&mut self, now: Duration, len: usize) {
+        self.lifecycle.handle_received(now, len);
+    }
+
+    /// The transport took `len` bytes of the output; `left` wait on.
+    pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize) {
+        if len > 0 {
+            self.lifecycle.handle_sent(now, len);
+        }
+        if left > 0 {
+            self.lifecycle.handle_blocked(now);
+        } else {
+            self.lifecycle.handle_unblocked(now);
+        }
+    }
+
+    /// Appends the pong that waited for the output to drain; tells whether it did.
+    pub fn poll_pong(&mut self, output: &mut Vec<u8>) -> bool {
+        self.inner.poll_pong(output)
+    }
+
+    /// The writing side is shut down, as [`Transport::ShutDown`] asked for.
+    pub fn handle_shut_down(&mut self, now: Duration) {
+        match self.transport {
+            Transport::ShutDown => {
+                self.lifecycle.begin_linger(now);
+                self.transport = Transport::Discard;
+            }
+            Transport::Finish => self.closed(now),
+            Transport::Open | Transport::Discard | Transport::Closed => {}
+        }
+    }
+
+    /// `len` bytes were read and thrown away, as [`Transport::Discard`] asked for.
+    pub fn handle_discarded(&mut self, now: Duration, len: usize) {
+        if let Some(action) = self.lifecycle.handle_discarded(now, len) {
+            self.act(now, action, &mut Vec::new());
+        }
+    }
+
+    /// The transport failed.
+    pub fn handle_transport_error(&mut self, now: Duration) {
+        let record = self.begun.take();
+        self.end(record.map_or(
+            Ended {
+                by: Endpoint::Remote,
+                cause: Cause::Transport,
+                closing_handshake: ClosingHandshake::Incomplete,
+            },
+            |record| *record,
+        ));
+        self.closed(now);
+    }
+
+    // Time.
+
+    /// When to call [`Writer::handle_timeout`], and what for. Its answer changes with every call that takes `now`.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Duration, Timer)> {
+        self.lifecycle.poll_timeout()
+    }
+
+    /// Time has come to `now`: heartbeats and close frames that are due go into `output`.
+    pub fn handle_timeout(&mut self, now: Duration, output: &mut Vec<u8>) {
+        while let Some(action) = self.lifecycle.handle_timeout(now) {
+            self.act(now, action, output);
+        }
+    }
+
+    fn act(&mut self, now: Duration, action: Action, output: &mut Vec<u8>) {
+        match action {
+            Action::SendHeartbeat => {
+                self.probe = self.probe.wrapping_add(1);
+                // Heartbeats are asked for only while open; after our close frame there is no ping to send.
+                let _ = self.inner.send_ping(&probe_payload(self.probe), output);
+            }
+            Action::Close(timer) => {
+                let reason = timeout_reason(timer);
+                let body = Some((CloseCode::GOING_AWAY, reason.as_str()));
+                // When our close frame is out already, its own deadline is running.
+                let _ = self.begin_close(now, body, Cause::Timeout(timer), output);
+            }
+            Action::Abort(timer) => {
+                let record = self.begun.take().map_or(
+                    Ended {
+                        by: Endpoint::Local,
+                        cause: Cause::Timeout(timer),
+                        closing_handshake: ClosingHandshake::Incomplete,
+                    },
+                    |record| *record,
+                );
+                self.end(record);
+                self.closed(now);
+            }
+        }
+    }
+
+    // What the reader found.
+
+    pub(super) fn message_received(&mut self, now: Duration) {
+        self.lifecycle.handle_message_received(now);
+    }
+
+    pub(super) fn pong_received(&mut self, now: Duration, payload: &[u8]) {
+        if payload == probe_payload(self.probe) {
+            self.lifecycle.handle_heartbeat_reply(now);
+        }
+    }
+
+    pub(super) fn close_received(&mut self, now: Duration, frame: Option<CloseFrame<'_>>) {
+        let record = match self.begun.take() {
+            Some(begun) => Ended { closing_handshake: ClosingHandshake::Complete, ..*begun },
+            None => Ended {
+                by: Endpoint::Remote,
+                cause: Cause::Close {
+                    code: frame.map(|frame| frame.code()),
+                    reason: frame.map_or("", |frame| frame.reason()).into(),
+                },
+                closing_handshake: ClosingHandshake::Complete,
+            },
+        };
+        self.end(record);
+        self.begin_closing(now);
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+        //# The underlying TCP connection, in most normal cases, SHOULD be closed
+        //# first by the server, so that it holds the TIME_WAIT state and not the
+        //# client
+        self.transport = match self.role() {
+            Role::Server => Transport::ShutDown,
+            // What waits in the output, our echo with it, is written while the server's end of stream is awaited.
+            Role::Client => Transport::Discard,
+        };
+    }
+
+    pub(super) fn violated(&mut self, now: Duration, error: ProtocolError) {
+        self.begun = None;
+        self.end(Ended {
+            by: Endpoint::Remote,
+            cause: Cause::Violation(error),
+            closing_handshake: ClosingHandshake::Incomplete,
+        });
+        self.begin_closing(now);
+        self.transport = Transport::ShutDown;
+    }
+
+    pub(super) fn remote_eof(&mut self, now: Duration, eof: Eof) {
+        let cause = Cause::Eof(eof);
+        let record = self.begun.take().map_or(
+            Ended { by: Endpoint::Remote, cause, closing_handshake: ClosingHandshake::Incomplete },
+            |record| *record,
+        );
+        self.end(record);
+        match self.transport {
+            // The answer to a close or a violation still goes out: the peer may have shut down only its writing.
+            Transport::ShutDown | Transport::Finish => self.transport = Transport::Finish,
+            Transport::Open | Transport::Discard | Transport::Closed => self.closed(now),
+        }
+    }
+
+    fn begin_closing(&mut self, now: Duration) {
+        match self.lifecycle.phase() {
+            Phase::Opening | Phase::Open => self.lifecycle.begin_closing(now),
+            Phase::Closing | Phase::Closed => {}
+        }
+    }
+
+    /// The first record stands.
+    fn end(&mut self, record: Ended) {
+        self.ended.get_or_insert_with(|| Box::new(record));
+    }
+
+    fn closed(&mut self, now: Duration) {
+        self.transport = Transport::Closed;
+        self.lifecycle.handle_closed(now);
+    }
+}

@@ -1,0 +1,345 @@
+//! A WebSocket on a tokio transport: it moves bytes and tells the time; every rule is in `tidewire-connection`.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use futures_core::Stream;
+use tidewire_connection::websocket::{self as sans_io, Ended, Event, Transport};
+use tidewire_lifecycle::Usage;
+use tidewire_ws::{
+    frame::{CloseCode, EncodedFrame},
+    message::{MessageKind, NotOpen, SendError},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep, sleep_until},
+};
+
+pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Endpoint};
+
+use crate::{clock::Clock, output::Output, pool::ReadBuffer};
+
+/// While so many bytes of output wait, nothing more is read: a peer that does not take answers asks no questions.
+const MAX_OUTPUT_LEN: usize = 1024 * 1024;
+
+/// Reads in one poll before other tasks get a turn.
+const MAX_READS_PER_POLL: usize = 16;
+
+/// A message that the peer sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// UTF-8 text.
+    Text(String),
+    /// Any bytes.
+    Binary(Vec<u8>),
+}
+
+/// A WebSocket after its opening handshake, as a [`Stream`] of messages.
+///
+/// Pings are answered, heartbeats sent and deadlines kept while [`next`](Self::next) (or the stream) is polled. What
+/// is fed goes out, all in one write, when the input is drained, or with [`flush`](Self::flush). While idle it owns
+/// neither a read nor a write buffer.
+#[derive(Debug)]
+pub struct WebSocket<IO> {
+    io: IO,
+    reader: sans_io::Reader,
+    writer: sans_io::Writer,
+    output: Output,
+    /// Bytes that were read and hold more events.
+    unread: Option<ReadBuffer>,
+    clock: Clock,
+    /// Sleeps until the deadline that it was set for; moved only when that comes, or when a nearer one appears.
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
+    /// A server's connection on a transport that the 101 has been written to. `unread` is what the client sent
+    /// behind its request.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
+    #[must_use]
+    pub fn accepted(io: IO, unread: &[u8], config: &Config) -> Self {
+        let clock = Clock::start();
+        let halves = sans_io::server(config, clock.now());
+        Self::new(io, unread, clock, halves)
+    }
+
+    fn new(io: IO, unread: &[u8], clock: Clock, halves: (sans_io::Reader, sans_io::Writer)) -> Self {
+        let (reader, mut writer) = halves;
+        let unread = (!unread.is_empty()).then(|| ReadBuffer::from(unread));
+        if let Some(unread) = &unread {
+            writer.handle_received(clock.now(), unread.len());
+        }
+        let deadline = writer.poll_timeout().map_or_else(Instant::now, |(at, _)| clock.instant(at));
+        Self { io, reader, writer, output: Output::default(), unread, clock, sleep: Box::pin(sleep_until(deadline)) }
+    }
+
+    // Receiving.
+
+    /// The next message; `None` once the connection is over and the transport was left as the protocol asks:
+    /// [`ended`](Self::ended) then says why. Cancel safe: a message is taken only when it is returned.
+    pub async fn next(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.poll_message(cx)).await
+    }
+
+    /// Polls for the next message; see [`next`](Self::next).
+    pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        for _ in 0..MAX_READS_PER_POLL {
+            if let Some(message) = self.take_message() {
+                return Poll::Ready(Some(message));
+            }
+            if self.poll_timers(cx).is_ready() {
+                continue;
+            }
+            let drained = self.poll_output(cx);
+            match self.writer.transport() {
+                Transport::Closed => return Poll::Ready(None),
+                Transport::ShutDown | Transport::Finish => {
+                    ready!(drained);
+                    ready!(self.poll_shut_down(cx));
+                }
+                Transport::Open if self.output.len() >= MAX_OUTPUT_LEN => return Poll::Pending,
+                Transport::Open | Transport::Discard => ready!(self.poll_read(cx)),
+            }
+        }
+        // Others want a turn; this task goes on behind them.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The next message of what was read already.
+    fn take_message(&mut self) -> Option<Message> {
+        let now = self.clock.now();
+        let unread = self.unread.as_mut()?;
+        let mut message = None;
+        let mut events = self.reader.receive(unread.unread());
+        while message.is_none() {
+            message = match events.next(now, &mut self.writer, &mut self.output.tail) {
+                Some(Event::Text(text)) => Some(Message::Text(text.into_owned())),
+                Some(Event::Binary(payload)) => Some(Message::Binary(payload.into_owned())),
+                Some(Event::Ping(_) | Event::Pong(_)) => None,
+                None => break,
+            };
+        }
+        let consumed = events.consumed();
+        unread.consume(consumed);
+        if message.is_none() || unread.is_empty() {
+            self.unread = None;
+        }
+        message
+    }
+
+    /// Reads once: `Ready` when something came of it.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut buffer = ReadBuffer::take();
+        let mut room = ReadBuf::new(buffer.room());
+        let outcome = ready!(Pin::new(&mut self.io).poll_read(cx, &mut room));
+        let len = room.filled().len();
+        let now = self.clock.now();
+        match outcome {
+            Err(_) => self.writer.handle_transport_error(now),
+            Ok(()) if len == 0 => self.reader.handle_eof(now, &mut self.writer),
+            Ok(()) if self.writer.transport() == Transport::Discard => self.writer.handle_discarded(now, len),
+            Ok(()) => {
+                self.writer.handle_received(now, len);
+                buffer.filled(len);
+                self.unread = Some(buffer);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    // Sending.
+
+    /// Queues a text message.
+    ///
+    /// # Errors
+    /// Our close frame is out.
+    pub fn feed_text(&mut self, text: &str) -> Result<(), NotOpen> {
+        self.writer.send_text(self.clock.now(), text, &mut self.output.tail)
+    }
+
+    /// Queues a binary message.
+    ///
+    /// # Errors
+    /// Our close frame is out.
+    pub fn feed_binary(&mut self, payload: &[u8]) -> Result<(), NotOpen> {
+        self.writer.send_binary(self.clock.now(), payload, &mut self.output.tail)
+    }
+
+    /// Queues a frame that other connections share; a large one goes out without being copied.
+    ///
+    /// # Errors
+    /// Our close frame is out, or this is a client.
+    pub fn feed_encoded(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
+        self.writer.admit_encoded(self.clock.now())?;
+        self.output.push_shared(frame.bytes());
+        Ok(())
+    }
+
+    /// Queues one message whose payload is the `pieces` in order; large ones go out without being copied.
+    ///
+    /// # Errors
+    /// Our close frame is out, or this is a client.
+    pub fn feed_pieces(&mut self, kind: MessageKind, pieces: &[bytes::Bytes]) -> Result<(), SendError> {
+        let payload_len = pieces.iter().map(bytes::Bytes::len).sum();
+        let header = self.writer.admit_payload(self.clock.now(), kind, payload_len)?;
+        self.output.tail.extend_from_slice(header.as_bytes());
+        pieces.iter().for_each(|piece| self.output.push_shared(piece));
+        Ok(())
+    }
+
+    /// Bytes that were queued and that the transport has not taken.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Queues a message and waits until the transport took all output. Cancel safe: once queued, the message goes
+    /// out with later calls.
+    ///
+    /// # Errors
+    /// Our close frame is out.
+    pub async fn send(&mut self, message: &Message) -> Result<(), NotOpen> {
+        match message {
+            Message::Text(text) => self.feed_text(text)?,
+            Message::Binary(payload) => self.feed_binary(payload)?,
+        }
+        self.flush().await;
+        Ok(())
+    }
+
+    /// Waits until the transport took all output, or is gone: then [`ended`](Self::ended) says so. Deadlines run
+    /// meanwhile. Cancel safe.
+    pub async fn flush(&mut self) {
+        poll_fn(|cx| self.poll_flush(cx)).await;
+    }
+
+    /// Polls for the end of the output; see [`flush`](Self::flush).
+    pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.poll_timers(cx).is_ready() {}
+        match self.writer.transport() {
+            Transport::Closed => Poll::Ready(()),
+            Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => self.poll_output(cx),
+        }
+    }
+
+    // Ending.
+
+    /// Queues our close frame; go on with [`next`](Self::next) until it is `None`.
+    ///
+    /// # Errors
+    /// Our close frame is out already, or the reason is longer than 123 bytes.
+    pub fn start_close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        self.writer.close(self.clock.now(), Some((code, reason)), &mut self.output.tail)
+    }
+
+    /// Closes: our close frame, the peer's, the end of its stream, each within its deadline. Messages that come
+    /// meanwhile are dropped. When a close is under way already, it waits for its end. Cancel safe.
+    ///
+    /// # Errors
+    /// The reason is longer than 123 bytes.
+    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        match self.start_close(code, reason) {
+            Ok(()) | Err(SendError::NotOpen) => {}
+            Err(error) => return Err(error),
+        }
+        while self.next().await.is_some() {}
+        Ok(())
+    }
+
+    /// How the connection ended, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        self.writer.ended()
+    }
+
+    /// What the connection has used.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.writer.usage(self.clock.now())
+    }
+
+    // Pumps.
+
+    /// Writes what waits; `Ready` when nothing does.
+    fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.writer.poll_pong(&mut self.output.tail);
+            if self.output.is_empty() {
+                return Poll::Ready(());
+            }
+            let mut written = 0;
+            let outcome = self.output.poll_write(&mut self.io, cx, &mut written);
+            let now = self.clock.now();
+            self.writer.handle_sent(now, written, self.output.len());
+            match outcome {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => {
+                    self.writer.handle_transport_error(now);
+                    self.output = Output::default();
+                    return Poll::Ready(());
+                }
+                Poll::Pending => {
+                    // The stall has a deadline, which is to wake this task.
+                    return if self.poll_timers(cx).is_ready() { self.poll_output_again(cx) } else { Poll::Pending };
+                }
+            }
+        }
+    }
+
+    /// A timer fired while the output is stuck: it may have ended the connection.
+    fn poll_output_again(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match self.writer.transport() {
+            Transport::Closed => Poll::Ready(()),
+            Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let outcome: io::Result<()> = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
+        let now = self.clock.now();
+        match outcome {
+            Ok(()) => self.writer.handle_shut_down(now),
+            Err(_) => self.writer.handle_transport_error(now),
+        }
+        Poll::Ready(())
+    }
+
+    /// Lets the lifecycle act; `Ready` when a deadline passed, else the task is woken at the next one.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((at, _)) = self.writer.poll_timeout() else { return Poll::Pending };
+        let deadline = self.clock.instant(at);
+        // A deadline that moved later needs no new timer: the old one fires, and is set again.
+        if deadline < self.sleep.deadline() {
+            self.sleep.as_mut().reset(deadline);
+        }
+        while self.sleep.as_mut().poll(cx).is_ready() {
+            if deadline <= Instant::now() {
+                self.writer.handle_timeout(self.clock.now(), &mut self.output.tail);
+                if let Some((at, _)) = self.writer.poll_timeout() {
+                    self.sleep.as_mut().reset(self.clock.instant(at));
+                }
+                return Poll::Ready(());
+            }
+            self.sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<IO> {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.get_mut().poll_message(cx)
+    }
+}
