@@ -28,7 +28,9 @@ use crate::token;
 ///
 /// The topics are in the order of their hashes. Four bytes of each hash are enough until two of the token's topics
 /// share them; then all hashes have eight. Two topics that share even eight have one entry, without a position:
-/// a resume of either is a gap rather than the other's position. Varints are little-endian base 128 in their
+/// a resume of either is a gap rather than the other's position. (A topic that is not in a token, and shares four
+/// bytes with one that is, starts at that one's offset: for a name that nobody chose to that end a chance of one in
+/// four billion. It then gets more than a live start would give, or a gap, and never less.) Varints are little-endian base 128 in their
 /// shortest form. The bytes are written in base64url without padding. There is one token for each cursor, and
 /// [`Cursor::parse`] takes no other text; a token with any one character changed is refused.
 ///

@@ -1,23 +1,146 @@
-//! Sans-IO fan-out hub.
+//! The fan-out hub of Tidewire: a log per topic, a cursor per subscription, and from that fan-out, history, resume
+//! and bounded memory under slow readers. It does no I/O, has no clock and draws no random numbers; the caller
+//! passes time, seeds and ids in, and the same calls give the same answers. `no_std` with `alloc`.
+//!
+//! ```text
+//!  publish ──append──►  topic "chat"   1  2  3  4  5  6        a log: a ring of messages, named by offset
+//!                                            ▲     ▲  ▲
+//!                          lags: costs ──────┘     │  └────── caught up: waits in the topic's list
+//!                          its cursor, no more     │
+//!                                            being pulled
+//!
+//!  topic's waiting list ──publish splices it, whole──► ready list ──poll_ready──► subscriber ──pull──► message
+//!            ▲                                                                        │                or gap
+//!            └───────────────────────────── caught up again ──────────────────────────┘
+//! ```
+//!
+//! # In scope and not
+//!
+//! In scope: topics with retention by count and bytes under one budget for the whole hub; subscriptions that start
+//! live, at the earliest message held or after a position; replay that turns into live delivery with nothing
+//! between; a [`Gap`] whenever something is lost, and never a silent loss; leaving one connection out of a message;
+//! a ready list that costs a publish the same for any number of subscribers; one [`Cursor`] token for all topics of
+//! a client, over any transport.
+//!
+//! Not in scope: sockets, tasks and wakers, the time, who may follow or publish what, and what a message means. A
+//! hub is one value without locks: put it behind a lock, or one on each thread.
+//!
+//! # How it is called
+//!
+//! | Call | When |
+//! |---|---|
+//! | [`Hub::connect`], [`Hub::subscribe`], [`Hub::unsubscribe`], [`Hub::disconnect`] | somebody comes, follows, leaves |
+//! | [`Hub::publish`] | a message is there |
+//! | [`Hub::poll_ready`] | after publishing and subscribing, until `None`: whom to wake |
+//! | [`Hub::pull`] | a subscriber can take something: one message or gap at a time, until `None` or until it can take no more |
+//! | [`Hub::cursor`] | a token is to be sent |
+//!
+//! A subscriber whose socket is full is not pulled; that is all there is to backpressure. It finds its place again,
+//! or a gap if the log has moved on.
+//!
+//! # Example
+//!
+//! ```
+//! use core::time::Duration;
+//! use tidewire_hub::{
+//!     Config, ConnectionId, Cursor, Delivery, Gap, GapReason, Hub, Incarnation, Position, Start, TopicName,
+//! };
+//!
+//! let mut config = Config::default();
+//! config.max_messages_per_topic = 2;
+//! // In a program both numbers are drawn at random at each start.
+//! let mut hub: Hub<&'static str> = Hub::new(config, Incarnation::new(0x0123456789abcdef), 42);
+//! let chat = TopicName::new("chat")?;
+//! let at = |offset| Position { epoch: hub_epoch(), offset };
+//! # fn hub_epoch() -> tidewire_hub::Epoch {
+//! #     tidewire_hub::Epoch { incarnation: Incarnation::new(0x0123456789abcdef), life: 0 }
+//! # }
+//!
+//! // A client opens its stream. It has a token before its first message.
+//! let alice = hub.connect(ConnectionId::new(1))?;
+//! assert_eq!(hub.subscribe(alice, &chat, Start::Live)?, at(0));
+//! let token = hub.cursor(alice).encode();
+//! assert_eq!(token, "EAEjRWeJq83vIZ_AZAJVNA");
+//!
+//! // Somebody publishes. Alice is woken once and takes what is there.
+//! assert_eq!(hub.publish(Duration::from_millis(5), &chat, "hello", None)?, at(1));
+//! assert_eq!(hub.poll_ready(), Some(alice));
+//! assert_eq!(
+//!     hub.pull(alice),
+//!     Some(Delivery::Message {
+//!         topic: &chat,
+//!         position: at(1),
+//!         message: &"hello",
+//!         published_at: Duration::from_millis(5),
+//!     }),
+//! );
+//! assert_eq!(hub.pull(alice), None);
+//!
+//! // She is gone for three messages; the log holds two. She comes back with the token of before the first.
+//! hub.disconnect(alice);
+//! for message in ["one", "two", "three"] {
+//!     hub.publish(Duration::from_millis(6), &chat, message, None)?;
+//! }
+//! let alice = hub.connect(ConnectionId::new(2))?;
+//! hub.subscribe(alice, &chat, Cursor::parse(&token)?.start(&chat))?;
+//! let gap = Gap { topic: chat.clone(), reason: GapReason::Evicted, from: Some(at(0)), to: at(2) };
+//! assert_eq!(hub.pull(alice), Some(Delivery::Gap(gap)));
+//! let rest: Vec<_> = std::iter::from_fn(|| match hub.pull(alice)? {
+//!     Delivery::Message { message, .. } => Some(*message),
+//!     Delivery::Gap(gap) => panic!("{gap:?}"),
+//! })
+//! .collect();
+//! assert_eq!(rest, ["two", "three"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Limits
+//!
+//! | Limit | Default | Beyond it |
+//! |---|---|---|
+//! | [`Config::max_topics`] | 100,000 | refused: [`PublishError::TooManyTopics`], [`SubscribeError::TooManyTopics`] |
+//! | [`Config::max_subscribers`] | 1,000,000 | refused: [`ConnectError::TooManySubscribers`] |
+//! | [`Config::max_subscriptions`] | 4,000,000 | refused: [`SubscribeError::TooManySubscriptions`] |
+//! | [`Config::max_topics_per_subscriber`] | 128, at most 256 | refused: [`SubscribeError::TooManyTopicsOfSubscriber`] |
+//! | [`Config::max_messages_per_topic`] | 10,000 | the topic's oldest message goes |
+//! | [`Config::max_bytes_per_topic`] | 1 MiB | the topic's oldest messages go; a message larger alone is refused: [`PublishError::TooLarge`] |
+//! | [`Config::max_bytes`] | 256 MiB | the oldest messages of the topics that hold most go: see [`Hub::publish`] |
+//! | [`TopicName::MAX_LEN`] | 255 bytes | refused: [`InvalidTopicName::TooLong`] |
+//! | [`Cursor::MAX_TOPICS`] | 256 | refused: [`InvalidCursor::Entries`] |
+//! | [`Cursor::MAX_LEN`] | 7,183 characters | refused: [`InvalidCursor::TooLong`] |
+//! | [`Position::MAX_OFFSET`] | 2^53 | not reached: a million messages a second would take 285 years |
+//!
+//! A subscription costs 48 bytes, waiting or lagging, a subscriber 48, a topic less than 512 beside its messages.
+//!
+//! # The life of a topic
+//!
+//! A topic exists from its first use, by a publisher or a subscriber. When its last subscriber leaves and it never
+//! had a message, it is forgotten: a cursor taken there says "offset 0", and that stays true when the topic comes
+//! back, so nothing is lost and no gap is told. A topic that ever had a message stays, with its head, when all of
+//! its messages are evicted too; at `max_topics` new topics are refused.
 #![no_std]
+
 extern crate alloc;
 
-mod budget;
 mod config;
-mod cursor;
 mod error;
-mod gap;
-mod hub;
-mod links;
-mod log;
 mod names;
 mod position;
+
+mod hub;
 mod pull;
-mod siphash;
 mod subscribe;
+
+mod budget;
+mod gap;
+mod links;
+mod log;
 mod subscriber;
-mod token;
 mod topic;
+
+mod cursor;
+mod siphash;
+mod token;
 
 pub use config::Config;
 pub use cursor::Cursor;
@@ -31,3 +154,8 @@ pub use names::{ConnectionId, TopicName};
 pub use position::{Epoch, Incarnation, Position};
 pub use subscriber::SubscriberId;
 pub use topic::TopicInfo;
+
+/// The examples of the README, as tests.
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+pub struct Readme;

@@ -105,13 +105,10 @@ impl<M: Message> Hub<M> {
         Turn::Message { offset: subscription.offset }
     }
 
-    /// Moves a cursor over the messages next to it that exclude its connection. One that lags out of the log, or
-    /// has a gap to tell, stays.
+    /// Moves a cursor over the messages next to it that exclude its connection. One that lags out of the log stays;
+    /// for one that has a gap to tell it makes no difference, since the gap decides where it goes on.
     fn skip_excluded(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
-        if subscription.gap.is_some() {
-            return;
-        }
         let log = &self.topics[subscription.topic].log;
         let connection = self.subscribers[subscription.subscriber as usize].connection;
         while log.entry(subscription.offset + 1).is_some_and(|entry| entry.exclude == Some(connection)) {

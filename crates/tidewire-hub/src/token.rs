@@ -205,6 +205,8 @@ mod tests {
         assert_eq!(decode(&token(0x18, &apart)), Err(InvalidCursor::Entries));
         assert_eq!(decode(&token(0x18, &[])), Err(InvalidCursor::Entries));
         assert_eq!(decode(&token(0x18, &sharing)).unwrap().topics(), 2);
+        let twice = [&sharing[..9], &sharing[..]].concat();
+        assert_eq!(decode(&token(0x18, &twice)), Err(InvalidCursor::Entries));
     }
 
     #[test]

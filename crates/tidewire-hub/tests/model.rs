@@ -46,7 +46,7 @@ fn given(name: &str) -> Option<u64> {
 #[test]
 fn a_long_run_under_a_printed_seed() {
     let seed = given("TIDEWIRE_HUB_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
-    let rounds = given("TIDEWIRE_HUB_ROUNDS").unwrap_or(40);
+    let rounds = given("TIDEWIRE_HUB_ROUNDS").unwrap_or(200);
     for round in 0..rounds {
         println!("TIDEWIRE_HUB_SEED={} TIDEWIRE_HUB_ROUNDS=1", seed.wrapping_add(round));
         let mut source = Seeded::new(seed.wrapping_add(round));

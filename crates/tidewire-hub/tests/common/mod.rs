@@ -1,0 +1,101 @@
+//! What the tests of the hub share: short ways to say the usual things.
+#![allow(dead_code, unreachable_pub)]
+
+use std::time::Duration;
+
+use tidewire_hub::{
+    Config, ConnectionId, Delivery, Epoch, GapReason, Hub, Incarnation, Message, Position, Start,
+    SubscriberId, TopicName,
+};
+
+pub const HUB: Incarnation = Incarnation::new(0x0123_4567_89AB_CDEF);
+
+/// A message of a number, that counts as many bytes as it is told to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note(pub u64, pub usize);
+
+impl Message for Note {
+    fn len_bytes(&self) -> usize {
+        self.1
+    }
+}
+
+pub fn hub() -> Hub<Note> {
+    hub_with(|_| {})
+}
+
+pub fn hub_with(limits: impl FnOnce(&mut Config)) -> Hub<Note> {
+    let mut config = Config::default();
+    limits(&mut config);
+    Hub::new(config, HUB, 7)
+}
+
+pub fn topic(name: &str) -> TopicName {
+    TopicName::new(name).unwrap()
+}
+
+pub fn at(offset: u64) -> Position {
+    Position { epoch: Epoch { incarnation: HUB, life: 0 }, offset }
+}
+
+/// Publishes a note of that number and of no size.
+pub fn publish(hub: &mut Hub<Note>, name: &str, number: u64) -> Position {
+    hub.publish(Duration::from_millis(number), &topic(name), Note(number, 0), None).unwrap()
+}
+
+pub fn publish_without(hub: &mut Hub<Note>, name: &str, number: u64, exclude: ConnectionId) -> Position {
+    hub.publish(Duration::from_millis(number), &topic(name), Note(number, 0), Some(exclude)).unwrap()
+}
+
+pub fn connect(hub: &mut Hub<Note>, connection: u64) -> SubscriberId {
+    hub.connect(ConnectionId::new(connection)).unwrap()
+}
+
+/// A subscriber of one topic.
+pub fn follow(hub: &mut Hub<Note>, name: &str, start: Start) -> SubscriberId {
+    let id = connect(hub, 0);
+    hub.subscribe(id, &topic(name), start).unwrap();
+    id
+}
+
+/// A delivery in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Got {
+    Note(String, u64),
+    Gap(String, GapReason, Option<Position>, u64),
+}
+
+pub fn note(name: &str, number: u64) -> Got {
+    Got::Note(name.to_owned(), number)
+}
+
+pub fn pull(hub: &mut Hub<Note>, id: SubscriberId) -> Option<Got> {
+    match hub.pull(id)? {
+        Delivery::Message { topic, position, message, published_at } => {
+            assert_eq!(position.epoch, at(0).epoch);
+            assert_eq!(published_at, Duration::from_millis(message.0));
+            Some(Got::Note(topic.to_string(), message.0))
+        }
+        Delivery::Gap(gap) => {
+            assert_eq!(gap.to.epoch, at(0).epoch);
+            Some(Got::Gap(gap.topic.to_string(), gap.reason, gap.from, gap.to.offset))
+        }
+    }
+}
+
+pub fn pull_all(hub: &mut Hub<Note>, id: SubscriberId) -> Vec<Got> {
+    std::iter::from_fn(|| pull(hub, id)).collect()
+}
+
+/// The numbers of all notes that are left; a gap fails the test.
+pub fn numbers(hub: &mut Hub<Note>, id: SubscriberId) -> Vec<u64> {
+    let number = |got| match got {
+        Got::Note(_, number) => number,
+        Got::Gap(..) => panic!("{got:?}"),
+    };
+    pull_all(hub, id).into_iter().map(number).collect()
+}
+
+pub fn ready(hub: &mut Hub<Note>) -> Vec<SubscriberId> {
+    std::iter::from_fn(|| hub.poll_ready()).collect()
+}
