@@ -116,7 +116,7 @@ mod tests {
     async fn tasks_hear_of_the_drain_and_are_counted() {
         let drain = Drain::new();
         let heard = drain.begun();
-        let obedient = drain.spawn(async move { heard.await });
+        let obedient = drain.spawn(heard);
         let deaf = drain.spawn(std::future::pending::<()>());
         assert_eq!(drain.running(), 2);
         assert!(!drain.has_begun());

@@ -1,5 +1,6 @@
 //! Tidewire on tokio: sockets, clock, entropy and a shared hub around the sans-IO crates.
 
+pub mod accept;
 pub mod clock;
 pub mod drain;
 pub mod hub;

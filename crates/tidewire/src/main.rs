@@ -1,2 +1,63 @@
-//! The gateway binary.
-fn main() {}
+//! The gateway binary `tidewire`: WebSocket, SSE, NDJSON and long polling over one hub.
+//!
+//! ```text
+//!   cli ─▶ server ─▶ app (router) ─┬─ page, topics
+//!                                  ├─ publish ── body
+//!                                  ├─ poll
+//!                                  ├─ stream ─┬─ sse
+//!                                  │          └─ ndjson
+//!                                  └─ ws ─┬─ raw
+//!                                         └─ json
+//!   params and error: what comes in and how it is refused · message and record: what goes out, encoded once
+//! ```
+
+mod cli;
+mod server;
+
+mod app;
+
+mod error;
+mod params;
+
+mod message;
+mod record;
+
+mod body;
+mod publish;
+
+mod ndjson;
+mod poll;
+mod sse;
+mod stream;
+
+mod linger;
+mod ws;
+
+mod page;
+mod topics;
+
+use clap::Parser;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let options = cli::Cli::parse().into_serve();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("cannot start the runtime: {error}")),
+    };
+    let outcome = runtime.block_on(server::serve(options));
+    // Whatever is still open has had its time.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
+    }
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("tidewire: {message}");
+    ExitCode::FAILURE
+}

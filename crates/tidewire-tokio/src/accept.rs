@@ -1,0 +1,178 @@
+//! The server's opening handshake on a raw transport: one head, one answer, all under one deadline.
+
+use std::{io, sync::Arc, time::Duration};
+
+use tidewire_ws::handshake::{self, HeadReader, InvalidField, Progress, Refusal, Request, Response};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::websocket::{Config, WebSocket};
+
+/// Bytes taken off the transport at a time while the head is incomplete.
+const READ_LEN: usize = 2048;
+
+/// What an opening handshake may cost, and what the connection behind it may.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Acceptor {
+    /// The limits of the request head.
+    pub handshake: Arc<handshake::Config>,
+    /// The settings of the connection; the opening deadline is among them.
+    pub websocket: Config,
+}
+
+/// Why no connection came of a transport. The transport is closed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The request was refused; the client was told.
+    Refused(Refusal),
+    /// The head was not complete within the opening deadline.
+    Timeout,
+    /// The application's response cannot be sent.
+    Response(InvalidField),
+    /// The transport failed or ended.
+    Io(io::Error),
+}
+
+impl std::fmt::Display for AcceptError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "refused: {refusal}"),
+            Self::Timeout => f.write_str("no complete opening handshake within its deadline"),
+            Self::Response(error) => write!(f, "the response is invalid: {error}"),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for AcceptError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Refused(refusal) => Some(refusal),
+            Self::Timeout => None,
+            Self::Response(error) => Some(error),
+            Self::Io(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for AcceptError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Acceptor {
+    /// An acceptor with these settings for its connections.
+    #[must_use]
+    pub fn new(websocket: Config) -> Self {
+        Self { handshake: Arc::default(), websocket }
+    }
+
+    /// Reads a request, answers it with a bare 101, and hands out the connection.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; a refused client was answered with the status that fits.
+    pub async fn accept<IO>(&self, io: IO) -> Result<WebSocket<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        self.accept_with(io, |_| Ok(Response::new())).await
+    }
+
+    /// Reads a request, lets `respond` choose the subprotocol and headers or refuse, and hands out the connection.
+    /// Not cancel safe: dropped half way, it drops the transport with it.
+    ///
+    /// # Errors
+    /// [`AcceptError`]; a refused client was answered with the status that fits.
+    pub async fn accept_with<IO>(
+        &self,
+        mut io: IO,
+        respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
+    ) -> Result<WebSocket<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let limit = self.websocket.lifecycle.opening_timeout.unwrap_or(Duration::MAX);
+        // The reading lives on the heap, so that the task of an open connection does not carry its state.
+        let (answer, unread) =
+            Box::pin(timeout(limit, self.read_head(&mut io, respond))).await.map_err(|_| AcceptError::Timeout)??;
+        match answer {
+            Ok(switching) => {
+                io.write_all(&switching).await?;
+                Ok(WebSocket::accepted(io, &unread, &self.websocket))
+            }
+            Err(refusal) => {
+                Box::pin(self.refuse(io, &refusal)).await?;
+                Err(AcceptError::Refused(refusal))
+            }
+        }
+    }
+
+    /// The bytes of the 101 with what came behind the head, or the refusal.
+    async fn read_head<IO: AsyncRead + Unpin>(
+        &self,
+        io: &mut IO,
+        respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
+    ) -> Result<(Result<Vec<u8>, Refusal>, Vec<u8>), AcceptError> {
+        let mut head = HeadReader::new(Arc::clone(&self.handshake));
+        let mut piece = vec![0; READ_LEN];
+        let unread = loop {
+            let len = io.read(&mut piece).await?;
+            if len == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            match head.receive(&piece[..len]) {
+                Ok(Progress::NeedMore) => {}
+                Ok(Progress::Complete { consumed }) => break piece[consumed..len].to_vec(),
+                Err(refusal) => return Ok((Err(refusal), Vec::new())),
+            }
+        };
+        let request = match head.request() {
+            Ok(request) => request,
+            Err(refusal) => return Ok((Err(refusal), Vec::new())),
+        };
+        let response = match respond(&request) {
+            Ok(response) => response,
+            Err(refusal) => return Ok((Err(refusal), Vec::new())),
+        };
+        let mut switching = Vec::new();
+        request.accept(&response, &mut switching).map_err(AcceptError::Response)?;
+        Ok((Ok(switching), unread))
+    }
+
+    /// Answers and lingers: to close with unread input would destroy the answer on its way. Nothing of the input is
+    /// looked at.
+    async fn refuse<IO>(&self, mut io: IO, refusal: &Refusal) -> io::Result<()>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut answer = Vec::new();
+        refusal.encode(&mut answer);
+        let lifecycle = &self.websocket.lifecycle;
+        let limit = lifecycle.closing_timeout.unwrap_or(Duration::MAX);
+        let linger = lifecycle.linger_timeout.unwrap_or(Duration::MAX);
+        timeout(limit, async {
+            io.write_all(&answer).await?;
+            io.shutdown().await
+        })
+        .await
+        .map_err(io::Error::from)??;
+        let discard = async {
+            let mut piece = vec![0; READ_LEN];
+            let mut left = lifecycle.linger_max_bytes as usize;
+            while left > 0 {
+                match io.read(&mut piece).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(len) => left = left.saturating_sub(len),
+                }
+            }
+        };
+        // Whether the peer ended its stream or the time is over: the answer had its chance.
+        let _ = timeout(linger, discard).await;
+        Ok(())
+    }
+}

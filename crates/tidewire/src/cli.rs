@@ -1,0 +1,89 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+
+/// Real-time gateway: WebSocket, SSE, NDJSON and long polling from one binary.
+#[derive(Debug, Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve until SIGTERM or Ctrl-C (the default command).
+    Serve(Serve),
+}
+
+/// What `serve` takes.
+#[derive(Clone, Debug, Args, PartialEq, Eq)]
+pub(crate) struct Serve {
+    /// The address to listen on; port 0 picks a free one.
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// The longest message, in bytes.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024, value_parser = message_len)]
+    pub(crate) max_message: usize,
+    /// Connections open at the same time; further ones wait to be accepted.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    pub(crate) max_connections: usize,
+    /// Messages that each topic keeps for those who resume.
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    pub(crate) history: usize,
+}
+
+/// The largest value of `--max-message`, in bytes.
+const MAX_MAX_MESSAGE: usize = 16 * 1024 * 1024;
+
+fn message_len(text: &str) -> Result<usize, String> {
+    let len = text.parse().ok().filter(|len| (1..=MAX_MAX_MESSAGE).contains(len));
+    len.ok_or_else(|| format!("expected a number of bytes, 1 to {MAX_MAX_MESSAGE}"))
+}
+
+impl Cli {
+    /// What to serve: of the command, or of the arguments without one.
+    pub(crate) fn into_serve(self) -> Serve {
+        match self.command {
+            Some(Command::Serve(serve)) => serve,
+            None => self.serve,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(arguments: &[&str]) -> Serve {
+        Cli::try_parse_from(arguments).unwrap().into_serve()
+    }
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default_command() {
+        let default = parse(&["tidewire"]);
+        assert_eq!(default.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!((default.max_message, default.max_connections, default.history), (65_536, 100_000, 10_000));
+        assert_eq!(parse(&["tidewire", "serve"]), default);
+        let other = parse(&["tidewire", "serve", "--listen", "[::1]:0"]);
+        assert_eq!(other.listen.to_string(), "[::1]:0");
+        assert_eq!(parse(&["tidewire", "--listen", "[::1]:0"]), other);
+    }
+
+    #[test]
+    fn a_message_has_at_least_one_byte_and_at_most_16_mib() {
+        assert_eq!(parse(&["tidewire", "--max-message", "16777216"]).max_message, MAX_MAX_MESSAGE);
+        for wrong in ["0", "16777217", "-1", "64K"] {
+            assert!(Cli::try_parse_from(["tidewire", "--max-message", wrong]).is_err(), "{wrong}");
+        }
+    }
+}

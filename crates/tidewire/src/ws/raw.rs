@@ -1,0 +1,87 @@
+//! Raw WebSocket messages: payloads as they are, in both directions.
+//!
+//! Between payloads there is no place for a notice. So a gap closes the connection, with code 4010 and the cursor
+//! behind the gap as the reason: who comes back with it goes on there, and knows that something is lost.
+
+use super::session::{Flow, Session};
+use crate::app::Delivered;
+use crate::message::Payload;
+use std::borrow::Cow;
+use tidewire_hub::Cursor;
+use tidewire_tokio::websocket::Message;
+use tidewire_ws::frame::{CloseCode, CloseFrame};
+
+/// The close code that tells of a gap (RFC 6455 §7.4.2: for private use).
+pub(crate) const GAP_CODE: u16 = 4010;
+
+/// The reason where the cursor, being one of many topics, does not fit into a close frame.
+const GAP_WITHOUT_CURSOR: &str = "gap";
+
+/// Publishes a message to the connection's topic.
+pub(super) fn receive(session: &mut Session, message: &Message) -> Flow {
+    let payload = match message {
+        Message::Text(text) => Payload::Text(text),
+        Message::Binary(bytes) => Payload::Binary(bytes),
+    };
+    match session.publish(payload) {
+        Ok(_) => Flow::Continue,
+        Err(error) => Flow::Close(CloseCode::TRY_AGAIN_LATER, Cow::Owned(error.detail().to_owned())),
+    }
+}
+
+/// Sends what was delivered.
+pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
+    for (index, delivered) in batch.iter().enumerate() {
+        match delivered {
+            Delivered::Message { message, .. } => {
+                // A connection that is closing takes nothing more; its end is on the way.
+                let _ = session.socket.feed_encoded(message.frame());
+            }
+            Delivered::Gap { .. } => return gap(&batch[index..]),
+        }
+    }
+    Flow::Continue
+}
+
+/// Closes for the gaps that `rest` begins with: one of each topic that has one comes before any message behind it.
+fn gap(rest: &[Delivered]) -> Flow {
+    let gaps = rest.iter().map_while(|delivered| match delivered {
+        Delivered::Gap { cursor, .. } => Some(cursor),
+        Delivered::Message { .. } => None,
+    });
+    let code = CloseCode::new(GAP_CODE).expect("4010 is a code for private use");
+    Flow::Close(code, gaps.last().map_or(Cow::Borrowed(GAP_WITHOUT_CURSOR), reason))
+}
+
+fn reason(cursor: &Cursor) -> Cow<'static, str> {
+    let token = cursor.encode();
+    if token.len() <= CloseFrame::MAX_REASON_LEN { Cow::Owned(token) } else { Cow::Borrowed(GAP_WITHOUT_CURSOR) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tidewire_hub::{Config, ConnectionId, Hub, Incarnation, Start, TopicName};
+
+    fn cursor(topics: usize) -> Cursor {
+        let mut hub = Hub::<String>::new(Config::default(), Incarnation::new(7), 7);
+        let subscriber = hub.connect(ConnectionId::new(1)).unwrap();
+        for index in 0..topics {
+            let topic = TopicName::new(&format!("topic {index}")).unwrap();
+            hub.subscribe(subscriber, &topic, Start::Live).unwrap();
+        }
+        hub.cursor(subscriber)
+    }
+
+    #[test]
+    fn the_reason_is_the_cursor_as_long_as_it_fits() {
+        for topics in 1..=64 {
+            let cursor = cursor(topics);
+            let token = cursor.encode();
+            let expected = if token.len() <= 123 { token.as_str() } else { "gap" };
+            assert_eq!(reason(&cursor), expected);
+        }
+        assert_eq!(reason(&cursor(10)), cursor(10).encode());
+        assert_eq!(reason(&cursor(64)), "gap");
+    }
+}
