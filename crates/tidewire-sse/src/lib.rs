@@ -1,3 +1,60 @@
-//! Placeholder while the workspace is laid out.
+//! Server-sent events without I/O: a parser and an encoder for the WHATWG event stream format.
+//!
+//! ```text
+//!   bytes ──▶ Parser::receive ──▶ Items ──▶ Event (lent) · Comment · Retry · LimitExceeded
+//!   Event::new().id(…).event(…).data(…) ──▶ encode ──▶ bytes, or InvalidField
+//! ```
+//!
+//! In scope: the format (HTML §9.2.5, §9.2.6), and the small tables of status and content type (§9.2.3). Out of scope:
+//! HTTP, reconnecting, time.
+//!
+//! The parser follows the standard to the letter: one leading byte order mark, all three line endings across chunk
+//! borders, UTF-8 decoded with replacement, sticky last event IDs. It takes linear time for any chunks, lends an
+//! event from the chunk where it lies whole in it, and holds no more than its limits allow.
+//!
+//! ```
+//! use tidewire_sse::{Event, Item, Parser, retry};
+//!
+//! let mut stream = Vec::new();
+//! retry(3000, &mut stream);
+//! Event::new().id("7").event("tick").data("one\ntwo").encode(&mut stream)?;
+//! assert_eq!(stream, b"retry: 3000\nid: 7\nevent: tick\ndata: one\ndata: two\n\n");
+//!
+//! let mut parser = Parser::default();
+//! let mut items = parser.receive(&stream);
+//! assert_eq!(items.next(), Some(Ok(Item::Retry(3000))));
+//! let Some(Ok(Item::Event(event))) = items.next() else { panic!() };
+//! assert_eq!((event.event_type, event.data, event.last_event_id), ("tick", "one\ntwo", "7"));
+//! assert_eq!(items.next(), None);
+//! # Ok::<(), tidewire_sse::InvalidField>(())
+//! ```
+//!
+//! # Limits
+//!
+//! | Field of [`Config`] | Default | Beyond it |
+//! |---|---|---|
+//! | `max_line_len` | 1 MiB | [`LimitExceeded`]; the event is lost, the next one is parsed |
+//! | `max_data_len` | 1 MiB | the same |
+//! | `max_event_type_len` | 1 KiB | the same |
+//! | `max_id_len` | 16 KiB | the same |
 #![no_std]
+
 extern crate alloc;
+
+mod config;
+pub mod content;
+mod encode;
+mod error;
+mod items;
+mod lines;
+mod parser;
+
+pub use config::Config;
+pub use encode::{Event, KEEP_ALIVE, comment, retry};
+pub use error::{Field, InvalidField, Limit, LimitExceeded};
+pub use items::{Item, Items, MessageEvent};
+pub use parser::Parser;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

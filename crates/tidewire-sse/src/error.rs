@@ -1,0 +1,74 @@
+//! What can be wrong: a stream that exceeds a limit, or a field that would inject another.
+
+use core::fmt;
+
+/// A limit of [`Config`](crate::Config).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// [`max_line_len`](crate::Config::max_line_len).
+    Line,
+    /// [`max_data_len`](crate::Config::max_data_len).
+    Data,
+    /// [`max_event_type_len`](crate::Config::max_event_type_len).
+    EventType,
+    /// [`max_id_len`](crate::Config::max_id_len).
+    Id,
+}
+
+/// The stream exceeded a limit. The event that it happened in is lost; the parser goes on behind the next blank
+/// line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitExceeded {
+    /// Which.
+    pub limit: Limit,
+    /// Its value, in bytes.
+    pub max_len: usize,
+    /// The length that was seen when it was exceeded, in bytes; of a longer line more may follow.
+    pub seen_len: usize,
+}
+
+impl fmt::Display for LimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.limit {
+            Limit::Line => "a line",
+            Limit::Data => "the data of an event",
+            Limit::EventType => "an event type",
+            Limit::Id => "a last event ID",
+        };
+        write!(f, "expected {what} of at most {} bytes, got {} or more", self.max_len, self.seen_len)
+    }
+}
+
+impl core::error::Error for LimitExceeded {}
+
+/// A field of an event to encode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Field {
+    /// The event type.
+    Event,
+    /// The last event ID.
+    Id,
+}
+
+/// A field that cannot stand on one line: it would end there and begin another, which is how events are injected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidField {
+    /// Which field.
+    pub field: Field,
+    /// The character: a CR, an LF, or in an ID a NUL.
+    pub character: char,
+    /// Where it stands, in bytes from the start.
+    pub offset: usize,
+}
+
+impl fmt::Display for InvalidField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let field = match self.field {
+            Field::Event => "event type",
+            Field::Id => "last event ID",
+        };
+        write!(f, "{:?} at byte {} cannot be part of the {field}", self.character, self.offset)
+    }
+}
+
+impl core::error::Error for InvalidField {}
