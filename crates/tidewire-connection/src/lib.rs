@@ -20,7 +20,7 @@
 
 extern crate alloc;
 
-#[cfg(any())]
+#[cfg(feature = "sse")]
 pub mod event_stream;
 #[cfg(feature = "ws")]
 pub mod websocket;
