@@ -1,0 +1,69 @@
+//! Replays every committed fuzzing input: a target, its property and its corpus carry one name.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+use tidewire_testkit::properties::{hub, sse, ws, ws_handshake};
+
+type Property = fn(&[u8]);
+
+/// Each fuzz target and the property that it is to hold.
+const TARGETS: [(&str, Property); 8] = [
+    ("hub_cursor", hub::cursor),
+    ("hub_operations", hub::operations),
+    ("sse_parse_splits", sse::parse_splits),
+    ("sse_round_trip", sse::round_trip),
+    ("ws_frames", ws::frames),
+    ("ws_handshake_head", ws_handshake::head),
+    ("ws_header", ws::header),
+    ("ws_stream", ws::stream),
+];
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().join("fuzz")
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned())
+        .collect()
+}
+
+#[test]
+fn every_committed_input_holds() {
+    for (target, property) in TARGETS {
+        let folder = fuzz().join("corpus").join(target);
+        let mut inputs: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        inputs.sort();
+        assert!(!inputs.is_empty(), "{target} has no corpus");
+        for input in inputs {
+            let bytes = fs::read(&input).unwrap();
+            let outcome = std::panic::catch_unwind(|| property(&bytes));
+            assert!(outcome.is_ok(), "{target} fails on {}", input.display());
+        }
+    }
+}
+
+#[test]
+fn targets_corpora_and_properties_are_the_same_set() {
+    let known: BTreeSet<String> = TARGETS.iter().map(|(target, _)| (*target).to_owned()).collect();
+    assert_eq!(names(&fuzz().join("fuzz_targets")), known);
+    assert_eq!(names(&fuzz().join("corpus")), known);
+    let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
+    for target in &known {
+        assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is not in fuzz/Cargo.toml");
+    }
+}
+
+#[test]
+fn a_target_is_no_more_than_a_call_of_its_property() {
+    for (target, _) in TARGETS {
+        let source = fs::read_to_string(fuzz().join("fuzz_targets").join(format!("{target}.rs"))).unwrap();
+        assert!(source.lines().count() <= 15, "{target}");
+        assert!(source.contains("tidewire_testkit::properties::"), "{target}");
+    }
+}
