@@ -1,1 +1,156 @@
-//! Properties of tidewire-ws.
+//! Properties of tidewire-ws's frames and messages.
+
+use std::sync::Arc;
+use tidewire_ws::Role;
+use tidewire_ws::frame::{Decoder, Header, MaskingKey, Piece, ProtocolError};
+use tidewire_ws::message::{Config, Event, Reader, Writer};
+
+use crate::splits;
+
+/// A header that decodes has one encoding, the bytes it was decoded from; no byte behind it is looked at, and with
+/// any byte less it is not whole.
+///
+/// # Panics
+/// When it does not hold.
+pub fn header(data: &[u8]) {
+    let Ok(Some((header, len))) = Header::decode(data) else { return };
+    let mut encoded = [0; 14];
+    assert_eq!(header.encode(&mut encoded), len);
+    assert_eq!(encoded[..len], data[..len]);
+    assert_eq!(header.header_len(), len);
+    assert_eq!(Header::decode(&data[..len]), Ok(Some((header, len))));
+    for short in 0..len {
+        assert_eq!(Header::decode(&data[..short]), Ok(None));
+    }
+}
+
+/// What a decoder said: headers, and the payload of each frame joined.
+#[derive(Debug, Default, PartialEq)]
+struct Frames {
+    headers: Vec<Header>,
+    payloads: Vec<Vec<u8>>,
+    error: Option<ProtocolError>,
+}
+
+fn decode(pieces: &[&[u8]]) -> Frames {
+    let mut decoder = Decoder::new();
+    let mut frames = Frames::default();
+    for piece in pieces {
+        let mut piece = piece.to_vec();
+        for found in decoder.receive(&mut piece) {
+            match found {
+                Ok(Piece::Header(header)) => {
+                    assert!(frames.error.is_none(), "a frame after an error");
+                    frames.headers.push(header);
+                    frames.payloads.push(Vec::new());
+                }
+                Ok(Piece::Payload { bytes, .. }) => {
+                    frames.payloads.last_mut().expect("a payload has a header").extend_from_slice(bytes);
+                }
+                Err(error) => {
+                    assert!(frames.error.is_none(), "an error after an error");
+                    frames.error = Some(error);
+                }
+            }
+        }
+    }
+    frames
+}
+
+/// A stream decodes to the same frames in any pieces, unmasked as a byte-wise oracle does it.
+///
+/// # Panics
+/// When it does not.
+pub fn frames(data: &[u8]) {
+    let whole = decode(&splits::whole(data));
+    for pieces in [splits::bytewise(data), splits::random(data, data.len() as u64)] {
+        assert_eq!(decode(&pieces), whole);
+    }
+    let mut rest = data;
+    for (header, payload) in whole.headers.iter().zip(&whole.payloads) {
+        rest = &rest[header.header_len()..];
+        let key = header.masking_key.unwrap_or(MaskingKey([0; 4])).0;
+        let oracle: Vec<u8> =
+            rest.iter().take(payload.len()).enumerate().map(|(index, byte)| byte ^ key[index % 4]).collect();
+        assert_eq!(*payload, oracle);
+        rest = &rest[payload.len()..];
+    }
+}
+
+/// What a reader said, owned.
+#[derive(Clone, Debug, PartialEq)]
+enum Said {
+    Text(String),
+    Binary(Vec<u8>),
+    Ping(Vec<u8>),
+    Pong(Vec<u8>),
+    Close(Option<(u16, String)>),
+    Failed(ProtocolError),
+}
+
+/// Limits low enough to be met by small inputs.
+fn low_limits() -> Arc<Config> {
+    let mut config = Config::default();
+    config.max_message_len = 300;
+    config.max_fragments = 4;
+    Arc::new(config)
+}
+
+fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
+    let config = low_limits();
+    let mut reader = Reader::new(role, config.clone());
+    let mut writer = match role {
+        Role::Server => Writer::server(config),
+        Role::Client => Writer::client(config, || MaskingKey([0; 4])),
+    };
+    let (mut said, mut output, mut arrived) = (Vec::new(), Vec::new(), 0);
+    for piece in pieces {
+        arrived += piece.len();
+        let mut piece = piece.to_vec();
+        let mut events = reader.receive(&mut piece);
+        while let Some(event) = events.next(&mut writer, &mut output) {
+            assert!(!matches!(said.last(), Some(Said::Failed(_) | Said::Close(_))), "an event after the end");
+            said.push(match event {
+                Ok(Event::Text(text)) => Said::Text(text.into_owned()),
+                Ok(Event::Binary(bytes)) => Said::Binary(bytes.into_owned()),
+                Ok(Event::Ping(payload)) => Said::Ping(payload.to_vec()),
+                Ok(Event::Pong(payload)) => Said::Pong(payload.to_vec()),
+                Ok(Event::Close(frame)) => {
+                    Said::Close(frame.map(|frame| (frame.code().value(), frame.reason().to_owned())))
+                }
+                Err(error) => Said::Failed(error),
+            });
+        }
+        drop(events);
+        assert!(reader.held_len_bytes() <= 2 * arrived + 64, "held more than twice what arrived");
+    }
+    match said.last() {
+        Some(Said::Failed(_) | Said::Close(_)) => assert!(!reader.wants_read() && writer.close_sent()),
+        Some(Said::Text(_) | Said::Binary(_) | Said::Ping(_) | Said::Pong(_)) | None => {
+            assert!(reader.wants_read() && !writer.close_sent());
+        }
+    }
+    (said, output)
+}
+
+/// A stream gives the same events, the same end and the same answers in any pieces, to a server and to a client; after
+/// a violation or a close nothing more comes; what is held is bounded by what arrived.
+///
+/// # Panics
+/// When it does not.
+pub fn stream(data: &[u8]) {
+    for role in [Role::Server, Role::Client] {
+        let whole = read(role, &splits::whole(data));
+        for pieces in [splits::bytewise(data), splits::random(data, data.len() as u64)] {
+            assert_eq!(read(role, &pieces), whole, "{role:?}");
+        }
+        for said in &whole.0 {
+            match said {
+                Said::Text(text) => assert!(text.len() <= 300),
+                Said::Binary(bytes) => assert!(bytes.len() <= 300),
+                Said::Ping(payload) | Said::Pong(payload) => assert!(payload.len() <= 125),
+                Said::Close(_) | Said::Failed(_) => {}
+            }
+        }
+    }
+}
