@@ -6,7 +6,7 @@
 pub struct Config {
     /// The longest line, without its ending. Default 1 MiB.
     pub max_line_len: usize,
-    /// The longest data of one event, its line feeds included. Default 1 MiB.
+    /// The longest data of one event as it arrives, the line feeds between its lines included. Default 1 MiB.
     pub max_data_len: usize,
     /// The longest event type. Default 1 KiB.
     pub max_event_type_len: usize,

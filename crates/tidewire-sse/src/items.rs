@@ -240,11 +240,12 @@ impl<'a> Items<'a> {
     //# Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data buffer.
     fn data(&mut self, place: &Place, value_start: usize) -> Result<(), LimitExceeded> {
         let value_len = self.bytes(place).len() - value_start;
-        let had = self.parser.data.len() + self.lent_data.as_ref().map_or(0, |lent| lent.len() + 1);
+        let had = self.parser.data_len;
         let max_len = self.parser.config.max_data_len;
         if had + value_len > max_len {
             return Err(self.exceeded(Limit::Data, max_len, had + value_len));
         }
+        self.parser.data_len = had + value_len + 1;
         match place {
             Place::Chunk(range) if had == 0 => self.lent_data = Some(range.start + value_start..range.end),
             Place::Chunk(range) => {

@@ -66,6 +66,8 @@ pub struct Parser {
     pub(crate) line: Vec<u8>,
     /// The data buffer, where it is not lent from a chunk; each line ends with an LF.
     pub(crate) data: String,
+    /// The length of the event's data as it arrived, line feeds included: decoding may have made it longer.
+    pub(crate) data_len: usize,
     pub(crate) event_type: String,
     pub(crate) id_buffer: String,
     pub(crate) pending_id: PendingId,
@@ -89,6 +91,7 @@ impl Parser {
             before: Before::Other,
             line: Vec::new(),
             data: String::new(),
+            data_len: 0,
             event_type: String::new(),
             id_buffer: String::new(),
             pending_id: PendingId::None,
@@ -132,6 +135,7 @@ impl Parser {
 
     /// The event is over: empties its buffers.
     pub(crate) fn begin_event(&mut self) {
+        self.data_len = 0;
         self.data.clear();
         if self.data.capacity() > MAX_KEPT_LEN {
             self.data = String::new();

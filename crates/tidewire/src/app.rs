@@ -109,10 +109,11 @@ impl App {
     ) -> Result<Position, ApiError> {
         let message = Arc::new(Message::new(topic, payload, event, clock::unix_millis()));
         self.hub.publish(topic, message, exclude).map_err(|error| {
-            let code = match error {
-                PublishError::TooLarge => Code::PayloadTooLarge,
-                // The type is open to later reasons; all that are not the message's fault are ours.
-                _ => Code::ServiceUnavailable,
+            // Whatever is not the message's fault is ours.
+            let code = if error == PublishError::TooLarge {
+                Code::PayloadTooLarge
+            } else {
+                Code::ServiceUnavailable
             };
             ApiError::new(code, error.to_string())
         })
@@ -198,7 +199,7 @@ async fn close_after_refused_upgrade(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await.into_response();
     if upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
+        response.headers_mut().entry(header::CONNECTION).or_insert(close);
     }
     response
 }

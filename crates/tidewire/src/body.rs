@@ -17,21 +17,35 @@ const MAX_DISCARD_LEN: usize = 4 * 1024 * 1024;
 /// What became of a body.
 enum Read {
     Whole(Vec<u8>),
-    TooLong,
+    TooLong(Rest),
+}
+
+/// What became of the rest of a body that is too long.
+enum Rest {
+    /// It was read and thrown away: the next request can follow.
+    Discarded,
+    /// It is still to come, and must not be taken for the next request.
+    ToCome,
 }
 
 /// The whole body, of at most `max_len` bytes.
 ///
 /// # Errors
 /// 413 when it is longer, 408 when it takes longer than [`BODY_TIMEOUT`], 400 when it breaks off.
-pub(crate) async fn collect(headers: &HeaderMap, mut body: Body, max_len: usize) -> Result<Vec<u8>, ApiError> {
+pub(crate) async fn collect(
+    headers: &HeaderMap,
+    mut body: Body,
+    max_len: usize,
+) -> Result<Vec<u8>, ApiError> {
     match tokio::time::timeout(BODY_TIMEOUT, read(headers, &mut body, max_len)).await {
         Ok(Ok(Read::Whole(bytes))) => Ok(bytes),
-        Ok(Ok(Read::TooLong)) => {
-            let detail = format!("a message has at most {max_len} bytes");
-            let refusal = ApiError::new(Code::PayloadTooLarge, detail);
-            // What is left of it must not be taken for the next request.
-            Err(if body.is_end_stream() { refusal } else { closing(refusal) })
+        Ok(Ok(Read::TooLong(rest))) => {
+            let refusal =
+                ApiError::new(Code::PayloadTooLarge, format!("a message has at most {max_len} bytes"));
+            Err(match rest {
+                Rest::Discarded => refusal,
+                Rest::ToCome => closing(refusal),
+            })
         }
         Ok(Err(_)) => Err(closing(ApiError::new(Code::BadRequest, "the body broke off"))),
         Err(_) => {
@@ -48,33 +62,32 @@ fn closing(refusal: ApiError) -> ApiError {
 async fn read(headers: &HeaderMap, body: &mut Body, max_len: usize) -> Result<Read, axum::Error> {
     if body.size_hint().lower() > max_len as u64 {
         // Who asks first whether to send gets the answer instead.
-        if !headers.contains_key(header::EXPECT) {
-            discard(body, MAX_DISCARD_LEN).await?;
+        if headers.contains_key(header::EXPECT) {
+            return Ok(Read::TooLong(Rest::ToCome));
         }
-        return Ok(Read::TooLong);
+        return Ok(Read::TooLong(discard(body, MAX_DISCARD_LEN).await?));
     }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         if data.len() > max_len - bytes.len() {
             let rest = MAX_DISCARD_LEN.saturating_sub(bytes.len() + data.len());
-            discard(body, rest).await?;
-            return Ok(Read::TooLong);
+            return Ok(Read::TooLong(discard(body, rest).await?));
         }
         bytes.extend_from_slice(&data);
     }
     Ok(Read::Whole(bytes))
 }
 
-async fn discard(body: &mut Body, mut max_len: usize) -> Result<(), axum::Error> {
+async fn discard(body: &mut Body, mut max_len: usize) -> Result<Rest, axum::Error> {
     while let Some(frame) = body.frame().await {
         let len = frame?.data_ref().map_or(0, bytes::Bytes::len);
         if len > max_len {
-            break;
+            return Ok(Rest::ToCome);
         }
         max_len -= len;
     }
-    Ok(())
+    Ok(Rest::Discarded)
 }
 
 #[cfg(test)]

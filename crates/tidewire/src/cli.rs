@@ -29,10 +29,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024, value_parser = message_len)]
     pub(crate) max_message: usize,
     /// Connections open at the same time; further ones wait to be accepted.
-    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000, value_parser = count)]
     pub(crate) max_connections: usize,
     /// Messages that each topic keeps for those who resume.
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000, value_parser = count)]
     pub(crate) history: usize,
 }
 
@@ -42,6 +42,11 @@ const MAX_MAX_MESSAGE: usize = 16 * 1024 * 1024;
 fn message_len(text: &str) -> Result<usize, String> {
     let len = text.parse().ok().filter(|len| (1..=MAX_MAX_MESSAGE).contains(len));
     len.ok_or_else(|| format!("expected a number of bytes, 1 to {MAX_MAX_MESSAGE}"))
+}
+
+fn count(text: &str) -> Result<usize, String> {
+    let count = text.parse().ok().filter(|count| *count > 0);
+    count.ok_or_else(|| "expected a number, 1 at least".to_owned())
 }
 
 impl Cli {
@@ -72,7 +77,10 @@ mod tests {
     fn serve_is_the_default_command() {
         let default = parse(&["tidewire"]);
         assert_eq!(default.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!((default.max_message, default.max_connections, default.history), (65_536, 100_000, 10_000));
+        assert_eq!(
+            (default.max_message, default.max_connections, default.history),
+            (65_536, 100_000, 10_000)
+        );
         assert_eq!(parse(&["tidewire", "serve"]), default);
         let other = parse(&["tidewire", "serve", "--listen", "[::1]:0"]);
         assert_eq!(other.listen.to_string(), "[::1]:0");
@@ -84,6 +92,16 @@ mod tests {
         assert_eq!(parse(&["tidewire", "--max-message", "16777216"]).max_message, MAX_MAX_MESSAGE);
         for wrong in ["0", "16777217", "-1", "64K"] {
             assert!(Cli::try_parse_from(["tidewire", "--max-message", wrong]).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn counts_are_at_least_one() {
+        for option in ["--history", "--max-connections"] {
+            assert!(Cli::try_parse_from(["tidewire", option, "1"]).is_ok());
+            for wrong in ["0", "-1", "x"] {
+                assert!(Cli::try_parse_from(["tidewire", option, wrong]).is_err(), "{option} {wrong}");
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ pub(crate) struct ApiError {
     field: Option<&'static str>,
     detail: Cow<'static, str>,
     /// What the status wants beside it, such as `Allow` with a 405.
-    headers: HeaderMap,
+    headers: Option<Box<HeaderMap>>,
 }
 
 /// What is wrong, as the word that programs compare and the status that goes with it.
@@ -87,7 +87,7 @@ struct ErrorBody<'a> {
 impl ApiError {
     /// A refusal that is about the request as a whole.
     pub(crate) fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, field: None, detail: detail.into(), headers: HeaderMap::new() }
+        Self { code, field: None, detail: detail.into(), headers: None }
     }
 
     /// A 400 about one parameter or header.
@@ -108,13 +108,13 @@ impl ApiError {
 
     /// The same, with a header in the answer.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.get_or_insert_default().insert(name, value);
         self
     }
 
     /// The same, with `headers` in the answer.
     pub(crate) fn with_headers(mut self, headers: HeaderMap) -> Self {
-        self.headers.extend(headers);
+        self.headers.get_or_insert_default().extend(headers);
         self
     }
 
@@ -138,7 +138,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = ErrorBody { error: self.code.as_str(), field: self.field, detail: &self.detail };
         let mut response = json(self.code.status(), &body);
-        response.headers_mut().extend(self.headers);
+        response.headers_mut().extend(self.headers.into_iter().flat_map(|headers| *headers));
         response
     }
 }
@@ -172,9 +172,17 @@ mod tests {
         let expected = r#"{"error":"bad_request","field":"topic","detail":"a topic name must not be empty"}"#;
         assert_eq!(text(response).await, expected);
         let response = ApiError::method_not_allowed("GET").into_response();
-        assert_eq!((response.status().as_u16(), &response.headers()["allow"]), (405, &"GET".parse().unwrap()));
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["allow"]),
+            (405, &"GET".parse().unwrap())
+        );
         let expected = r#"{"error":"method_not_allowed","field":null,"detail":"this path takes GET"}"#;
         assert_eq!(text(response).await, expected);
+    }
+
+    #[test]
+    fn a_refusal_is_small_to_return() {
+        assert!(size_of::<ApiError>() <= 64, "{}", size_of::<ApiError>());
     }
 
     #[test]

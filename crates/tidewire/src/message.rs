@@ -203,8 +203,8 @@ pub(crate) mod tests {
                         + event.map_or(0, str::len)
                         + record
                         + block;
-                    assert!(held <= message.len_bytes(), "{held} > {} {text:?}", message.len_bytes());
-                    assert!(message.len_bytes() <= held + 2 * FORM_OVERHEAD_BYTES, "{text:?}");
+                    assert!(held <= message.len_bytes(), "{held} > {}", message.len_bytes());
+                    assert!(message.len_bytes() <= held + 2 * FORM_OVERHEAD_BYTES, "{held}");
                 }
             }
         }

@@ -108,7 +108,8 @@ impl<'a> Params<'a> {
     /// `exclude`: the connection that the message is not for.
     pub(crate) fn exclude(&self) -> Result<Option<ConnectionId>, ApiError> {
         let text = self.single("exclude")?;
-        text.map(|text| text.parse().map_err(|error| ApiError::field("exclude", format!("{error}")))).transpose()
+        text.map(|text| text.parse().map_err(|error| ApiError::field("exclude", format!("{error}"))))
+            .transpose()
     }
 
     /// `wait`: how long a poll may take.
@@ -278,15 +279,8 @@ mod tests {
         let decoded = params("a=1+2&b=%7b%7D&&c&d=%C3%A9%&e==&%66=%2&a=%zz");
         let pairs: Vec<(&str, &str)> =
             decoded.pairs.iter().map(|(name, value)| (&**name, &**value)).collect();
-        let expected = [
-            ("a", "1 2"),
-            ("b", "{}"),
-            ("c", ""),
-            ("d", "é%"),
-            ("e", "="),
-            ("f", "%2"),
-            ("a", "%zz"),
-        ];
+        let expected =
+            [("a", "1 2"), ("b", "{}"), ("c", ""), ("d", "é%"), ("e", "="), ("f", "%2"), ("a", "%zz")];
         assert_eq!(pairs, expected);
         assert!(Params::parse(None).unwrap().pairs.is_empty());
         assert_eq!(topic_in_path("a+b%2Fc").unwrap().as_str(), "a+b/c");

@@ -31,7 +31,7 @@ pub(crate) async fn poll(State(app): State<Arc<App>>, request: Request) -> Resul
     let mut batch = Vec::new();
     if subscriber.try_batch(round(), &mut batch) == 0 && !wait.is_zero() {
         tokio::select! {
-            () = subscriber.batch(round(), &mut batch) => {}
+            _ = subscriber.batch(round(), &mut batch) => {}
             () = tokio::time::sleep(wait) => {}
             () = app.drain().begun() => {}
         }

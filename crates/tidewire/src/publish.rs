@@ -56,7 +56,7 @@ fn kind(headers: &HeaderMap) -> Result<Kind, ApiError> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
     let Some(first) = types.next() else { return Ok(Kind::Text) };
     let text = first.to_str().ok().filter(|_| types.next().is_none());
-    text.and_then(|text| kind_of(text)).ok_or_else(|| {
+    text.and_then(kind_of).ok_or_else(|| {
         let detail = "expected text/*, JSON, application/x-www-form-urlencoded or application/octet-stream";
         ApiError::new(Code::UnsupportedMediaType, detail).about("content-type")
     })
@@ -93,7 +93,8 @@ mod tests {
         }
         assert_eq!(kind_of("application/octet-stream"), Some(Kind::Binary));
         assert_eq!(kind_of("APPLICATION/Octet-Stream;x=y"), Some(Kind::Binary));
-        for other in ["", "text", "text/", "image/png", "multipart/form-data; boundary=x", "application/xml"] {
+        for other in ["", "text", "text/", "image/png", "multipart/form-data; boundary=x", "application/xml"]
+        {
             assert_eq!(kind_of(other), None, "{other}");
         }
     }

@@ -190,14 +190,18 @@ mod tests {
 
     #[test]
     fn messages_are_compact_objects_in_a_fixed_order() {
-        let head = r#"{"type":"message","topic":"room \"1\"","epoch":"9f86d081884c7d65.0","offset":3,"cursor":"C""#;
+        let head =
+            r#"{"type":"message","topic":"room \"1\"","epoch":"9f86d081884c7d65.0","offset":3,"cursor":"C""#;
         let tail = ",\"time\":1700000000123}\n";
         assert_eq!(record(Payload::Text("a\nb"), None), format!(r#"{head},"data":"a\nb"{tail}"#));
         let named = record(Payload::Text("{\"x\":1}"), Some("é"));
         assert_eq!(named, format!(r#"{head},"event":"é","data":"{{\"x\":1}}"{tail}"#));
         let binary = record(Payload::Binary(&[0, 0xFF]), Some("e"));
         assert_eq!(binary, format!(r#"{head},"event":"e","encoding":"base64","data":"AP8="{tail}"#));
-        assert_eq!(record(Payload::Binary(&[]), None), format!(r#"{head},"encoding":"base64","data":""{tail}"#));
+        assert_eq!(
+            record(Payload::Binary(&[]), None),
+            format!(r#"{head},"encoding":"base64","data":""{tail}"#)
+        );
     }
 
     #[test]

@@ -42,9 +42,6 @@ pub(crate) trait Format: Send + Unpin + 'static {
     /// The media type.
     const CONTENT_TYPE: &'static str;
 
-    /// What is sent when nothing else was for a while.
-    const KEEP_ALIVE: &'static [u8];
-
     /// Whether `Last-Event-ID` says where to go on. It wins over `cursor`: a browser repeats the URL that it was
     /// given, and adds what it has seen since.
     const LAST_EVENT_ID: LastEventId;
@@ -54,6 +51,9 @@ pub(crate) trait Format: Send + Unpin + 'static {
 
     /// The shared form of a message.
     fn form<'a>(message: &'a Message, topic: &TopicName, position: Position) -> &'a Form;
+
+    /// Appends what is sent when nothing else was for a while.
+    fn keep_alive(output: &mut Vec<u8>);
 
     /// Appends a gap.
     fn gap(gap: &Gap, cursor: &Cursor, output: &mut Vec<u8>);
@@ -139,7 +139,11 @@ impl<F: Format> Stream<F> {
             return Poll::Ready(None);
         }
         match ready!(self.pulse.poll(cx)) {
-            Action::SendHeartbeat => Poll::Ready(Some(Bytes::from_static(F::KEEP_ALIVE))),
+            Action::SendHeartbeat => {
+                let mut keep_alive = Vec::new();
+                F::keep_alive(&mut keep_alive);
+                Poll::Ready(Some(keep_alive.into()))
+            }
             Action::Close(_) | Action::Abort(_) => Poll::Ready(None),
         }
     }
@@ -314,7 +318,10 @@ mod tests {
         let chunk = next(&mut sse).await.unwrap();
         let events: Vec<&str> = chunk.split_terminator("\n\n").collect();
         assert_eq!(events.len(), 3, "{chunk}");
-        assert!(events[0].contains("\nevent: gap\ndata: {\"type\":\"gap\",\"topic\":\"t\",\"reason\":\"evicted\""));
+        assert!(
+            events[0]
+                .contains("\nevent: gap\ndata: {\"type\":\"gap\",\"topic\":\"t\",\"reason\":\"evicted\"")
+        );
         assert!(events[1].ends_with("data: 2") && events[2].ends_with("data: 3"), "{chunk}");
     }
 }

@@ -214,10 +214,7 @@ mod tests {
 
     #[test]
     fn the_fourth_malformed_message_within_a_minute_is_one_too_many() {
-        let cursor = Cursor::for_position(
-            &TopicName::new("t").unwrap(),
-            crate::message::tests::at(1),
-        );
+        let cursor = Cursor::for_position(&TopicName::new("t").unwrap(), crate::message::tests::at(1));
         let mut dialogue = Dialogue::new(&cursor, ConnectionId::new(1));
         let mut strike = |second| dialogue.strike(Duration::from_secs(second));
         for second in [0, 10, 20] {

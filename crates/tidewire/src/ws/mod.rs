@@ -16,6 +16,7 @@ use crate::stream::start_headers;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
+use http::{HeaderValue, header};
 use hyper_util::rt::TokioIo;
 use session::{Dialect, Session};
 use std::sync::Arc;
@@ -33,10 +34,7 @@ pub(crate) fn config(max_message_len: usize) -> Config {
 }
 
 /// Opens a WebSocket.
-pub(crate) async fn upgrade(
-    State(app): State<Arc<App>>,
-    mut request: Request,
-) -> Result<Response, ApiError> {
+pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
     let accepted = handshake::accept(&request).map_err(|refusal| refused(&refusal))?;
     let in_path = request.uri().path().strip_prefix("/ws/").map(topic_in_path).transpose()?;
     let params = Params::parse(request.uri().query())?;
@@ -47,7 +45,7 @@ pub(crate) async fn upgrade(
     let (subscriber, connection) = app.subscriber(&topics, resume.as_ref())?;
 
     let cursor = subscriber.cursor();
-    let (mut parts, ()) = accepted.response().into_parts();
+    let (mut parts, ()) = switching(&accepted)?.into_parts();
     parts.headers.extend(start_headers(&cursor, connection));
 
     let place = request.extensions().get::<Place>().cloned();
@@ -86,9 +84,19 @@ enum ExcludeSelf {
     Yes,
 }
 
+/// The bare 101.
+fn switching(accepted: &handshake::Accepted) -> Result<http::Response<()>, ApiError> {
+    let bare = tidewire_ws::handshake::Response::new();
+    accepted.respond(&bare).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
+}
+
 /// A refused handshake, in the words of the gateway.
 fn refused(refusal: &tidewire_ws::handshake::Refusal) -> ApiError {
-    let response = refusal.response();
-    let code = Code::of_status(response.status());
-    ApiError::new(code, refusal.to_string()).with_headers(response.headers().clone())
+    let (parts, ()) = refusal.to_http().into_parts();
+    let mut headers = parts.headers;
+    if headers.contains_key(header::UPGRADE) {
+        // RFC 9110 §7.8: the option goes with the header.
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade, close"));
+    }
+    ApiError::new(Code::of_status(parts.status), refusal.detail()).with_headers(headers)
 }

@@ -55,7 +55,11 @@ fn gap(rest: &[Delivered]) -> Flow {
 
 fn reason(cursor: &Cursor) -> Cow<'static, str> {
     let token = cursor.encode();
-    if token.len() <= CloseFrame::MAX_REASON_LEN { Cow::Owned(token) } else { Cow::Borrowed(GAP_WITHOUT_CURSOR) }
+    if token.len() <= CloseFrame::MAX_REASON_LEN {
+        Cow::Owned(token)
+    } else {
+        Cow::Borrowed(GAP_WITHOUT_CURSOR)
+    }
 }
 
 #[cfg(test)]

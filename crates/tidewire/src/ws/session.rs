@@ -106,7 +106,9 @@ impl Session {
             let turn = poll_fn(|cx| self.poll_turn(cx, draining.as_mut(), &mut received)).await;
             let flow = match (turn, &mut dialogue) {
                 (Turn::Over, _) => break,
-                (Turn::Draining, _) => Flow::Close(CloseCode::GOING_AWAY, "the server is shutting down".into()),
+                (Turn::Draining, _) => {
+                    Flow::Close(CloseCode::GOING_AWAY, "the server is shutting down".into())
+                }
                 (Turn::Received(message), Dialogue::Raw) => raw::receive(&mut self, &message),
                 (Turn::Received(message), Dialogue::Json(dialogue)) => dialogue.receive(&mut self, &message),
                 (Turn::Delivered(batch), Dialogue::Raw) => raw::deliver(&mut self, &batch),
