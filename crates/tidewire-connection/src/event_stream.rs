@@ -72,7 +72,12 @@ impl EventStream {
     ///
     /// # Errors
     /// As [`Event::encode`]; nothing is written then.
-    pub fn send(&mut self, now: Duration, event: &Event<'_>, output: &mut Vec<u8>) -> Result<(), InvalidField> {
+    pub fn send(
+        &mut self,
+        now: Duration,
+        event: &Event<'_>,
+        output: &mut Vec<u8>,
+    ) -> Result<(), InvalidField> {
         let before = output.len();
         event.encode(output)?;
         self.handle_queued(now, output.len() - before);

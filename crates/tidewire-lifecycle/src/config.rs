@@ -64,9 +64,6 @@ impl Config {
     /// The defaults of a one-way stream: a keep-alive after 15 s of silence, everything else as in the default.
     #[must_use]
     pub fn event_stream() -> Self {
-        Self {
-            heartbeat: Heartbeat::KeepAlive { interval: Duration::from_secs(15) },
-            ..Self::default()
-        }
+        Self { heartbeat: Heartbeat::KeepAlive { interval: Duration::from_secs(15) }, ..Self::default() }
     }
 }

@@ -161,7 +161,8 @@ mod tests {
                 Action::Close(_) => "close",
                 Action::Abort(_) => "abort",
             };
-            writeln!(text, "{:<14} | {action:<19} | {}", std::format!("{timer:?}"), phases.join(", ")).unwrap();
+            writeln!(text, "{:<14} | {action:<19} | {}", std::format!("{timer:?}"), phases.join(", "))
+                .unwrap();
         }
         text
     }

@@ -87,7 +87,9 @@ impl<'a> Event<'a> {
 
     fn len_unchecked(&self) -> usize {
         let of = |name: &str, value: Option<&str>| value.map_or(0, |value| name.len() + 3 + value.len());
-        let data = self.data.map_or(0, |data| lines(data.as_bytes()).map(|line| "data: \n".len() + line.len()).sum());
+        let data = self
+            .data
+            .map_or(0, |data| lines(data.as_bytes()).map(|line| "data: \n".len() + line.len()).sum());
         of("id", self.id) + of("event", self.event) + data + 1
     }
 
@@ -98,7 +100,8 @@ impl<'a> Event<'a> {
 }
 
 fn one_line(field: Field, value: Option<&str>, refused: &[char]) -> Result<(), InvalidField> {
-    let found = value.and_then(|value| value.char_indices().find(|(_, character)| refused.contains(character)));
+    let found =
+        value.and_then(|value| value.char_indices().find(|(_, character)| refused.contains(character)));
     match found {
         Some((offset, character)) => Err(InvalidField { field, character, offset }),
         None => Ok(()),

@@ -173,7 +173,8 @@ impl<'a> Items<'a> {
         }
         let seen_len = self.parser.line.len() + rest.len();
         if seen_len > self.parser.config.max_line_len {
-            let error = LimitExceeded { limit: Limit::Line, max_len: self.parser.config.max_line_len, seen_len };
+            let error =
+                LimitExceeded { limit: Limit::Line, max_len: self.parser.config.max_line_len, seen_len };
             return Err(self.parser.skip_event(error, seen_len));
         }
         self.parser.line.extend_from_slice(rest);

@@ -61,8 +61,25 @@ fn parsed(stream: &[u8]) -> Vec<(String, String, String)> {
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::sample::select(vec![
-            &b"data"[..], b"event", b"id", b"retry", b":", b": ", b"\n", b"\r", b"\r\n", b"\n\n", b"data: x\n\n",
-            b"\xEF\xBB\xBF", b"\xEF", b"\xE2\x82", b"\xF0\x9F\x98\x80", b"\0", b"123", b" ", b"datax: y\n",
+            &b"data"[..],
+            b"event",
+            b"id",
+            b"retry",
+            b":",
+            b": ",
+            b"\n",
+            b"\r",
+            b"\r\n",
+            b"\n\n",
+            b"data: x\n\n",
+            b"\xEF\xBB\xBF",
+            b"\xEF",
+            b"\xE2\x82",
+            b"\xF0\x9F\x98\x80",
+            b"\0",
+            b"123",
+            b" ",
+            b"datax: y\n",
         ])
         .prop_map(<[u8]>::to_vec),
         prop::collection::vec(any::<u8>(), 0..6),

@@ -62,7 +62,8 @@ impl Vector {
     /// The pieces that the vector names; one where it names none.
     fn pieces(&self) -> Vec<Vec<u8>> {
         if let Some(wanted) = &self.generated {
-            let stream = [&wanted.prefix, &*wanted.repeat.repeat(wanted.count), &wanted.suffix].concat().into_bytes();
+            let stream =
+                [&wanted.prefix, &*wanted.repeat.repeat(wanted.count), &wanted.suffix].concat().into_bytes();
             return stream.chunks(stream.len().div_ceil(wanted.chunks)).map(<[u8]>::to_vec).collect();
         }
         if let Some(chunks) = &self.chunks {

@@ -37,7 +37,8 @@ fn names(folder: &Path) -> BTreeSet<String> {
 fn every_committed_input_holds() {
     for (target, property) in TARGETS {
         let folder = fuzz().join("corpus").join(target);
-        let mut inputs: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut inputs: Vec<PathBuf> =
+            fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         inputs.sort();
         assert!(!inputs.is_empty(), "{target} has no corpus");
         for input in inputs {

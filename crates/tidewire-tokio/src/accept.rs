@@ -98,8 +98,9 @@ impl Acceptor {
     {
         let limit = self.websocket.lifecycle.opening_timeout.unwrap_or(Duration::MAX);
         // The reading lives on the heap, so that the task of an open connection does not carry its state.
-        let (answer, unread) =
-            Box::pin(timeout(limit, self.read_head(&mut io, respond))).await.map_err(|_| AcceptError::Timeout)??;
+        let (answer, unread) = Box::pin(timeout(limit, self.read_head(&mut io, respond)))
+            .await
+            .map_err(|_| AcceptError::Timeout)??;
         match answer {
             Ok(switching) => {
                 io.write_all(&switching).await?;

@@ -7,8 +7,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Cursor, Delivery, Gap, Hub, Incarnation, Message, Position, PublishError,
-    Start, SubscribeError, SubscriberId, TopicName,
+    Config, ConnectError, ConnectionId, Cursor, Delivery, Gap, Hub, Incarnation, Message, Position,
+    PublishError, Start, SubscribeError, SubscriberId, TopicName,
 };
 
 use crate::clock::Clock;
@@ -226,11 +226,8 @@ impl<M: Message + Clone> State<M> {
                 Some(Delivery::Message { topic, position, message, .. }) => {
                     bytes += message.len_bytes();
                     let (topic, message) = (topic.clone(), message.clone());
-                    let cursor = if alone {
-                        Cursor::for_position(&topic, position)
-                    } else {
-                        self.hub.cursor(id)
-                    };
+                    let cursor =
+                        if alone { Cursor::for_position(&topic, position) } else { self.hub.cursor(id) };
                     Delivered::Message { topic, position, message, cursor }
                 }
             };

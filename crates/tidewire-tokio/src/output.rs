@@ -189,7 +189,11 @@ mod tests {
             assert_eq!(written, expected.len());
             assert!(io.taken == expected, "step {step}");
             assert!(output.is_empty());
-            assert_eq!((output.tail.capacity(), output.queued.capacity()), (0, 0), "an empty queue owns nothing");
+            assert_eq!(
+                (output.tail.capacity(), output.queued.capacity()),
+                (0, 0),
+                "an empty queue owns nothing"
+            );
         }
     }
 

@@ -76,7 +76,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             writer.handle_received(clock.now(), unread.len());
         }
         let deadline = writer.poll_timeout().map_or_else(Instant::now, |(at, _)| clock.instant(at));
-        Self { io, reader, writer, output: Output::default(), unread, clock, sleep: Box::pin(sleep_until(deadline)) }
+        Self {
+            io,
+            reader,
+            writer,
+            output: Output::default(),
+            unread,
+            clock,
+            sleep: Box::pin(sleep_until(deadline)),
+        }
     }
 
     // Receiving.
@@ -225,7 +233,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         while self.poll_timers(cx).is_ready() {}
         match self.writer.transport() {
             Transport::Closed => Poll::Ready(()),
-            Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => self.poll_output(cx),
+            Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => {
+                self.poll_output(cx)
+            }
         }
     }
 
@@ -287,7 +297,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 }
                 Poll::Pending => {
                     // The stall has a deadline, which is to wake this task.
-                    return if self.poll_timers(cx).is_ready() { self.poll_output_again(cx) } else { Poll::Pending };
+                    return if self.poll_timers(cx).is_ready() {
+                        self.poll_output_again(cx)
+                    } else {
+                        Poll::Pending
+                    };
                 }
             }
         }

@@ -84,7 +84,8 @@ pub fn round_trip(data: &[u8]) {
     let Some(([fields, id_len, event_len], text)) = data.split_first_chunk::<3>() else { return };
     let text = String::from_utf8_lossy(text);
     let cut = |len: u8, text: &str| {
-        let len = (0..=text.len().min(usize::from(len))).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let len =
+            (0..=text.len().min(usize::from(len))).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
         (text[..len].to_owned(), text[len..].to_owned())
     };
     let (id, rest) = cut(*id_len, &text);
@@ -100,7 +101,9 @@ pub fn round_trip(data: &[u8]) {
     if event.encode(&mut output).is_err() {
         assert_eq!(output, b": before\n");
         let breaks = |text: &str| text.contains(['\r', '\n']);
-        assert!(fields & 1 != 0 && (breaks(&id) || id.contains('\0')) || fields & 2 != 0 && breaks(&event_type));
+        assert!(
+            fields & 1 != 0 && (breaks(&id) || id.contains('\0')) || fields & 2 != 0 && breaks(&event_type)
+        );
         return;
     }
     assert_eq!(event.encoded_len(), Ok(output.len() - b": before\n".len()));

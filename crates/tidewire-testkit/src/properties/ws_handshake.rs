@@ -55,7 +55,9 @@ pub fn head(data: &[u8]) {
     assert!([101, 400, 405, 426, 431].contains(&status), "{status}");
     if status == 101 {
         let head = String::from_utf8_lossy(&data[..taken]).to_ascii_lowercase();
-        for mark in ["get ", "websocket", "upgrade", "sec-websocket-key", "sec-websocket-version", "host", "13"] {
+        for mark in
+            ["get ", "websocket", "upgrade", "sec-websocket-key", "sec-websocket-version", "host", "13"]
+        {
             assert!(head.contains(mark), "a 101 without {mark}");
         }
         assert!(output.ends_with(b"\r\n\r\n"));

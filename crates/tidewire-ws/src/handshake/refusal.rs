@@ -14,8 +14,7 @@ pub struct Refusal {
 }
 
 /// What every 426 says: which protocol, which version (RFC 9110 §15.5.22, RFC 6455 §4.4).
-const UPGRADE_HEADERS: &[(&str, &str)] =
-    &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
+const UPGRADE_HEADERS: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
 
 impl Refusal {
     /// A refusal of the caller's own, 401, 403, 404 or 503 say. `detail` is a sentence for humans.

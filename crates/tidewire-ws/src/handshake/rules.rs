@@ -72,7 +72,9 @@ fn no_body(request: &impl Fields) -> Result<(), Refusal> {
         return Err(Refusal::bad_request("an opening handshake has no Transfer-Encoding"));
     }
     if request.values("content-length").any(|value| trim(value) != b"0") {
-        return Err(Refusal::bad_request("an opening handshake has no body: expected Content-Length 0 or none"));
+        return Err(Refusal::bad_request(
+            "an opening handshake has no body: expected Content-Length 0 or none",
+        ));
     }
     Ok(())
 }
@@ -108,8 +110,12 @@ pub(super) fn subprotocols(request: &impl Fields) -> Result<Vec<&str>, Refusal> 
     for element in request.values("sec-websocket-protocol").flat_map(elements) {
         match as_token(element) {
             Some(name) if !offered.contains(&name) => offered.push(name),
-            Some(_) => return Err(Refusal::bad_request("Sec-WebSocket-Protocol names one subprotocol twice")),
-            None => return Err(Refusal::bad_request("Sec-WebSocket-Protocol has an element that is no token")),
+            Some(_) => {
+                return Err(Refusal::bad_request("Sec-WebSocket-Protocol names one subprotocol twice"));
+            }
+            None => {
+                return Err(Refusal::bad_request("Sec-WebSocket-Protocol has an element that is no token"));
+            }
         }
     }
     Ok(offered)
