@@ -41,16 +41,16 @@ pub(crate) async fn collect(
         Ok(Ok(Read::Whole(bytes))) => Ok(bytes),
         Ok(Ok(Read::TooLong(rest))) => {
             let refusal =
-                ApiError::new(Code::PayloadTooLarge, format!("a message has at most {max_len} bytes"));
+                ApiError::new(Code::PayloadTooLarge, format!("a message has at most {max_len} bytes")).about("body");
             Err(match rest {
                 Rest::Discarded => refusal,
                 Rest::ToCome => closing(refusal),
             })
         }
-        Ok(Err(_)) => Err(closing(ApiError::new(Code::BadRequest, "the body broke off"))),
+        Ok(Err(_)) => Err(closing(ApiError::field("body", "it broke off"))),
         Err(_) => {
             let detail = format!("the body took longer than {} s", BODY_TIMEOUT.as_secs());
-            Err(closing(ApiError::new(Code::RequestTimeout, detail)))
+            Err(closing(ApiError::new(Code::RequestTimeout, detail).about("body")))
         }
     }
 }

@@ -62,8 +62,8 @@ fn the_longest_body_is_taken_and_one_byte_more_is_413() {
     let gateway = Gateway::start();
     let post = |len: usize| gateway.request("POST", "/publish?topic=t", &[], &vec![b'x'; len]);
     assert_eq!(post(64 * 1024).status, 200);
-    assert_refused(&post(64 * 1024 + 1), 413, "payload_too_large", None);
-    assert_refused(&post(3 * 1024 * 1024), 413, "payload_too_large", None);
+    assert_refused(&post(64 * 1024 + 1), 413, "payload_too_large", Some("body"));
+    assert_refused(&post(3 * 1024 * 1024), 413, "payload_too_large", Some("body"));
     // More than is thrown away: the answer arrives all the same, and the connection ends.
     let mut connection = gateway.connect();
     connection.write(b"POST /publish?topic=t HTTP/1.1\r\nHost: t\r\nContent-Length: 9999999999\r\n\r\n");
@@ -72,7 +72,7 @@ fn the_longest_body_is_taken_and_one_byte_more_is_413() {
         connection.write(&block);
     }
     let response = connection.response("POST");
-    assert_refused(&response, 413, "payload_too_large", None);
+    assert_refused(&response, 413, "payload_too_large", Some("body"));
     assert_eq!(response.header("connection"), Some("close"));
     assert_eq!(connection.rest(), b"");
 }
@@ -88,7 +88,7 @@ fn a_chunked_body_is_held_to_the_same_limit_and_the_connection_goes_on() {
     connection.write(chunked);
     connection.write(b"5\r\nhello\r\n6\r\nworld!\r\n0\r\n\r\n");
     let refused = connection.response("POST");
-    assert_refused(&refused, 413, "payload_too_large", None);
+    assert_refused(&refused, 413, "payload_too_large", Some("body"));
     assert_eq!(refused.header("connection"), None);
     connection.send("GET", "/healthz", &[], b"");
     assert_eq!(connection.response("GET").status, 200);
@@ -106,7 +106,7 @@ fn who_asks_before_sending_is_refused_at_once() {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     connection.write(format!("{head}\r\n").as_bytes());
-    assert_refused(&connection.response("POST"), 413, "payload_too_large", None);
+    assert_refused(&connection.response("POST"), 413, "payload_too_large", Some("body"));
     assert_eq!(connection.rest(), b"");
 }
 
