@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import puppeteer from 'puppeteer-core';
-import { publish, startGateway, startProxy } from './gateway.mjs';
+import { cutTwice, publish, startGateway, startProxy } from './gateway.mjs';
 
 let gateway;
 let browser;
@@ -31,6 +31,7 @@ after(async () => {
 
 async function openTab(url, name) {
   const page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
   page.errors = [];
   page.on('pageerror', (error) => page.errors.push(String(error)));
   page.on('request', (request) => {
@@ -45,6 +46,8 @@ async function openTab(url, name) {
 }
 
 async function say(page, text) {
+  // A tab in the background draws nothing, and a click waits for a drawn frame.
+  await page.bringToFront();
   await page.type('#text', text);
   await page.click('#send');
 }
@@ -96,6 +99,25 @@ test('a page whose connections are cut comes back and misses nothing', async () 
     () => document.querySelector('#messages')?.textContent.includes('while away'), { timeout: 20_000 },
   );
   assert.deepEqual(await texts(page), ['before', 'while away']);
+  await page.close();
+  proxy.stop();
+});
+
+test("the browser's EventSource, cut before and after its first message, loses and doubles nothing", async () => {
+  const proxy = await startProxy(gateway.port);
+  const page = await browser.newPage();
+  // A page of the same origin without streams of its own.
+  await page.goto(`${proxy.url}/healthz`);
+  await page.evaluate(() => {
+    window.follow = { received: [], gaps: 0 };
+    const source = new EventSource('/sse?topic=browser-cuts');
+    source.addEventListener('message', (message) => window.follow.received.push(message.data));
+    source.addEventListener('gap', () => { window.follow.gaps += 1; });
+    return new Promise((resolve) => source.addEventListener('open', resolve, { once: true }));
+  });
+  // `open` is raised by the response's head; its first block follows at once, and raises no event.
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 300)));
+  await cutTwice(gateway, proxy, 'browser-cuts', () => page.evaluate(() => window.follow));
   await page.close();
   proxy.stop();
 });

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { EventSource } from 'eventsource';
 import WebSocket from 'ws';
-import { event, once, publish, startGateway, startProxy, until } from './gateway.mjs';
+import {
+  cutTwice, event, once, publish, startGateway, startProxy, until,
+} from './gateway.mjs';
 
 let gateway;
 before(async () => {
@@ -49,33 +51,17 @@ test('a WebSocket resumes over SSE with the same cursor', async () => {
   source.close();
 });
 
+// npm's eventsource takes an ID only from a block that has data, so before its first event it has none to resume from:
+// the URL brings the position. (The browser's own EventSource needs no help; see browser.test.mjs.)
 test('an EventSource that is cut before and after its first message loses and doubles nothing', async () => {
   const proxy = await startProxy(gateway.port);
-  const source = new EventSource(`${proxy.url}/sse?topic=cuts`);
-  const received = [];
-  let gaps = 0;
-  source.addEventListener('message', (event) => received.push(event.data));
-  source.addEventListener('gap', () => { gaps += 1; });
+  const { cursor } = await (await fetch(`${gateway.url}/poll?topic=cuts&wait=0`)).json();
+  const source = new EventSource(`${proxy.url}/sse?topic=cuts&cursor=${cursor}`);
+  const follow = { received: [], gaps: 0 };
+  source.addEventListener('message', (message) => follow.received.push(message.data));
+  source.addEventListener('gap', () => { follow.gaps += 1; });
   await event(source, 'open');
-  // The start cursor is a block without data, which raises no event; the topic's list tells that it was sent.
-  await until(async () => (await (await fetch(`${gateway.url}/topics`)).text()).includes('cuts'), 'subscribed');
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  proxy.cut();
-  await publish(gateway, 'cuts', 'while away, before the first');
-  await until(() => received.length === 1, 'the first message');
-  await publish(gateway, 'cuts', 'connected');
-  await until(() => received.length === 2, 'the second message');
-  proxy.cut();
-  await publish(gateway, 'cuts', 'while away, 1');
-  await publish(gateway, 'cuts', 'while away, 2');
-  await until(() => received.length === 4, 'what was missed');
-  await publish(gateway, 'cuts', 'the last');
-  await until(() => received.length === 5, 'the last message');
-  assert.deepEqual(received, [
-    'while away, before the first', 'connected', 'while away, 1', 'while away, 2', 'the last',
-  ]);
-  assert.equal(gaps, 0);
-  assert.equal(proxy.accepted, 3);
+  await cutTwice(gateway, proxy, 'cuts', async () => follow);
   source.close();
   proxy.stop();
 });

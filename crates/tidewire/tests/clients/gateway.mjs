@@ -1,4 +1,5 @@
 // The gateway under test, and a TCP proxy that cuts its connections, for Node's test runner.
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -75,4 +76,28 @@ export async function until(condition, what) {
     if (Date.now() > deadline) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+}
+
+/**
+ * Cuts a follower of `topic` once before its first message and once after, publishes meanwhile, and sees nothing lost
+ * and nothing doubled. `follow()` gives what it `received`, and how many `gaps` it was told of.
+ */
+export async function cutTwice(gateway, proxy, topic, follow) {
+  const count = (wanted) => until(async () => (await follow()).received.length >= wanted, `${wanted} messages`);
+  proxy.cut();
+  await publish(gateway, topic, 'while away, before the first');
+  await count(1);
+  await publish(gateway, topic, 'connected');
+  await count(2);
+  proxy.cut();
+  await publish(gateway, topic, 'while away, 1');
+  await publish(gateway, topic, 'while away, 2');
+  await count(4);
+  await publish(gateway, topic, 'the last');
+  await count(5);
+  const { received, gaps } = await follow();
+  assert.deepEqual(received, [
+    'while away, before the first', 'connected', 'while away, 1', 'while away, 2', 'the last',
+  ]);
+  assert.equal(gaps, 0);
 }

@@ -28,4 +28,4 @@ fi
 # Modules are resolved from where a file lies, so the tests lie beside what they need.
 cp "$here"/*.mjs "$modules/"
 cd "$modules"
-node --test --test-concurrency=1 ./*.test.mjs
+timeout -s KILL 180 node --test --test-concurrency=1 --test-timeout=120000 ./*.test.mjs
