@@ -1,1 +1,104 @@
-//! What the benches share.
+//! What the whole-server programs share: a child server, its memory, and raw WebSocket connections to it.
+
+use std::{
+    io::{self, BufRead, BufReader, Read, Write},
+    net::{SocketAddr, TcpStream},
+    process::{Child, Command, Stdio},
+};
+
+/// An opening handshake for the path and query given.
+fn upgrade_request(target: &str) -> String {
+    format!(
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+}
+
+/// A server in a process of its own, stopped when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+impl Server {
+    /// Starts a program whose first line on stdout ends with the address that it listens at.
+    ///
+    /// # Errors
+    /// It does not start, or says something else.
+    pub fn start(command: &mut Command) -> io::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut line = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let address = line.trim().rsplit('/').next().and_then(|address| address.parse().ok());
+        match address {
+            Some(address) => Ok(Self { child, address }),
+            None => {
+                child.kill()?;
+                child.wait()?;
+                Err(io::Error::other(format!("expected an address in the first line, got {line:?}")))
+            }
+        }
+    }
+
+    /// The server's resident memory in bytes (`VmRSS` of Linux).
+    ///
+    /// # Errors
+    /// The process is gone, or the system is not Linux.
+    pub fn resident_bytes(&self) -> io::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let kib = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .and_then(|value| value.trim().strip_suffix(" kB"))
+            .and_then(|value| value.trim().parse::<u64>().ok());
+        kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other("no VmRSS"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Whether it has ended by itself or not: afterwards it has.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A WebSocket that is open, on a blocking socket.
+///
+/// # Errors
+/// The server does not answer with a 101.
+pub fn open_websocket(address: SocketAddr, target: &str) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.write_all(upgrade_request(target).as_bytes())?;
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    if head.starts_with(b"HTTP/1.1 101 ") {
+        Ok(stream)
+    } else {
+        Err(io::Error::other(String::from_utf8_lossy(&head).into_owned()))
+    }
+}
+
+/// Sends a binary message of `len` bytes, under an all-zero masking key, and reads it back.
+///
+/// # Errors
+/// The connection failed, or something else came back.
+pub fn echo(stream: &mut TcpStream, len: u16) -> io::Result<()> {
+    let length = len.to_be_bytes();
+    let mut frame = vec![0x82, 0xFE, length[0], length[1], 0, 0, 0, 0];
+    frame.resize(8 + usize::from(len), b'x');
+    stream.write_all(&frame)?;
+    let mut back = vec![0; 4 + usize::from(len)];
+    stream.read_exact(&mut back)?;
+    let expected = [0x82, 126, length[0], length[1]];
+    if back.starts_with(&expected) { Ok(()) } else { Err(io::Error::other("not an echo")) }
+}
