@@ -1,4 +1,57 @@
-//! Sans-IO WebSocket: frames, messages, closing and opening handshake (RFC 6455).
+//! RFC 6455 without I/O: frames, messages, the closing handshake, and the server's opening handshake.
+//!
+//! ```text
+//!   bytes in ──▶ handshake::HeadReader ──▶ Request ──▶ 101, or a Refusal
+//!            ──▶ message::Reader ──▶ Event (lent)     message::Writer ──▶ bytes out (the caller's buffer)
+//!                     │                                     ▲
+//!                     └──── pong, echo of a close, close frame of a violation
+//!            ──▶ frame::Decoder ──▶ headers and pieces of payload, for those who stream
+//! ```
+//!
+//! Rooms, by section of the standard: [`handshake`] is §4, [`frame`] is §5, [`message`] is §5.4, §5.5, §6 and §7. Out of
+//! scope: sockets, TLS, time (a heartbeat is `tidewire-lifecycle`'s).
+//!
+//! # A whole connection, byte by byte
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tidewire_ws::{Role, handshake, message};
+//!
+//! // The opening handshake (§1.3).
+//! let request = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+//! let mut head = handshake::HeadReader::new(Arc::default());
+//! assert_eq!(head.receive(request)?, handshake::Progress::Complete { consumed: request.len() });
+//! let mut output = Vec::new();
+//! head.request()?.accept(&handshake::Response::new(), &mut output)?;
+//! assert_eq!(output, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//!     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
+//!
+//! // A masked text message, "Hello", and a close with 1000 (§5.7, §5.5.1).
+//! let config = Arc::new(message::Config::default());
+//! let mut reader = message::Reader::new(Role::Server, config.clone());
+//! let mut writer = message::Writer::server(config);
+//! let mut input = [
+//!     0x81, 0x85, 0x37, 0xFA, 0x21, 0x3D, 0x7F, 0x9F, 0x4D, 0x51, 0x58,
+//!     0x88, 0x82, 0x37, 0xFA, 0x21, 0x3D, 0x34, 0x12,
+//! ];
+//! output.clear();
+//! let mut events = reader.receive(&mut input);
+//! let Some(Ok(message::Event::Text(text))) = events.next(&mut writer, &mut output) else { panic!() };
+//! writer.send_text(&text, &mut output)?;
+//! let Some(Ok(message::Event::Close(Some(close)))) = events.next(&mut writer, &mut output) else { panic!() };
+//! assert_eq!(close.code().value(), 1000);
+//! assert_eq!(events.next(&mut writer, &mut output), None);
+//!
+//! // Our message, and the echo of the close: both close frames are exchanged, and a server ends the TCP connection.
+//! assert_eq!(output, [0x81, 0x05, b'H', b'e', b'l', b'l', b'o', 0x88, 0x02, 0x03, 0xE8]);
+//! assert!(reader.close_received() && writer.close_sent());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Limits
+//!
+//! [`message::Config`] and [`handshake::Config`] hold them, each with its default; the README has them as a table.
 #![no_std]
 
 extern crate alloc;
@@ -18,3 +71,7 @@ pub enum Role {
     /// We opened the connection: what goes out is masked, what comes in is not.
     Client,
 }
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;
