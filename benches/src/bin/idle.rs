@@ -11,7 +11,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let connections: u32 = env::args().nth(1).map_or(Ok(5_000), |count| count.parse())?;
     let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let built = Command::new(&cargo)
-        .args(["build", "--release", "--quiet", "-p", "tidewire", "-p", "tidewire-tokio", "--bins", "--examples"])
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "-p",
+            "tidewire",
+            "-p",
+            "tidewire-tokio",
+            "--bins",
+            "--examples",
+        ])
         .status()?;
     if !built.success() {
         return Err("the servers do not build".into());
@@ -25,7 +35,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     row("echo server", echo_server.arg("127.0.0.1:0"), "/", connections)?;
     let mut gateway = Command::new(folder.join("tidewire"));
     row("gateway, raw", gateway.args(["serve", "--listen", "127.0.0.1:0"]), "/ws?topic=idle", connections)?;
-    println!("\nThe gateway keeps what was published as its topics' history: that is part of its last two figures.");
+    println!(
+        "\nThe gateway keeps what was published as its topics' history: that is part of its last two figures."
+    );
     Ok(())
 }
 

@@ -22,7 +22,8 @@ pub enum Heartbeat {
     },
 }
 
-/// The limits of one kind of connection. A limit that is `None` is off.
+/// The limits of one kind of connection. A limit that is `None` is off; one beyond [`Config::MAX_TIMEOUT`] counts as
+/// that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -34,7 +35,7 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// Output waits and the transport takes none of it. Default 10 s.
     pub write_stall_timeout: Option<Duration>,
-    /// From the beginning of the close to its end, lingering apart. Default 5 s.
+    /// From the beginning of the close to its end, lingering included. Default 5 s.
     pub closing_timeout: Option<Duration>,
     /// From the shutting down of our writing side to the peer's end of stream. Default 2 s.
     pub linger_timeout: Option<Duration>,
@@ -61,6 +62,9 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The longest limit of time, about 12 days and 10 hours.
+    pub const MAX_TIMEOUT: Duration = Duration::from_millis((1 << 30) - 1);
+
     /// The defaults of a one-way stream: a keep-alive after 15 s of silence, everything else as in the default.
     #[must_use]
     pub fn event_stream() -> Self {

@@ -120,6 +120,10 @@ impl Lifecycle {
             self.last_sent = at;
             if !self.blocked_since.is_off() {
                 self.blocked_since = at;
+                // The probe may still wait behind what was taken: its reply is due from here on.
+                if !self.probe_sent.is_off() {
+                    self.probe_sent = at;
+                }
             }
         }
     }
@@ -168,7 +172,7 @@ impl Lifecycle {
     }
 
     /// Our writing side is shut down, and what the peer still sends is thrown away until its stream ends. Begins the
-    /// close if nothing has; from here the lingering has its own deadline in place of the close's.
+    /// close if nothing has; the lingering has a deadline of its own beside the close's, and the earlier one ends it.
     pub fn begin_linger(&mut self, now: Duration) {
         let at = self.tick(now);
         self.step(Step::Close, at);
@@ -263,23 +267,27 @@ impl Lifecycle {
             Timer::Idle => after(self.last_received.max(self.last_sent), self.config.idle_timeout),
             Timer::Heartbeat => match self.config.heartbeat {
                 Heartbeat::Off => Ticks::NEVER,
-                Heartbeat::KeepAlive { interval } => after(self.last_sent, Some(interval)),
+                // What cannot be sent keeps nothing alive.
+                Heartbeat::KeepAlive { .. } if !self.blocked_since.is_off() => Ticks::NEVER,
+                Heartbeat::KeepAlive { interval } => self.last_sent.plus(Ticks::interval(interval)),
                 Heartbeat::Probe { .. } if !self.probe_sent.is_off() => Ticks::NEVER,
                 // Proxies watch each direction by itself: the quieter one decides.
                 Heartbeat::Probe { interval, .. } => {
-                    after(self.last_received.min(self.last_sent), Some(interval))
+                    self.last_received.min(self.last_sent).plus(Ticks::interval(interval))
                 }
             },
             Timer::HeartbeatReply => match self.config.heartbeat {
                 Heartbeat::Off | Heartbeat::KeepAlive { .. } => Ticks::NEVER,
                 Heartbeat::Probe { .. } if self.probe_sent.is_off() => Ticks::NEVER,
-                // Bytes that keep coming prove that the peer lives: its reply may be queued behind them.
-                Heartbeat::Probe { timeout, .. } => {
-                    after(self.probe_sent.max(self.last_received), Some(timeout))
+                // Bytes that keep coming prove that the peer lives, and its reply may be queued behind them; but a
+                // peer that talks and never replies breaks the protocol, and is not waited for longer than until
+                // the next probe would have its reply.
+                Heartbeat::Probe { interval, timeout } => {
+                    let timeout = Ticks::span(timeout);
+                    let silent = self.probe_sent.max(self.last_received).plus(timeout);
+                    silent.min(self.probe_sent.plus(Ticks::interval(interval)).plus(timeout))
                 }
             },
-            // Lingering has a deadline of its own.
-            Timer::Closing if !self.linger_since.is_off() => Ticks::NEVER,
             Timer::Closing => after(self.phase_since, self.config.closing_timeout),
             Timer::Linger => after(self.linger_since, self.config.linger_timeout),
         }

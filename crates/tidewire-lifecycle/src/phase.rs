@@ -124,8 +124,7 @@ impl fmt::Display for Timer {
 pub enum Action {
     /// Send a heartbeat.
     SendHeartbeat,
-    /// Begin a close in the protocol's own way, then call
-    /// [`begin_closing`](crate::Lifecycle::begin_closing), whose deadline bounds it.
+    /// Close in the protocol's own way. The phase is [`Phase::Closing`] already, and its deadline runs.
     Close(Timer),
     /// Drop the transport. The phase is [`Phase::Closed`] already.
     Abort(Timer),

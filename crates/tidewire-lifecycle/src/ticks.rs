@@ -17,10 +17,15 @@ impl Ticks {
         Self(millis.min(u32::MAX - 1))
     }
 
-    /// A span, rounded up: a deadline never comes early.
+    /// A span, rounded up to whole ticks, and cut at [`crate::Config::MAX_TIMEOUT`].
     pub(crate) fn span(length: Duration) -> Self {
-        let millis = length.as_nanos().div_ceil(1_000_000);
+        let millis = length.min(crate::Config::MAX_TIMEOUT).as_nanos().div_ceil(1_000_000);
         Self(u32::try_from(millis).unwrap_or(u32::MAX))
+    }
+
+    /// The span of something that repeats: one tick at the least, so that time has to pass in between.
+    pub(crate) fn interval(length: Duration) -> Self {
+        Self::span(length).max(Self(1))
     }
 
     pub(crate) fn plus(self, span: Self) -> Self {
@@ -49,12 +54,13 @@ mod tests {
         assert_eq!(Ticks::at(Duration::from_micros(1999)), Ticks(1));
         assert_eq!(Ticks::span(Duration::from_micros(1001)), Ticks(2));
         assert_eq!(Ticks::span(Duration::ZERO), Ticks(0));
+        assert_eq!(Ticks::interval(Duration::ZERO), Ticks(1));
     }
 
     #[test]
     fn what_does_not_fit_is_never_a_panic() {
         assert_eq!(Ticks::at(Duration::MAX), Ticks(u32::MAX - 1));
-        assert!(Ticks::span(Duration::MAX).is_off());
+        assert_eq!(Ticks::span(Duration::MAX), Ticks((1 << 30) - 1));
         assert!(Ticks(5).plus(Ticks::NEVER).is_off());
         assert!(Ticks::NEVER.minus(Ticks(5)).is_off());
         assert_eq!(Ticks(5).minus(Ticks(9)), Ticks::START);

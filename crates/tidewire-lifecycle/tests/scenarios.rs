@@ -95,6 +95,58 @@ fn bytes_while_a_probe_waits_prove_life_but_are_no_reply() {
 }
 
 #[test]
+fn a_peer_that_talks_but_never_replies_is_closed_all_the_same() {
+    let mut life = opened(|_| {});
+    expect(&mut life, second(25), Action::SendHeartbeat);
+    for at in (26..58).step_by(4) {
+        life.handle_received(second(at), 1);
+        assert_eq!(life.handle_timeout(second(at)), None);
+    }
+    life.handle_received(second(57), 1);
+    expect(&mut life, second(58), Action::Close(Timer::HeartbeatReply));
+}
+
+#[test]
+fn a_probe_behind_a_slow_but_moving_backlog_is_waited_for() {
+    let mut life = opened(|_| {});
+    life.handle_blocked(second(24));
+    expect(&mut life, second(25), Action::SendHeartbeat);
+    for at in 26..60 {
+        life.handle_sent(second(at), 50_000);
+        assert_eq!(life.handle_timeout(second(at)), None);
+    }
+    expect(&mut life, second(67), Action::Close(Timer::HeartbeatReply));
+}
+
+#[test]
+fn an_interval_of_nothing_still_lets_time_pass() {
+    let nothing = Heartbeat::KeepAlive { interval: Duration::ZERO };
+    let mut life = opened(|config| config.heartbeat = nothing);
+    assert_eq!(life.handle_timeout(second(1)), Some(Action::SendHeartbeat));
+    assert_eq!(life.handle_timeout(second(1)), None);
+}
+
+#[test]
+fn a_keep_alive_is_not_asked_for_while_output_is_stuck() {
+    let mut life = opened(|config| {
+        *config = Config::event_stream();
+        config.write_stall_timeout = None;
+    });
+    life.handle_blocked(second(1));
+    expect(&mut life, second(300), Action::Close(Timer::Idle));
+}
+
+#[test]
+fn a_limit_beyond_the_longest_counts_as_the_longest() {
+    let mut life = opened(|config| {
+        off(config);
+        config.idle_timeout = Some(Config::MAX_TIMEOUT + second(1_000_000));
+    });
+    life.handle_received(second(1_000_000), 1);
+    expect(&mut life, second(1_000_000) + Config::MAX_TIMEOUT, Action::Close(Timer::Idle));
+}
+
+#[test]
 fn an_unsolicited_reply_is_only_traffic() {
     let mut life = opened(|_| {});
     life.handle_heartbeat_reply(second(10));
@@ -159,9 +211,13 @@ fn the_close_deadline_and_the_stall_run_while_bytes_wait() {
 fn lingering_is_bounded_by_time() {
     let mut life = opened(off);
     life.begin_closing(second(8));
+    life.begin_linger(second(9));
+    life.begin_linger(second(10));
+    expect(&mut life, second(11), Action::Abort(Timer::Linger));
+    let mut life = opened(off);
+    life.begin_closing(second(8));
     life.begin_linger(second(12));
-    life.begin_linger(second(13));
-    expect(&mut life, second(14), Action::Abort(Timer::Linger));
+    expect(&mut life, second(13), Action::Abort(Timer::Closing));
 }
 
 #[test]

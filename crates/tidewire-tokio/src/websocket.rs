@@ -101,20 +101,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             if let Some(message) = self.take_message() {
                 return Poll::Ready(Some(message));
             }
-            if self.poll_timers(cx).is_ready() {
-                continue;
-            }
-            let drained = self.poll_output(cx);
-            match self.writer.transport() {
+            let moved = match self.writer.transport() {
                 Transport::Closed => return Poll::Ready(None),
-                Transport::ShutDown | Transport::Finish => {
-                    ready!(drained);
-                    ready!(self.poll_shut_down(cx));
+                Transport::ShutDown | Transport::Finish => self.poll_last_output(cx),
+                Transport::Open if self.output.len() >= MAX_OUTPUT_LEN => self.poll_output(cx),
+                Transport::Open | Transport::Discard => {
+                    // Whether all of it goes out or not, reading goes on.
+                    let _ = self.poll_output(cx);
+                    self.poll_read(cx)
                 }
-                Transport::Open if self.output.len() >= MAX_OUTPUT_LEN => return Poll::Pending,
-                Transport::Open | Transport::Discard => ready!(self.poll_read(cx)),
+            };
+            // The transport has its say first: what it brings may be what a deadline waits for.
+            if moved.is_pending() && self.poll_timers(cx).is_pending() {
+                return Poll::Pending;
             }
         }
+        // A peer that never pauses must not hold up the deadlines.
+        let _ = self.poll_timers(cx);
         // Others want a turn; this task goes on behind them.
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -230,11 +233,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     /// Polls for the end of the output; see [`flush`](Self::flush).
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.poll_timers(cx).is_ready() {}
-        match self.writer.transport() {
-            Transport::Closed => Poll::Ready(()),
-            Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => {
-                self.poll_output(cx)
+        loop {
+            let written = match self.writer.transport() {
+                Transport::Closed => return Poll::Ready(()),
+                Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => {
+                    self.poll_output(cx)
+                }
+            };
+            if written.is_ready() || self.poll_timers(cx).is_pending() {
+                return written;
             }
         }
     }
@@ -295,27 +302,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                     self.output = Output::default();
                     return Poll::Ready(());
                 }
-                Poll::Pending => {
-                    // The stall has a deadline, which is to wake this task.
-                    return if self.poll_timers(cx).is_ready() {
-                        self.poll_output_again(cx)
-                    } else {
-                        Poll::Pending
-                    };
-                }
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
 
-    /// A timer fired while the output is stuck: it may have ended the connection.
-    fn poll_output_again(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.writer.transport() {
-            Transport::Closed => Poll::Ready(()),
-            Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
+    /// Writes what waits and shuts down the writing side.
+    fn poll_last_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_output(cx));
+        self.poll_shut_down(cx)
     }
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<()> {

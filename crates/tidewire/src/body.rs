@@ -41,7 +41,8 @@ pub(crate) async fn collect(
         Ok(Ok(Read::Whole(bytes))) => Ok(bytes),
         Ok(Ok(Read::TooLong(rest))) => {
             let refusal =
-                ApiError::new(Code::PayloadTooLarge, format!("a message has at most {max_len} bytes")).about("body");
+                ApiError::new(Code::PayloadTooLarge, format!("a message has at most {max_len} bytes"))
+                    .about("body");
             Err(match rest {
                 Rest::Discarded => refusal,
                 Rest::ToCome => closing(refusal),

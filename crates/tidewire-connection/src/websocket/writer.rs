@@ -20,7 +20,8 @@ pub enum Transport {
     /// Read and throw away, telling [`Writer::handle_discarded`], until the peer's stream ends: to drop a transport
     /// with unread input would destroy what the peer has not yet read.
     Discard,
-    /// Write what is in the output, then drop it: the peer's stream has ended already.
+    /// Write what is in the output, shut down and call [`Writer::handle_shut_down`]: the peer's stream has ended
+    /// already, or the peer is gone.
     Finish,
     /// Drop it.
     Closed,
@@ -259,6 +260,13 @@ impl Writer {
                 let body = Some((CloseCode::GOING_AWAY, reason.as_str()));
                 // When our close frame is out already, its own deadline is running.
                 let _ = self.begin_close(now, body, Cause::Timeout(timer), output);
+                // Of a peer that stopped replying no answer is awaited: our close frame is its last chance to hear.
+                if timer == Timer::HeartbeatReply {
+                    self.transport = Transport::Finish;
+                    if let Some(begun) = self.begun.take() {
+                        self.end(*begun);
+                    }
+                }
             }
             Action::Abort(timer) => {
                 let record = self.begun.take().map_or(
