@@ -1,0 +1,216 @@
+//! The opening handshake as a table: each rule of RFC 6455 §4.2.1, from raw bytes and from a parsed request.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::sync::Arc;
+use tidewire_ws::handshake::{Config, HeadReader, InvalidField, Progress, Response};
+
+const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+
+/// A request line and the headers, a line each, with some replaced, dropped or added.
+fn request(change: &[(&str, &str)]) -> String {
+    let mut lines: Vec<String> = [
+        "GET /chat?room=1 HTTP/1.1",
+        "Host: server.example.com",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        KEY,
+        "Sec-WebSocket-Version: 13",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for (old, new) in change {
+        match lines.iter().position(|line| line.starts_with(old)) {
+            Some(at) if !old.is_empty() && new.is_empty() => drop(lines.remove(at)),
+            Some(at) if !old.is_empty() => lines[at] = (*new).to_owned(),
+            Some(_) | None => lines.push((*new).to_owned()),
+        }
+    }
+    lines.join("\r\n") + "\r\n\r\n"
+}
+
+/// What is changed in a good request, and the status of its answer.
+const TABLE: &[(&[(&str, &str)], u16)] = &[
+    (&[], 101),
+    (&[("GET", "POST /chat HTTP/1.1")], 405),
+    (&[("GET", "get /chat HTTP/1.1")], 405),
+    (&[("GET", "GET /chat HTTP/1.0")], 400),
+    (&[("Host", "")], 400),
+    (&[("Host", "Host:")], 400),
+    (&[("", "Host: other.example.com")], 400),
+    (&[("Host", "hOsT: server.example.com")], 101),
+    (&[("Upgrade", "")], 426),
+    (&[("Upgrade", "Upgrade: h2c")], 426),
+    (&[("Upgrade", "Upgrade: websockets")], 426),
+    (&[("Upgrade", "Upgrade: WebSocket")], 101),
+    (&[("Upgrade", "uPGRADE: h2c, WEBSOCKET")], 101),
+    (&[("Upgrade", "Upgrade: h2c"), ("", "Upgrade: websocket")], 101),
+    (&[("Connection", "")], 426),
+    (&[("Connection", "Connection: keep-alive")], 426),
+    (&[("Connection", "Connection: upgraded")], 426),
+    (&[("Connection", "Connection: keep-alive, Upgrade")], 101),
+    (&[("Connection", "Connection: ,,upgrade ,")], 101),
+    (&[("Connection", "connection: keep-alive"), ("", "Connection: UPGRADE")], 101),
+    (&[(KEY, "")], 400),
+    (&[("", KEY)], 400),
+    (&[(KEY, "Sec-WebSocket-Key: short")], 400),
+    (&[(KEY, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTE=")], 400),
+    (&[(KEY, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==")], 400),
+    (&[(KEY, "Sec-WebSocket-Key:  dGhlIHNhbXBsZSBub25jZQ==\t")], 101),
+    (&[("Sec-WebSocket-Version", "")], 426),
+    (&[("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8")], 426),
+    (&[("Sec-WebSocket-Version", "Sec-WebSocket-Version: 13, 8")], 426),
+    (&[("Sec-WebSocket-Version", "Sec-WebSocket-Version: 013")], 426),
+    (&[("", "Sec-WebSocket-Version: 13")], 426),
+    (&[("", "Content-Length: 5")], 400),
+    (&[("", "Content-Length: 0")], 101),
+    (&[("", "Transfer-Encoding: chunked")], 400),
+    (&[("", "Sec-WebSocket-Protocol: chat, superchat")], 101),
+    (&[("", "Sec-WebSocket-Protocol: chat"), ("", "Sec-WebSocket-Protocol: superchat")], 101),
+    (&[("", "Sec-WebSocket-Protocol: chat, chat")], 400),
+    (&[("", "Sec-WebSocket-Protocol: chat"), ("", "Sec-WebSocket-Protocol: chat")], 400),
+    (&[("", "Sec-WebSocket-Protocol: ch at")], 400),
+    (&[("", "Sec-WebSocket-Protocol: \"chat\"")], 400),
+    (&[("", "Sec-WebSocket-Protocol: ,")], 101),
+    (&[("", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")], 101),
+    (&[("", "Origin: http://example.com")], 101),
+];
+
+/// The status, and how many bytes of the stream the head took.
+fn answer<'s>(pieces: impl Iterator<Item = &'s [u8]>) -> (u16, usize) {
+    let mut head = HeadReader::new(Arc::new(Config::default()));
+    let mut taken = 0;
+    for piece in pieces {
+        match head.receive(piece) {
+            Ok(Progress::NeedMore) => taken += piece.len(),
+            Ok(Progress::Complete { consumed }) => {
+                let status = match head.request() {
+                    Ok(request) => {
+                        assert_eq!((request.path(), request.query()), ("/chat", Some("room=1")));
+                        101
+                    }
+                    Err(refusal) => refusal.status(),
+                };
+                return (status, taken + consumed);
+            }
+            Err(refusal) => return (refusal.status(), taken),
+        }
+    }
+    (0, taken)
+}
+
+#[test]
+fn the_table_holds_whole_and_at_every_split() {
+    for (change, status) in TABLE {
+        let head = request(change);
+        let stream = [head.as_bytes(), b"\x81\x80\x00\x00\x00\x00GET / HTTP/1.1\r\n\r\n"].concat();
+        assert_eq!(answer([&*stream].into_iter()), (*status, head.len()), "{head}");
+        assert_eq!(answer(stream.chunks(1)), (*status, head.len()), "{head}");
+        for cut in 0..stream.len() {
+            let (first, second) = stream.split_at(cut);
+            assert_eq!(answer([first, second].into_iter()), (*status, head.len()), "cut at {cut}: {head}");
+        }
+    }
+}
+
+#[cfg(feature = "http")]
+#[test]
+fn a_parsed_request_gets_the_same_answer() {
+    for (change, status) in TABLE {
+        let head = request(change);
+        let mut lines = head.trim_end().split("\r\n");
+        let mut first = lines.next().unwrap().split(' ');
+        let mut parsed = http::Request::builder().method(first.next().unwrap()).uri(first.next().unwrap());
+        if first.next() == Some("HTTP/1.0") {
+            parsed = parsed.version(http::Version::HTTP_10);
+        }
+        for line in lines {
+            let (name, value) = line.split_once(':').unwrap();
+            parsed = parsed.header(name, value.trim());
+        }
+        let answered = match tidewire_ws::handshake::http::accept(&parsed.body(()).unwrap()) {
+            Ok(accepted) => accepted.respond(&Response::new()).unwrap(),
+            Err(refusal) => refusal.to_http(),
+        };
+        assert_eq!(answered.status().as_u16(), *status, "{head}");
+        match *status {
+            101 => assert_eq!(answered.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+            426 => assert_eq!(answered.headers()["sec-websocket-version"], "13"),
+            405 => assert_eq!(answered.headers()["allow"], "GET"),
+            _ => assert_eq!(answered.headers()["connection"], "close"),
+        }
+    }
+}
+
+fn status_of(head: &str, config: Config) -> u16 {
+    let mut reader = HeadReader::new(Arc::new(config));
+    match reader.receive(head.as_bytes()) {
+        Ok(Progress::Complete { .. }) => reader.request().map_or_else(|refusal| refusal.status(), |_| 101),
+        Ok(Progress::NeedMore) => 0,
+        Err(refusal) => {
+            assert_eq!(reader.receive(b"\r\n\r\n"), Err(refusal), "a refusal is final");
+            refusal.status()
+        }
+    }
+}
+
+#[test]
+fn a_head_at_the_limits_is_taken_and_one_past_each_is_431() {
+    let padded = |len: usize| request(&[("", &format!("X-Padding: {}", "x".repeat(len)))]);
+    let fixed = padded(0).len();
+    let config = Config::default;
+    assert_eq!(status_of(&padded(16 * 1024 - fixed), config()), 101);
+    assert_eq!(status_of(&padded(16 * 1024 - fixed + 1), config()), 431);
+    let counted = |count: usize| request(&vec![("", "X-A: b"); count - 5]);
+    assert_eq!(status_of(&counted(100), config()), 101);
+    assert_eq!(status_of(&counted(101), config()), 431);
+    let mut low = Config::default();
+    low.max_headers = 4;
+    assert_eq!(status_of(&request(&[]), low), 431);
+    // What never ends is refused as soon as it is too long, and its memory given back.
+    let mut endless = HeadReader::new(Arc::new(Config::default()));
+    let refused = (0..20_000).find_map(|_| endless.receive(b"x").err()).unwrap();
+    assert_eq!(refused.status(), 431);
+}
+
+#[test]
+fn malformed_heads_are_400() {
+    for head in ["\0\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1\r\nno colon\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"]
+    {
+        assert_eq!(status_of(head, Config::default()), 400, "{head:?}");
+    }
+    for byte in (0..=255u8).filter(|byte| !matches!(byte, b'\t' | 0x20..=0x7E | 0x80..)) {
+        let mut head = request(&[("", "X-A: a@b")]).into_bytes();
+        let at = head.iter().position(|found| *found == b'@').unwrap();
+        head[at] = byte;
+        let mut reader = HeadReader::new(Arc::new(Config::default()));
+        let refused = match reader.receive(&head) {
+            Ok(Progress::Complete { .. }) => reader.request().err().map(|refusal| refusal.status()),
+            Ok(Progress::NeedMore) | Err(_) => panic!("{byte:#04x}"),
+        };
+        assert_eq!(refused, Some(400), "{byte:#04x}");
+    }
+}
+
+#[test]
+fn the_101_names_what_was_chosen_and_only_what_was_offered() {
+    let mut head = HeadReader::new(Arc::new(Config::default()));
+    let stream =
+        request(&[("", "Sec-WebSocket-Protocol: chat, superchat"), ("", "Origin: http://example.com")]);
+    head.receive(stream.as_bytes()).unwrap();
+    let request = head.request().unwrap();
+    assert_eq!(request.subprotocols(), ["chat", "superchat"]);
+    assert_eq!(
+        (request.host(), request.origin()),
+        (&b"server.example.com"[..], Some(&b"http://example.com"[..]))
+    );
+    let mut output = Vec::new();
+    let other = Response::new().subprotocol("other").unwrap();
+    assert_eq!(request.accept(&other, &mut output), Err(InvalidField::NotOffered));
+    assert!(output.is_empty());
+    let chosen = Response::new().subprotocol("superchat").unwrap().header("X-Served-By", "a 1").unwrap();
+    request.accept(&chosen, &mut output).unwrap();
+    let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: superchat\r\n\
+        X-Served-By: a 1\r\n\r\n";
+    assert_eq!(String::from_utf8(output).unwrap(), expected);
+}
