@@ -72,6 +72,7 @@ test('two tabs chat, and each sees the other', async () => {
   await heard(bob, 'Ada', 'hello from the first tab');
   await say(bob, '<b>hello</b> & "back"');
   await heard(ada, 'Bob', '<b>hello</b> & "back"');
+  await heard(bob, 'Bob', '<b>hello</b> & "back"');
   assert.deepEqual(await texts(ada), await texts(bob));
   await ada.waitForSelector('#feed .event');
   assert.deepEqual([ada.errors, bob.errors], [[], []]);
