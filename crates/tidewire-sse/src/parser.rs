@@ -40,8 +40,9 @@ pub(crate) enum PendingId {
 
 /// Parses one event stream, chunk by chunk.
 ///
-/// Between events it keeps the last event ID and at most a few KiB of scratch; within one, what has arrived of it,
-/// in at most four times the bytes.
+/// Between events it keeps the last event ID and at most a few KiB of scratch; within one, what has arrived of it, in
+/// at most four times the bytes of a stream that is UTF-8, and eight times those of one that is not: a byte that
+/// decodes to nothing is replaced by three. Drop the [`Items`] before you ask for anything else.
 ///
 /// ```
 /// use tidewire_sse::{Item, Parser};
