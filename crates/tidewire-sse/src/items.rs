@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
 
 use crate::error::{Limit, LimitExceeded};
@@ -241,21 +242,20 @@ impl<'a> Items<'a> {
     //# Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data buffer.
     fn data(&mut self, place: &Place, value_start: usize) -> Result<(), LimitExceeded> {
         let value_len = self.bytes(place).len() - value_start;
-        let had = self.parser.data_len;
+        let had = self.parser.data.len() + self.lent_data.as_ref().map_or(0, |lent| lent.len() + 1);
         let max_len = self.parser.config.max_data_len;
         if had + value_len > max_len {
             return Err(self.exceeded(Limit::Data, max_len, had + value_len));
         }
-        self.parser.data_len = had + value_len + 1;
         match place {
             Place::Chunk(range) if had == 0 => self.lent_data = Some(range.start + value_start..range.end),
             Place::Chunk(range) => {
                 self.keep_lent_data();
-                append_lossy(&mut self.parser.data, &self.chunk[range.start + value_start..range.end]);
+                append_line(&mut self.parser.data, &self.chunk[range.start + value_start..range.end]);
             }
             Place::Line => {
                 self.keep_lent_data();
-                append_lossy(&mut self.parser.data, &self.parser.line[value_start..]);
+                append_line(&mut self.parser.data, &self.parser.line[value_start..]);
             }
         }
         Ok(())
@@ -264,7 +264,7 @@ impl<'a> Items<'a> {
     /// Moves the lent data line into the data buffer: others follow it, or its chunk ends.
     fn keep_lent_data(&mut self) {
         if let Some(lent) = self.lent_data.take() {
-            append_lossy(&mut self.parser.data, &self.chunk[lent]);
+            append_line(&mut self.parser.data, &self.chunk[lent]);
         }
     }
 
@@ -333,14 +333,17 @@ impl<'a> Items<'a> {
 
     /// The event that was found, lent.
     fn dispatched(&mut self) -> MessageEvent<'_> {
-        let lent = self.lent_data.clone().map(|lent| &self.chunk[lent]);
-        let data = match lent.map(core::str::from_utf8) {
-            Some(Ok(data)) => data,
-            Some(Err(_)) => {
-                self.keep_lent_data();
-                without_last_line_feed(&self.parser.data)
-            }
+        let data = match &self.lent_data {
+            Some(lent) => &self.chunk[lent.clone()],
             None => without_last_line_feed(&self.parser.data),
+        };
+        let data = match core::str::from_utf8(data) {
+            Ok(data) => data,
+            // A sequence never spans lines, for their endings are ASCII: to decode the data is to decode the stream.
+            Err(_) => {
+                self.parser.decoded = String::from_utf8_lossy(data).into_owned();
+                &self.parser.decoded
+            }
         };
         let event_type = match self.parser.event_type.as_str() {
             "" => "message",
@@ -361,16 +364,11 @@ impl Drop for Items<'_> {
 //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 //# If the data buffer's last character is a U+000A LINE FEED (LF) character, then remove the last character from the
 //# data buffer.
-fn without_last_line_feed(data: &str) -> &str {
-    data.strip_suffix('\n').unwrap_or(data)
+fn without_last_line_feed(data: &[u8]) -> &[u8] {
+    data.strip_suffix(b"\n").unwrap_or(data)
 }
 
-/// A line of data, decoded with replacement. A sequence never spans lines, for their endings are ASCII, so that to
-/// decode each by itself is to decode the stream.
-fn append_lossy(data: &mut String, line: &[u8]) {
-    match core::str::from_utf8(line) {
-        Ok(line) => data.push_str(line),
-        Err(_) => data.push_str(&String::from_utf8_lossy(line)),
-    }
-    data.push('\n');
+fn append_line(data: &mut Vec<u8>, line: &[u8]) {
+    data.extend_from_slice(line);
+    data.push(b'\n');
 }

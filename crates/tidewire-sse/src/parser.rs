@@ -41,8 +41,8 @@ pub(crate) enum PendingId {
 /// Parses one event stream, chunk by chunk.
 ///
 /// Between events it keeps the last event ID and at most a few KiB of scratch; within one, what has arrived of it, in
-/// at most four times the bytes of a stream that is UTF-8, and eight times those of one that is not: a byte that
-/// decodes to nothing is replaced by three. Drop the [`Items`] before you ask for anything else.
+/// at most four times the bytes; an event that is not UTF-8 is decoded, into three times its bytes at most, for as long
+/// as it is lent. Drop the [`Items`] before you ask for anything else.
 ///
 /// ```
 /// use tidewire_sse::{Item, Parser};
@@ -65,10 +65,10 @@ pub struct Parser {
     pub(crate) before: Before,
     /// The beginning of a line whose end has not come.
     pub(crate) line: Vec<u8>,
-    /// The data buffer, where it is not lent from a chunk; each line ends with an LF.
-    pub(crate) data: String,
-    /// The length of the event's data as it arrived, line feeds included: decoding may have made it longer.
-    pub(crate) data_len: usize,
+    /// The data buffer as it arrived, where it is not lent from a chunk; each line ends with an LF.
+    pub(crate) data: Vec<u8>,
+    /// The data of the event that is lent, where decoding it changed it.
+    pub(crate) decoded: String,
     pub(crate) event_type: String,
     pub(crate) id_buffer: String,
     pub(crate) pending_id: PendingId,
@@ -91,8 +91,8 @@ impl Parser {
             mode: Mode::Start(0),
             before: Before::Other,
             line: Vec::new(),
-            data: String::new(),
-            data_len: 0,
+            data: Vec::new(),
+            decoded: String::new(),
             event_type: String::new(),
             id_buffer: String::new(),
             pending_id: PendingId::None,
@@ -131,16 +131,20 @@ impl Parser {
     /// Bytes of memory held beside the last event ID.
     #[must_use]
     pub fn held_len_bytes(&self) -> usize {
-        self.line.capacity() + self.data.capacity() + self.event_type.capacity() + self.id_buffer.capacity()
+        self.line.capacity()
+            + self.data.capacity()
+            + self.decoded.capacity()
+            + self.event_type.capacity()
+            + self.id_buffer.capacity()
     }
 
     /// The event is over: empties its buffers.
     pub(crate) fn begin_event(&mut self) {
-        self.data_len = 0;
         self.data.clear();
         if self.data.capacity() > MAX_KEPT_LEN {
-            self.data = String::new();
+            self.data = Vec::new();
         }
+        self.decoded = String::new();
         self.event_type.clear();
     }
 
