@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::Arc;
-use tidewire_ws::handshake::{Config, HeadReader, InvalidField, Progress, Response};
+use tidewire_ws::handshake::{Config, HeadReader, InvalidField, MAX_SUBPROTOCOLS, Progress, Response};
 
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 
@@ -54,7 +54,7 @@ const TABLE: &[(&[(&str, &str)], u16)] = &[
     (&[("", KEY)], 400),
     (&[(KEY, "Sec-WebSocket-Key: short")], 400),
     (&[(KEY, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZTE=")], 400),
-    (&[(KEY, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR==")], 400),
+    (&[(KEY, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j*Q==")], 400),
     (&[(KEY, "Sec-WebSocket-Key:  dGhlIHNhbXBsZSBub25jZQ==\t")], 101),
     (&[("Sec-WebSocket-Version", "")], 426),
     (&[("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8")], 426),
@@ -73,6 +73,7 @@ const TABLE: &[(&[(&str, &str)], u16)] = &[
     (&[("", "Sec-WebSocket-Protocol: ,")], 101),
     (&[("", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")], 101),
     (&[("", "Origin: http://example.com")], 101),
+    (&[("", "Origin: http://example.com"), ("", "Origin: http://evil.example")], 400),
 ];
 
 /// The status, and how many bytes of the stream the head took.
@@ -170,6 +171,26 @@ fn a_head_at_the_limits_is_taken_and_one_past_each_is_431() {
     let mut endless = HeadReader::new(Arc::new(Config::default()));
     let refused = (0..20_000).find_map(|_| endless.receive(b"x").err()).unwrap();
     assert_eq!(refused.status(), 431);
+}
+
+#[test]
+fn subprotocols_are_counted() {
+    let offer = |count: usize| {
+        let names: Vec<String> = (0..count).map(|number| format!("p{number}")).collect();
+        request(&[("", &format!("Sec-WebSocket-Protocol: {}", names.join(",")))])
+    };
+    assert_eq!(status_of(&offer(MAX_SUBPROTOCOLS), Config::default()), 101);
+    assert_eq!(status_of(&offer(MAX_SUBPROTOCOLS + 1), Config::default()), 431);
+}
+
+#[test]
+fn empty_lines_before_the_request_count_in_its_length() {
+    let padding = 16 * 1024 - request(&[]).len();
+    let led = |len: usize| "\n".repeat(len) + &request(&[]);
+    assert_eq!(status_of(&led(padding), Config::default()), 101);
+    assert_eq!(status_of(&led(padding + 1), Config::default()), 431);
+    assert_eq!(status_of(&format!("\r\n\r\n{}", request(&[])), Config::default()), 101);
+    assert_eq!(status_of(&format!("\r\r{}", request(&[])), Config::default()), 400);
 }
 
 #[test]

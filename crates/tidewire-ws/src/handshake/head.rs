@@ -22,6 +22,9 @@ pub enum Progress {
 /// Where the reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
+    /// Nothing but line endings came: a server passes over empty lines before the request line (RFC 9112 §2.2). They
+    /// count in the head's length all the same.
+    Leading,
     /// The last byte ended no line.
     InLine,
     /// The last byte ended a line: an empty one now ends the head.
@@ -49,7 +52,7 @@ impl HeadReader {
     /// A reader that has seen nothing and owns no memory.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
-        Self { config, head: Vec::new(), state: State::InLine }
+        Self { config, head: Vec::new(), state: State::Leading }
     }
 
     /// Takes the next bytes.
@@ -58,40 +61,34 @@ impl HeadReader {
     /// A 431 when the head is longer than [`max_head_len`](Config::max_head_len). It is final: the same answer
     /// comes ever after.
     pub fn receive(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
-        // A server ignores empty lines before the request line (RFC 9112 §2.2).
-        let skipped = if self.head.is_empty() {
-            input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count()
-        } else {
-            0
-        };
-        let fresh = &input[skipped..];
         let room = self.config.max_head_len - self.head.len().min(self.config.max_head_len);
-        for (index, byte) in fresh.iter().take(room).enumerate() {
+        for (index, byte) in input.iter().take(room).enumerate() {
             self.state = match (self.state, byte) {
                 (State::Complete, _) => return Ok(Progress::Complete { consumed: 0 }),
                 (State::Refused(refusal), _) => return Err(refusal),
+                (State::Leading, b'\r' | b'\n') => State::Leading,
                 (State::LineEnd | State::LineEndThenCr, b'\n') => State::Complete,
                 (State::LineEnd, b'\r') => State::LineEndThenCr,
                 (State::InLine, b'\n') => State::LineEnd,
-                (State::InLine | State::LineEnd | State::LineEndThenCr, _) => State::InLine,
+                (State::Leading | State::InLine | State::LineEnd | State::LineEndThenCr, _) => State::InLine,
             };
             if self.state == State::Complete {
-                self.head.extend_from_slice(&fresh[..=index]);
-                return Ok(Progress::Complete { consumed: skipped + index + 1 });
+                self.head.extend_from_slice(&input[..=index]);
+                return Ok(Progress::Complete { consumed: index + 1 });
             }
         }
         match self.state {
             State::Complete => return Ok(Progress::Complete { consumed: 0 }),
             State::Refused(refusal) => return Err(refusal),
-            State::InLine | State::LineEnd | State::LineEndThenCr => {}
+            State::Leading | State::InLine | State::LineEnd | State::LineEndThenCr => {}
         }
-        if fresh.len() > room {
+        if input.len() > room {
             let refusal = Refusal::head_too_large("the request head is too long");
             self.state = State::Refused(refusal);
             self.head = Vec::new();
             return Err(refusal);
         }
-        self.head.extend_from_slice(fresh);
+        self.head.extend_from_slice(input);
         Ok(Progress::NeedMore)
     }
 
@@ -103,7 +100,7 @@ impl HeadReader {
         match self.state {
             State::Complete => Request::parse(&self.head, self.config.max_headers),
             State::Refused(refusal) => Err(refusal),
-            State::InLine | State::LineEnd | State::LineEndThenCr => {
+            State::Leading | State::InLine | State::LineEnd | State::LineEndThenCr => {
                 Err(Refusal::bad_request("the request is cut short"))
             }
         }

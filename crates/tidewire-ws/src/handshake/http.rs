@@ -80,7 +80,7 @@ impl Refusal {
         let mut answer = http::Response::new(());
         *answer.status_mut() = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST);
         let headers = answer.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        headers.insert(CONNECTION, HeaderValue::from_static(self.connection()));
         for (name, value) in self.headers() {
             let name = HeaderName::from_bytes(name.as_bytes()).unwrap_or(ALLOW);
             headers.insert(name, HeaderValue::from_static(value));

@@ -1,12 +1,19 @@
 //! `Sec-WebSocket-Key` and what answers it (RFC 6455 §4.2.2, item 5.4).
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use core::fmt;
 use sha1::{Digest, Sha1};
 
 /// The GUID that every server appends to the key.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Base64 whose last character may carry bits beyond the 16 bytes, as that of the example key in §4.1 does.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// The value of `Sec-WebSocket-Accept` for a valid `Sec-WebSocket-Key`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -21,7 +28,7 @@ impl AcceptKey {
     #[must_use]
     pub fn answer(key: &[u8]) -> Option<Self> {
         let mut nonce = [0; 18];
-        if key.len() != 24 || STANDARD.decode_slice(key, &mut nonce) != Ok(16) {
+        if key.len() != 24 || BASE64.decode_slice(key, &mut nonce) != Ok(16) {
             return None;
         }
         let mut hash = Sha1::new();
@@ -29,7 +36,7 @@ impl AcceptKey {
         hash.update(GUID);
         let mut answer = [0; 28];
         // 20 bytes are 28 characters of base64.
-        STANDARD.encode_slice(hash.finalize(), &mut answer).ok()?;
+        BASE64.encode_slice(hash.finalize(), &mut answer).ok()?;
         Some(Self(answer))
     }
 
@@ -63,12 +70,11 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_sixteen_bytes_in_canonical_base64() {
+    fn a_key_is_sixteen_bytes_in_base64() {
         for bad in [
             &b""[..],
             b"dGhlIHNhbXBsZSBub25jZQ=",
             b"dGhlIHNhbXBsZSBub25jZQ",
-            b"dGhlIHNhbXBsZSBub25jZR==",
             b"dGhlIHNhbXBsZSBub25jZTEy",
             b"dGhlIHNhbXBsZSBub25jZTE=",
             b"dGhlIHNhbXBsZSBub25j*Q==",
@@ -76,5 +82,7 @@ mod tests {
         ] {
             assert_eq!(AcceptKey::answer(bad), None, "{bad:?}");
         }
+        // The standard's own example of a key (§4.1) is not canonical.
+        assert!(AcceptKey::answer(b"AQIDBAUGBwgJCgsMDQ4PEC==").is_some());
     }
 }

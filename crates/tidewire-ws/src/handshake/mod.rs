@@ -20,3 +20,4 @@ pub use key::AcceptKey;
 pub use refusal::Refusal;
 pub use request::Request;
 pub use response::{InvalidField, Response};
+pub use rules::MAX_SUBPROTOCOLS;

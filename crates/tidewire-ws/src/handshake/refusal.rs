@@ -64,6 +64,11 @@ impl Refusal {
         let _ = self.write(&mut text);
     }
 
+    /// The value of `Connection`, which names `Upgrade` where that header is sent (RFC 9110 §7.8).
+    pub(super) const fn connection(&self) -> &'static str {
+        if self.status == 426 { "close, Upgrade" } else { "close" }
+    }
+
     fn write(&self, text: &mut Text<'_>) -> fmt::Result {
         write!(text, "HTTP/1.1 {} {}\r\n", self.status, phrase(self.status))?;
         for (name, value) in self.headers {
@@ -71,7 +76,8 @@ impl Refusal {
         }
         write!(
             text,
-            "Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{}\n",
+            "Connection: {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{}\n",
+            self.connection(),
             self.detail.len() + 1,
             self.detail
         )
@@ -121,7 +127,7 @@ mod tests {
         let mut output = Vec::new();
         Refusal::upgrade_required("expected version 13").encode(&mut output);
         let expected = "HTTP/1.1 426 Upgrade Required\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-            Connection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\n\
+            Connection: close, Upgrade\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\n\
             expected version 13\n";
         assert_eq!(core::str::from_utf8(&output), Ok(expected));
     }

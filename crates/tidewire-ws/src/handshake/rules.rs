@@ -5,6 +5,10 @@ use super::refusal::Refusal;
 use super::tokens::{as_token, elements, has_token, trim};
 use alloc::vec::Vec;
 
+/// The most subprotocols that a client may offer; one more is a 431. They are compared with each other, so that their
+/// number decides what a request costs.
+pub const MAX_SUBPROTOCOLS: usize = 32;
+
 /// A parsed request, however it is held.
 pub(super) trait Fields {
     /// The method, case-sensitive.
@@ -29,6 +33,7 @@ pub(super) fn judge(request: &impl Fields) -> Result<AcceptKey, Refusal> {
     upgrade(request)?;
     no_body(request)?;
     version(request)?;
+    origin(request)?;
     let answer = key(request)?;
     subprotocols(request)?;
     Ok(answer)
@@ -93,6 +98,14 @@ fn version(request: &impl Fields) -> Result<(), Refusal> {
     }
 }
 
+/// An origin check that looks at one of two would be no check (§10.2).
+fn origin(request: &impl Fields) -> Result<(), Refusal> {
+    match request.values("origin").nth(1) {
+        None => Ok(()),
+        Some(_) => Err(Refusal::bad_request("expected one Origin header at most")),
+    }
+}
+
 fn key(request: &impl Fields) -> Result<AcceptKey, Refusal> {
     only(request, "sec-websocket-key")
         .and_then(AcceptKey::answer)
@@ -109,6 +122,9 @@ pub(super) fn subprotocols(request: &impl Fields) -> Result<Vec<&str>, Refusal> 
     let mut offered = Vec::new();
     for element in request.values("sec-websocket-protocol").flat_map(elements) {
         match as_token(element) {
+            Some(_) if offered.len() == MAX_SUBPROTOCOLS => {
+                return Err(Refusal::head_too_large("the request offers too many subprotocols"));
+            }
             Some(name) if !offered.contains(&name) => offered.push(name),
             Some(_) => {
                 return Err(Refusal::bad_request("Sec-WebSocket-Protocol names one subprotocol twice"));
