@@ -71,7 +71,7 @@ impl fmt::Display for Ended {
             }
             Cause::Close { code: None, .. } => write!(f, "{by} close without a code"),
             Cause::Violation(error) => write!(f, "{by} violation: {error}"),
-            Cause::Timeout(timer) => write!(f, "{by} timeout: {timer:?}"),
+            Cause::Timeout(timer) => write!(f, "{by} timeout: {timer}"),
             Cause::Eof(_) => write!(f, "{by} end of stream without a close frame"),
             Cause::Transport => write!(f, "{by} transport error"),
         }

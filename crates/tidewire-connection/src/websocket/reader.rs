@@ -42,7 +42,8 @@ impl Reader {
         Events { inner: self.inner.receive(input) }
     }
 
-    /// Whether another event can come.
+    /// Whether the peer may send more: neither its close frame, nor a violation, nor the end of its stream came.
+    /// [`Writer::transport`] tells whether to read.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.inner.wants_read()
@@ -65,6 +66,10 @@ impl Events<'_> {
     /// The next event; `None` when the input has no other, or when the connection is over: [`Writer::ended`] tells.
     /// Pongs, the echo of a close and the close frame that answers a violation are in `output` by then.
     pub fn next(&mut self, now: Duration, writer: &mut Writer, output: &mut Vec<u8>) -> Option<Event<'_>> {
+        // A deadline or a failed transport ends the connection while input still waits: what is in it comes too late.
+        if writer.ended().is_some() {
+            return None;
+        }
         match self.inner.next(&mut writer.inner, output)? {
             Ok(message::Event::Text(text)) => {
                 writer.message_received(now);
