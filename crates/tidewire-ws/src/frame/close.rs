@@ -190,3 +190,90 @@ impl<'a> CloseFrame<'a> {
         2 + reason.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    /// The registry, kept apart from the code's own ranges.
+    fn may_be_sent(code: u16) -> bool {
+        let registered = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014];
+        registered.contains(&code) || code / 1000 == 3 || code / 1000 == 4
+    }
+
+    #[test]
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+    //= type=test
+    //# If there is a body, the first two bytes of
+    //# the body MUST be a 2-byte unsigned integer (in network byte order)
+    //# representing a status code with value /code/ defined in Section 7.4.
+    fn each_of_the_65_536_codes_is_taken_or_refused() {
+        for number in 0..=u16::MAX {
+            let payload = number.to_be_bytes();
+            let decoded = CloseFrame::decode(&payload);
+            if may_be_sent(number) {
+                let code = CloseCode::try_from(number).unwrap();
+                assert_eq!(u16::from(code), number);
+                assert_eq!(decoded, Ok(Some(CloseFrame::new(code, "").unwrap())));
+            } else {
+                assert_eq!(CloseCode::new(number), Err(InvalidCloseCode(number)));
+                assert_eq!(decoded, Err(ProtocolError::InvalidCloseCode(number)));
+            }
+        }
+    }
+
+    #[test]
+    fn the_named_codes_are_valid() {
+        let named = [
+            CloseCode::NORMAL,
+            CloseCode::GOING_AWAY,
+            CloseCode::PROTOCOL_ERROR,
+            CloseCode::UNSUPPORTED_DATA,
+            CloseCode::INVALID_PAYLOAD_DATA,
+            CloseCode::POLICY_VIOLATION,
+            CloseCode::MESSAGE_TOO_BIG,
+            CloseCode::MANDATORY_EXTENSION,
+            CloseCode::INTERNAL_ERROR,
+            CloseCode::SERVICE_RESTART,
+            CloseCode::TRY_AGAIN_LATER,
+            CloseCode::BAD_GATEWAY,
+        ];
+        let numbers: Vec<u16> = named.iter().map(|code| code.value()).collect();
+        assert_eq!(numbers, [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014]);
+        assert!(named.iter().all(|code| CloseCode::new(code.value()) == Ok(*code)));
+        assert_eq!(alloc::format!("{} {:?}", CloseCode::NORMAL, CloseCode::NORMAL), "1000 CloseCode(1000)");
+    }
+
+    #[test]
+    fn payloads_decode_to_no_body_a_body_or_an_error() {
+        assert_eq!(CloseFrame::decode(&[]), Ok(None));
+        assert_eq!(CloseFrame::decode(&[0x03]), Err(ProtocolError::CloseTooShort));
+        let frame = CloseFrame::decode(b"\x03\xE8going \xC3\xA4way").unwrap().unwrap();
+        assert_eq!((frame.code(), frame.reason()), (CloseCode::NORMAL, "going äway"));
+        assert_eq!(CloseFrame::decode(b"\x03\xE8\xC3"), Err(ProtocolError::InvalidCloseReason));
+        assert_eq!(CloseFrame::decode(b"\x03\xE8\xED\xA0\x80"), Err(ProtocolError::InvalidCloseReason));
+    }
+
+    #[test]
+    fn a_reason_has_at_most_123_bytes() {
+        let longest: String = core::iter::repeat_n('r', 123).collect();
+        let frame = CloseFrame::new(CloseCode::NORMAL, &longest).unwrap();
+        let mut payload = [0; 125];
+        assert_eq!(frame.encode(&mut payload), 125);
+        assert_eq!(CloseFrame::decode(&payload), Ok(Some(frame)));
+
+        let longer = longest + "r";
+        let error = CloseFrame::new(CloseCode::NORMAL, &longer).unwrap_err();
+        assert_eq!(error, ReasonTooLong { reason_len: 124 });
+        assert_eq!(alloc::format!("{error}"), "expected a reason of at most 123 bytes, got 124");
+        let mut payload = CloseCode::NORMAL.value().to_be_bytes().to_vec();
+        payload.extend_from_slice(longer.as_bytes());
+        let error = CloseFrame::decode(&payload).unwrap_err();
+        assert_eq!(
+            error,
+            ProtocolError::ControlTooLong { opcode: crate::frame::Opcode::Close, length_field: 126 }
+        );
+    }
+}

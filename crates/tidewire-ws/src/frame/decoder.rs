@@ -229,3 +229,51 @@ fn after_header(header: &Header) -> State {
         State::Payload(PartialPayload::of(header))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_failed_decoder_gives_nothing_more() {
+        let mut decoder = Decoder::default();
+        let mut input = [0x81, 0x00, 0x83, 0x00, 0x81, 0x00];
+        let pieces: Vec<_> = decoder.receive(&mut input).collect();
+        assert_eq!(
+            pieces,
+            [
+                Ok(Piece::Header(Header::new(crate::frame::Opcode::Text, 0))),
+                Err(ProtocolError::ReservedOpcode(0x3))
+            ]
+        );
+        assert!(!decoder.is_between_frames());
+        assert!(decoder.receive(&mut [0x81, 0x00]).next().is_none());
+    }
+
+    #[test]
+    fn between_frames_is_told_from_inside_one() {
+        let mut decoder = Decoder::new();
+        // A masked text frame of two bytes: the place after each byte but the last is inside it.
+        for (index, octet) in [0x81, 0x82, 1, 2, 3, 4, 0x61 ^ 1, 0x62 ^ 2].into_iter().enumerate() {
+            assert_eq!(decoder.is_between_frames(), index == 0, "before byte {index}");
+            for piece in decoder.receive(&mut [octet]) {
+                match piece.unwrap() {
+                    Piece::Header(header) => assert_eq!(header.payload_len, 2),
+                    Piece::Payload { bytes, remaining } => {
+                        assert_eq!(bytes[0], if remaining == 1 { 0x61 } else { 0x62 });
+                    }
+                }
+            }
+        }
+        assert!(decoder.is_between_frames());
+    }
+
+    #[test]
+    fn an_empty_payload_is_a_header_alone() {
+        let mut decoder = Decoder::new();
+        let mut input = [0x89, 0x80, 1, 2, 3, 4, 0x8A, 0x00];
+        assert_eq!(decoder.receive(&mut input).filter(Result::is_ok).count(), 2);
+        assert!(decoder.is_between_frames());
+    }
+}

@@ -1,6 +1,7 @@
 //! Frames on their way out: whole in the caller's buffer, shared as [`Bytes`], or only the header
 //! (RFC 6455 §5.2).
 
+use super::header::{FIN, MASK};
 use super::{Header, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv, mask};
 use alloc::vec::Vec;
 use bytes::Bytes;
@@ -54,9 +55,15 @@ pub fn header_for(opcode: Opcode, payload_len: usize, masking_key: Option<Maskin
 /// Appends one unfragmented frame to `output`, masked where there is a key.
 #[inline]
 pub(crate) fn append_frame(opcode: Opcode, key: Option<MaskingKey>, payload: &[u8], output: &mut Vec<u8>) {
-    let header = header_for(opcode, payload.len(), key);
-    output.reserve(header.as_bytes().len() + payload.len());
-    output.extend_from_slice(header.as_bytes());
+    output.reserve(MAX_HEADER_LEN + payload.len());
+    match (key, u8::try_from(payload.len())) {
+        // A header of a length known in advance is a store or two. Most frames are this short.
+        (None, Ok(len @ 0..=125)) => output.extend_from_slice(&[FIN | opcode.bits(), len]),
+        (Some(MaskingKey([a, b, c, d])), Ok(len @ 0..=125)) => {
+            output.extend_from_slice(&[FIN | opcode.bits(), MASK | len, a, b, c, d]);
+        }
+        _ => output.extend_from_slice(header_for(opcode, payload.len(), key).as_bytes()),
+    }
     let start = output.len();
     output.extend_from_slice(payload);
     if let Some(key) = key {
@@ -114,5 +121,40 @@ impl EncodedFrame {
     #[must_use]
     pub fn len_bytes(&self) -> usize {
         self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn a_shared_frame_is_header_and_payload_in_memory_of_exactly_its_length() {
+        for (len, header) in [
+            (0, &[0x82, 0x00][..]),
+            (125, &[0x82, 125]),
+            (126, &[0x82, 0x7E, 0, 126]),
+            (0xFFFF, &[0x82, 0x7E, 0xFF, 0xFF]),
+            (0x1_0000, &[0x82, 0x7F, 0, 0, 0, 0, 0, 1, 0, 0]),
+        ] {
+            let payload = vec![0x5A; len];
+            let frame = EncodedFrame::binary(&payload);
+            assert_eq!(frame.len_bytes(), header.len() + len);
+            assert_eq!(frame.bytes()[..header.len()], *header);
+            assert_eq!(frame.bytes()[header.len()..], payload[..]);
+            assert_eq!(header_for(Opcode::Binary, len, None).as_ref(), header);
+            let shared = frame.clone();
+            assert_eq!(shared.bytes().as_ptr(), frame.bytes().as_ptr(), "a clone copies nothing");
+            assert_eq!(shared.into_bytes(), frame.bytes());
+        }
+        assert_eq!(EncodedFrame::text("ä").bytes()[..], [0x81, 2, 0xC3, 0xA4]);
+    }
+
+    #[test]
+    fn a_frame_is_appended_behind_what_is_there_and_masked_alone() {
+        let mut output = vec![1, 2, 3];
+        append_frame(Opcode::Text, Some(MaskingKey([0x37, 0xFA, 0x21, 0x3D])), b"Hello", &mut output);
+        assert_eq!(output, [1, 2, 3, 0x81, 0x85, 0x37, 0xFA, 0x21, 0x3D, 0x7F, 0x9F, 0x4D, 0x51, 0x58]);
     }
 }

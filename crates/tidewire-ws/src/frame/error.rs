@@ -138,3 +138,89 @@ impl fmt::Display for ProtocolError {
 }
 
 impl core::error::Error for ProtocolError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+
+    #[test]
+    fn each_error_has_its_close_code_and_says_what_was_expected_and_what_came() {
+        let table = [
+            (
+                ProtocolError::ReservedOpcode(0xB),
+                1002,
+                "an opcode of 0x0-0x2 or 0x8-0xA, got the reserved 0xB",
+            ),
+            (ProtocolError::ReservedBits(Rsv::RSV2), 1002, "RSV1, RSV2 and RSV3 to be 0, got the bits 0b010"),
+            (ProtocolError::Unmasked, 1002, "a masked frame from a client, got an unmasked one"),
+            (ProtocolError::Masked, 1002, "an unmasked frame from a server, got a masked one"),
+            (
+                ProtocolError::FragmentedControl(Opcode::Ping),
+                1002,
+                "FIN on a control frame, got a Ping frame without it",
+            ),
+            (
+                ProtocolError::ControlTooLong { opcode: Opcode::Close, length_field: 126 },
+                1002,
+                "at most 125 bytes in a control frame, got a Close frame with the length field 126",
+            ),
+            (
+                ProtocolError::LengthNotMinimal { payload_len: 5 },
+                1002,
+                "the shortest form of a length, got 5 in a longer one",
+            ),
+            (
+                ProtocolError::LengthTopBit,
+                1002,
+                "a 64-bit length with its top bit 0, got one with its top bit 1",
+            ),
+            (
+                ProtocolError::UnexpectedContinuation,
+                1002,
+                "the first frame of a message, got a continuation frame",
+            ),
+            (
+                ProtocolError::ExpectedContinuation(Opcode::Text),
+                1002,
+                "a continuation frame within a message, got a Text frame",
+            ),
+            (
+                ProtocolError::MessageTooLong { message_len: 9 },
+                1009,
+                "a message within the length limit, got one of at least 9 bytes",
+            ),
+            (
+                ProtocolError::TooManyFragments { max_fragments: 3 },
+                1008,
+                "at most 3 fragments in a message, got one more",
+            ),
+            (ProtocolError::InvalidUtf8, 1007, "UTF-8 in a text message, got other bytes"),
+            (
+                ProtocolError::CloseTooShort,
+                1002,
+                "no payload or at least 2 bytes in a close frame, got 1 byte",
+            ),
+            (
+                ProtocolError::InvalidCloseCode(1005),
+                1002,
+                "a close code of 1000-1003, 1007-1014 or 3000-4999, got 1005",
+            ),
+            (
+                ProtocolError::InvalidCloseReason,
+                1007,
+                "UTF-8 as the reason of a close frame, got other bytes",
+            ),
+        ];
+        for (error, code, message) in table {
+            assert_eq!(error.close_code().value(), code, "{error:?}");
+            assert_eq!(format!("{error}"), format!("expected {message}"));
+        }
+    }
+
+    #[test]
+    fn errors_stay_small() {
+        assert!(size_of::<ProtocolError>() <= 16, "{}", size_of::<ProtocolError>());
+        assert!(size_of::<Result<(), ProtocolError>>() <= 16);
+    }
+}

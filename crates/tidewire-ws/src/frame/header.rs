@@ -6,8 +6,8 @@
 
 use super::{MAX_CONTROL_PAYLOAD_LEN, MAX_HEADER_LEN, MaskingKey, Opcode, ProtocolError};
 
-const FIN: u8 = 0x80;
-const MASK: u8 = 0x80;
+pub(super) const FIN: u8 = 0x80;
+pub(super) const MASK: u8 = 0x80;
 const OPCODE: u8 = 0x0F;
 const LENGTH: u8 = 0x7F;
 /// The 7-bit length that announces a 16-bit one.
@@ -212,4 +212,148 @@ fn extended_length(length_field: u8, input: &[u8]) -> Result<Option<(u64, usize)
         return Err(ProtocolError::LengthNotMinimal { payload_len });
     }
     Ok(Some((payload_len, length_end)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn every_first_byte_is_a_header_a_reserved_opcode_or_a_fragmented_control_frame() {
+        for first in 0..=u8::MAX {
+            let bits = first & 0x0F;
+            let expected = match Opcode::from_bits(bits) {
+                None => Err(ProtocolError::ReservedOpcode(bits)),
+                Some(opcode) if opcode.is_control() && first & 0x80 == 0 => {
+                    Err(ProtocolError::FragmentedControl(opcode))
+                }
+                Some(opcode) => Ok(Some((
+                    Header {
+                        fin: first & 0x80 != 0,
+                        rsv: Rsv::from_bits((first & 0x70) >> 4),
+                        opcode,
+                        masking_key: None,
+                        payload_len: 0,
+                    },
+                    2,
+                ))),
+            };
+            assert_eq!(Header::decode(&[first, 0]), expected, "{first:#04x}");
+            // An error needs no second byte.
+            assert_eq!(Header::decode(&[first]), expected.map(|_| None), "{first:#04x} alone");
+        }
+    }
+
+    #[test]
+    fn each_header_of_the_grid_decodes_to_what_was_encoded_and_needs_all_its_bytes() {
+        let lens =
+            [0, 1, 124, 125, 126, 127, 128, 0xFFFE, 0xFFFF, 0x1_0000, 0x1_0001, 0xFFFF_FFFF, 0x1_0000_0000];
+        let lens = lens.into_iter().chain([Header::MAX_PAYLOAD_LEN - 1, Header::MAX_PAYLOAD_LEN]);
+        let mut headers = Vec::new();
+        for payload_len in lens {
+            for opcode in [
+                Opcode::Continuation,
+                Opcode::Text,
+                Opcode::Binary,
+                Opcode::Close,
+                Opcode::Ping,
+                Opcode::Pong,
+            ] {
+                for fin in [true, false] {
+                    for rsv in 0..8 {
+                        for masking_key in [None, Some(MaskingKey([1, 2, 3, 4]))] {
+                            let rsv = Rsv::from_bits(rsv);
+                            headers.push(Header { fin, rsv, opcode, masking_key, payload_len });
+                        }
+                    }
+                }
+            }
+        }
+        for header in headers {
+            let mut encoded = [0xAA; MAX_HEADER_LEN];
+            let len = header.encode(&mut encoded);
+            assert_eq!(len, header.header_len(), "{header:?}");
+            let bad_control = header.opcode.is_control() && (!header.fin || header.payload_len > 125);
+            if bad_control {
+                assert!(Header::decode(&encoded[..len]).is_err(), "{header:?}");
+                continue;
+            }
+            for part in 0..len {
+                assert_eq!(Header::decode(&encoded[..part]), Ok(None), "{header:?}");
+            }
+            assert_eq!(Header::decode(&encoded[..len]), Ok(Some((header, len))));
+            assert_eq!(Header::decode(&encoded), Ok(Some((header, len))), "what follows is not read");
+        }
+    }
+
+    #[test]
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+    //= type=test
+    //# Note that
+    //# in all cases, the minimal number of bytes MUST be used to encode
+    //# the length
+    fn a_length_in_more_bytes_than_it_needs_is_refused() {
+        for payload_len in 0..=125u16 {
+            let [high, low] = payload_len.to_be_bytes();
+            let expected = Err(ProtocolError::LengthNotMinimal { payload_len: payload_len.into() });
+            assert_eq!(Header::decode(&[0x82, 126, high, low]), expected);
+        }
+        assert!(Header::decode(&[0x82, 126, 0, 126]).unwrap().is_some());
+        for payload_len in [0, 125, 126, 0xFFFF] {
+            let mut wire = vec![0x82, 127];
+            wire.extend_from_slice(&u64::to_be_bytes(payload_len));
+            assert_eq!(Header::decode(&wire), Err(ProtocolError::LengthNotMinimal { payload_len }));
+        }
+        assert!(Header::decode(&[0x82, 127, 0, 0, 0, 0, 0, 1, 0, 0]).unwrap().is_some());
+    }
+
+    #[test]
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+    //= type=test
+    //# the following 8 bytes interpreted as a 64-bit unsigned integer (the
+    //# most significant bit MUST be 0) are the payload length.
+    fn the_top_bit_of_a_64_bit_length_is_refused_at_its_first_byte() {
+        assert_eq!(Header::decode(&[0x82, 0xFF]), Ok(None));
+        for high in 0x80..=0xFF {
+            assert_eq!(Header::decode(&[0x82, 0xFF, high]), Err(ProtocolError::LengthTopBit));
+        }
+        assert_eq!(Header::decode(&[0x82, 0xFF, 0x7F]), Ok(None));
+    }
+
+    #[test]
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5
+    //= type=test
+    //# All control frames MUST have a payload length of 125 bytes or less
+    //# and MUST NOT be fragmented.
+    fn a_control_frame_has_fin_and_at_most_125_bytes() {
+        for opcode in [Opcode::Close, Opcode::Ping, Opcode::Pong] {
+            let bits = opcode.bits();
+            assert_eq!(Header::decode(&[bits]), Err(ProtocolError::FragmentedControl(opcode)));
+            assert!(Header::decode(&[0x80 | bits, 125]).unwrap().is_some());
+            for length_field in [126, 127] {
+                let expected = Err(ProtocolError::ControlTooLong { opcode, length_field });
+                assert_eq!(Header::decode(&[0x80 | bits, length_field]), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_that_no_header_can_say_is_written_as_the_longest() {
+        let mut encoded = [0; MAX_HEADER_LEN];
+        let len = Header::new(Opcode::Binary, u64::MAX).encode(&mut encoded);
+        assert_eq!(encoded[..len], [0x82, 0x7F, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]);
+    }
+
+    #[test]
+    fn reserved_bits_are_where_the_figure_has_them() {
+        for (rsv, first) in [(Rsv::RSV1, 0x40), (Rsv::RSV2, 0x20), (Rsv::RSV3, 0x10), (Rsv::NONE, 0x00)] {
+            let (header, _) = Header::decode(&[0x82 | first, 0]).unwrap().unwrap();
+            assert_eq!(header.rsv, rsv);
+            assert!(header.rsv.contains(rsv) && header.rsv.contains(Rsv::NONE));
+        }
+        assert!(!Rsv::RSV1.contains(Rsv::RSV2));
+        assert_eq!(Rsv::from_bits(0xFF).bits(), 0b111);
+    }
 }

@@ -124,3 +124,53 @@ fn growth(len: usize, capacity: usize, piece_len: usize, to_come: Option<u64>) -
         .map_or(usize::MAX, |rest| piece_len.saturating_add(rest));
     Some(doubled.min(known))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn the_buffer_is_at_most_twice_what_came_whatever_the_pieces() {
+        for kind in [MessageKind::Text, MessageKind::Binary] {
+            for piece_len in [1, 3, 7, 100, 4096] {
+                let piece = vec![b'x'; piece_len];
+                let mut message = Assembly::begin(kind);
+                for _ in 0..200 {
+                    message.append(&piece, None).unwrap();
+                    assert!(message.capacity() <= (2 * message.len()).max(8), "{message:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_of_known_length_ends_in_a_buffer_of_that_length() {
+        for kind in [MessageKind::Text, MessageKind::Binary] {
+            let mut message = Assembly::begin(kind);
+            for received in 1..=50u64 {
+                message.append(&[b'y'; 1000], Some(50_000 - 1000 * received)).unwrap();
+            }
+            assert_eq!((message.len(), message.capacity()), (50_000, 50_000));
+        }
+    }
+
+    #[test]
+    fn empty_pieces_take_no_memory() {
+        let mut message = Assembly::begin(MessageKind::Binary);
+        for _ in 0..1000 {
+            message.add_fragment();
+            message.append(&[], None).unwrap();
+        }
+        assert_eq!((message.fragments(), message.capacity()), (1001, 0));
+    }
+
+    #[test]
+    fn a_text_that_ends_within_a_character_is_not_utf8() {
+        let mut message = Assembly::begin(MessageKind::Text);
+        message.append(b"\xE2\x82", Some(0)).unwrap();
+        assert_eq!(message.len(), 2, "what waits counts");
+        assert_eq!(message.finish().unwrap_err(), InvalidUtf8);
+        assert!(message.is_idle());
+    }
+}
