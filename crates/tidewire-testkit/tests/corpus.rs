@@ -6,12 +6,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use tidewire_testkit::properties::{hub, sse, ws, ws_handshake};
+use tidewire_testkit::properties::{hub, sse, ws, ws_handshake, ws_pieces};
 
 type Property = fn(&[u8]);
 
 /// Each fuzz target and the property that it is to hold.
-const TARGETS: [(&str, Property); 8] = [
+const TARGETS: [(&str, Property); 9] = [
     ("hub_cursor", hub::cursor),
     ("hub_operations", hub::operations),
     ("sse_parse_splits", sse::parse_splits),
@@ -19,6 +19,7 @@ const TARGETS: [(&str, Property); 8] = [
     ("ws_frames", ws::frames),
     ("ws_handshake_head", ws_handshake::head),
     ("ws_header", ws::header),
+    ("ws_pieces", ws_pieces::pieces),
     ("ws_stream", ws::stream),
 ];
 

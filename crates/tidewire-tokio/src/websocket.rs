@@ -12,7 +12,7 @@ use tidewire_connection::websocket::{self as sans_io, Ended, Event, Transport};
 use tidewire_lifecycle::Usage;
 use tidewire_ws::{
     frame::{CloseCode, EncodedFrame},
-    message::{MessageKind, NotOpen, SendError},
+    message::{MessageKind, SendError},
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -171,7 +171,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     ///
     /// # Errors
     /// Our close frame is out.
-    pub fn feed_text(&mut self, text: &str) -> Result<(), NotOpen> {
+    pub fn feed_text(&mut self, text: &str) -> Result<(), SendError> {
         self.writer.send_text(self.clock.now(), text, &mut self.output.tail)
     }
 
@@ -179,7 +179,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     ///
     /// # Errors
     /// Our close frame is out.
-    pub fn feed_binary(&mut self, payload: &[u8]) -> Result<(), NotOpen> {
+    pub fn feed_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.writer.send_binary(self.clock.now(), payload, &mut self.output.tail)
     }
 
@@ -216,7 +216,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     ///
     /// # Errors
     /// Our close frame is out.
-    pub async fn send(&mut self, message: &Message) -> Result<(), NotOpen> {
+    pub async fn send(&mut self, message: &Message) -> Result<(), SendError> {
         match message {
             Message::Text(text) => self.feed_text(text)?,
             Message::Binary(payload) => self.feed_binary(payload)?,

@@ -55,11 +55,15 @@
 #![no_std]
 
 extern crate alloc;
+// Compression needs large shared state, and so a lock.
+#[cfg(feature = "deflate")]
+extern crate std;
 
+#[cfg(feature = "deflate")]
+pub mod deflate;
 pub mod frame;
-pub mod message;
-
 pub mod handshake;
+pub mod message;
 
 /// Which endpoint of the connection *we* are.
 ///

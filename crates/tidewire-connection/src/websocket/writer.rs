@@ -7,7 +7,7 @@ use tidewire_lifecycle::{Action, Lifecycle, Phase, Timer, Usage};
 use tidewire_ws::{
     Role,
     frame::{CloseCode, CloseFrame, EncodedHeader, ProtocolError},
-    message::{self, Eof, MessageKind, NotOpen, SendError},
+    message::{self, Eof, MessageKind, SendError},
 };
 
 /// What the caller is to do with the transport. It changes with any call that takes `now`.
@@ -96,7 +96,7 @@ impl Writer {
     ///
     /// # Errors
     /// Our close frame is out.
-    pub fn send_text(&mut self, now: Duration, text: &str, output: &mut Vec<u8>) -> Result<(), NotOpen> {
+    pub fn send_text(&mut self, now: Duration, text: &str, output: &mut Vec<u8>) -> Result<(), SendError> {
         self.inner.send_text(text, output)?;
         self.lifecycle.handle_message_sent(now);
         Ok(())
@@ -111,7 +111,7 @@ impl Writer {
         now: Duration,
         payload: &[u8],
         output: &mut Vec<u8>,
-    ) -> Result<(), NotOpen> {
+    ) -> Result<(), SendError> {
         self.inner.send_binary(payload, output)?;
         self.lifecycle.handle_message_sent(now);
         Ok(())

@@ -4,3 +4,4 @@ pub mod hub;
 pub mod sse;
 pub mod ws;
 pub mod ws_handshake;
+pub mod ws_pieces;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use tidewire_ws::Role;
-use tidewire_ws::frame::{Decoder, Header, MaskingKey, Piece, ProtocolError};
+use tidewire_ws::frame::{CloseFrame, Decoder, Header, MaskingKey, Piece, ProtocolError};
 use tidewire_ws::message::{Config, Event, Reader, Writer};
 
 use crate::splits;
@@ -79,7 +79,7 @@ pub fn frames(data: &[u8]) {
 
 /// What a reader said, owned.
 #[derive(Clone, Debug, PartialEq)]
-enum Said {
+pub(super) enum Said {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
@@ -88,15 +88,21 @@ enum Said {
     Failed(ProtocolError),
 }
 
+impl Said {
+    pub(super) fn close(frame: Option<CloseFrame<'_>>) -> Self {
+        Self::Close(frame.map(|frame| (frame.code().value(), frame.reason().to_owned())))
+    }
+}
+
 /// Limits low enough to be met by small inputs.
-fn low_limits() -> Arc<Config> {
+pub(super) fn low_limits() -> Arc<Config> {
     let mut config = Config::default();
     config.max_message_len = 300;
     config.max_fragments = 4;
     Arc::new(config)
 }
 
-fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
+pub(super) fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
     let config = low_limits();
     let mut reader = Reader::new(role, config.clone());
     let mut writer = match role {
@@ -115,9 +121,7 @@ fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
                 Ok(Event::Binary(bytes)) => Said::Binary(bytes.into_owned()),
                 Ok(Event::Ping(payload)) => Said::Ping(payload.to_vec()),
                 Ok(Event::Pong(payload)) => Said::Pong(payload.to_vec()),
-                Ok(Event::Close(frame)) => {
-                    Said::Close(frame.map(|frame| (frame.code().value(), frame.reason().to_owned())))
-                }
+                Ok(Event::Close(frame)) => Said::close(frame),
                 Err(error) => Said::Failed(error),
             });
         }

@@ -30,6 +30,10 @@ const BANNED: [&str; 20] = [
     "unsafe ",
 ];
 
+/// Where a sans-IO crate may name such a word all the same: a pool of compressors is shared, and so behind a lock.
+const ALLOWED: [(&str, &str); 2] =
+    [("tidewire-ws/src/lib.rs", "extern crate std"), ("tidewire-ws/src/deflate/", "std::")];
+
 /// Ways to walk a hash map, whose order is not the program's.
 const MAP_WALKS: [&str; 5] = [".keys()", ".values()", ".values_mut()", ".drain()", ".into_values()"];
 
@@ -42,7 +46,9 @@ fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
         .map(|(index, line)| (index + 1, line.split(" // ").next().unwrap_or(line)))
 }
 
-fn banned_words(text: &str) -> Vec<String> {
+fn banned_words(path: &str, text: &str) -> Vec<String> {
+    let is_allowed =
+        |word: &str| ALLOWED.iter().any(|(place, allowed)| path.contains(place) && word == *allowed);
     let maps = text.contains("HashMap");
     code(text)
         .flat_map(|(number, line)| {
@@ -50,6 +56,7 @@ fn banned_words(text: &str) -> Vec<String> {
             BANNED
                 .iter()
                 .chain(walks)
+                .filter(|word| !is_allowed(word))
                 .filter(move |word| line.contains(**word))
                 .map(move |word| format!("line {number}: `{}` in a sans-IO crate", word.trim()))
         })
@@ -78,7 +85,8 @@ fn sans_io_crates_name_no_clock_no_socket_and_no_chance() {
     let mut found = Vec::new();
     for member in SANS_IO {
         for path in rust_files(&root().join("crates").join(member).join("src")) {
-            found.extend(report(&path, banned_words(&std::fs::read_to_string(&path).unwrap())));
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.extend(report(&path, banned_words(&path.display().to_string(), &text)));
         }
     }
     assert!(found.is_empty(), "\n{}", found.join("\n"));
@@ -106,8 +114,9 @@ fn every_file_opens_with_its_job_and_stays_short() {
 #[test]
 fn a_clock_a_map_walk_and_a_shapeless_file_are_seen() {
     let text = "//! x\nuse std::time::Instant;\n// Instant in a comment\nlet m: HashMap<u8, u8>; m.keys();\n#[cfg(test)]\nstd::";
-    let found = banned_words(text).join("\n");
+    let found = banned_words("tidewire-ws/src/frame/x.rs", text).join("\n");
     assert_eq!(found.matches("line 2").count(), 2, "{found}");
+    assert!(banned_words("tidewire-ws/src/deflate/x.rs", "std::sync").is_empty());
     assert!(found.contains("line 4: `.keys()`"), "{found}");
     assert!(!found.contains("line 3") && !found.contains("line 6"), "{found}");
     assert_eq!(shape("use x;\n").len(), 1);

@@ -88,17 +88,17 @@ impl EncodedFrame {
     /// A text message.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self::data(Opcode::Text, text.as_bytes())
+        Self::data(Opcode::Text, Rsv::NONE, text.as_bytes())
     }
 
     /// A binary message.
     #[must_use]
     pub fn binary(payload: &[u8]) -> Self {
-        Self::data(Opcode::Binary, payload)
+        Self::data(Opcode::Binary, Rsv::NONE, payload)
     }
 
-    fn data(opcode: Opcode, payload: &[u8]) -> Self {
-        let header = header_for(opcode, payload.len(), None);
+    pub(crate) fn data(opcode: Opcode, rsv: Rsv, payload: &[u8]) -> Self {
+        let header: EncodedHeader = Header { rsv, ..Header::new(opcode, payload.len() as u64) }.into();
         let mut frame = Vec::with_capacity(header.as_bytes().len() + payload.len());
         frame.extend_from_slice(header.as_bytes());
         frame.extend_from_slice(payload);

@@ -50,6 +50,8 @@ pub enum ProtocolError {
     },
     /// A text message is not UTF-8.
     InvalidUtf8,
+    /// A compressed message is not DEFLATE, or its last block does not end with it (RFC 7692 §7.2.2).
+    InvalidDeflate,
     /// A close frame has a payload of one byte, where none or at least the two of a code belong.
     CloseTooShort,
     /// A close frame carries a code that must not appear on the wire.
@@ -61,11 +63,13 @@ pub enum ProtocolError {
 impl ProtocolError {
     /// The code for the close frame that answers this error.
     ///
-    /// 1007 for what is not UTF-8, 1009 for what is too long, 1008 for too many fragments, 1002 for all the rest.
+    /// 1007 for what is not UTF-8 or not DEFLATE, 1009 for what is too long, 1008 for too many fragments, 1002 for all the rest.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD_DATA,
+            Self::InvalidUtf8 | Self::InvalidDeflate | Self::InvalidCloseReason => {
+                CloseCode::INVALID_PAYLOAD_DATA
+            }
             Self::MessageTooLong { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
             Self::ReservedOpcode(_)
@@ -124,6 +128,9 @@ impl fmt::Display for ProtocolError {
                 write!(f, "expected at most {max_fragments} fragments in a message, got one more")
             }
             Self::InvalidUtf8 => f.write_str("expected UTF-8 in a text message, got other bytes"),
+            Self::InvalidDeflate => {
+                f.write_str("expected whole blocks of DEFLATE in a compressed message, got other bytes")
+            }
             Self::CloseTooShort => {
                 f.write_str("expected no payload or at least 2 bytes in a close frame, got 1 byte")
             }
@@ -196,6 +203,11 @@ mod tests {
                 "at most 3 fragments in a message, got one more",
             ),
             (ProtocolError::InvalidUtf8, 1007, "UTF-8 in a text message, got other bytes"),
+            (
+                ProtocolError::InvalidDeflate,
+                1007,
+                "whole blocks of DEFLATE in a compressed message, got other bytes",
+            ),
             (
                 ProtocolError::CloseTooShort,
                 1002,

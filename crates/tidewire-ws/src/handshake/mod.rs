@@ -4,6 +4,7 @@
 //! Rooms: `head` collects the bytes, `rules` judges, `request` and `response` are the two sides, `refusal` says no.
 
 mod config;
+pub mod extensions;
 mod head;
 #[cfg(feature = "http")]
 pub mod http;

@@ -18,7 +18,7 @@ pub(super) fn as_token(element: &[u8]) -> Option<&str> {
     core::str::from_utf8(element).ok()
 }
 
-fn is_token_byte(byte: u8) -> bool {
+pub(super) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 

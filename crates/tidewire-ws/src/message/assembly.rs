@@ -5,19 +5,21 @@
 
 use super::MessageKind;
 use super::utf8::{Carry, InvalidUtf8};
+use super::walk::Following;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
-/// The message in progress, if there is one.
+/// What came of the message in progress.
 #[derive(Debug, Default)]
 pub(crate) enum Assembly {
-    /// The next data frame begins a message.
+    /// Nothing.
     #[default]
     Idle,
     /// A text message, valid as far as it came.
-    Text { text: String, carry: Carry, fragments: u32 },
+    Text { text: String, carry: Carry },
     /// A binary message.
-    Binary { bytes: Vec<u8>, fragments: u32 },
+    Binary { bytes: Vec<u8> },
 }
 
 /// A message that came in pieces.
@@ -27,36 +29,31 @@ pub(crate) enum Joined {
     Binary(Vec<u8>),
 }
 
+/// What a piece has come to.
+#[derive(Debug)]
+pub(crate) enum Passed {
+    /// So many bytes from its beginning; of a text they are not validated yet.
+    Input(usize),
+    /// Itself, joined to what waited.
+    Joined(Joined),
+}
+
 impl Assembly {
-    /// An empty message, of which the first frame begins.
+    /// An empty message.
     pub(crate) fn begin(kind: MessageKind) -> Self {
         match kind {
-            MessageKind::Text => Self::Text { text: String::new(), carry: Carry::default(), fragments: 1 },
-            MessageKind::Binary => Self::Binary { bytes: Vec::new(), fragments: 1 },
+            MessageKind::Text => Self::Text { text: String::new(), carry: Carry::default() },
+            MessageKind::Binary => Self::Binary { bytes: Vec::new() },
         }
-    }
-
-    #[inline]
-    pub(crate) fn is_idle(&self) -> bool {
-        matches!(self, Self::Idle)
     }
 
     /// Bytes of the message that came.
-    #[inline]
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Idle => 0,
-            Self::Text { text, carry, .. } => text.len() + carry.len(),
-            Self::Binary { bytes, .. } => bytes.len(),
-        }
-    }
-
-    /// Frames of the message that began.
-    #[inline]
-    pub(crate) fn fragments(&self) -> u32 {
-        match self {
-            Self::Idle => 0,
-            Self::Text { fragments, .. } | Self::Binary { fragments, .. } => *fragments,
+            Self::Text { text, carry } => text.len() + carry.len(),
+            Self::Binary { bytes } => bytes.len(),
         }
     }
 
@@ -65,32 +62,31 @@ impl Assembly {
         match self {
             Self::Idle => 0,
             Self::Text { text, .. } => text.capacity(),
-            Self::Binary { bytes, .. } => bytes.capacity(),
+            Self::Binary { bytes } => bytes.capacity(),
         }
     }
 
-    /// One more frame of it begins.
-    pub(crate) fn add_fragment(&mut self) {
-        match self {
-            Self::Idle => {}
-            Self::Text { fragments, .. } | Self::Binary { fragments, .. } => *fragments += 1,
+    /// Appends `piece` to the message of `kind` that it begins or goes on.
+    pub(crate) fn append(
+        &mut self,
+        kind: MessageKind,
+        piece: &[u8],
+        following: Following,
+    ) -> Result<(), InvalidUtf8> {
+        if let Self::Idle = self {
+            *self = Self::begin(kind);
         }
-    }
-
-    /// Appends `piece`; `to_come` bytes follow for certain within the message's last frame, or `None` when more
-    /// frames may follow.
-    pub(crate) fn append(&mut self, piece: &[u8], to_come: Option<u64>) -> Result<(), InvalidUtf8> {
         match self {
             Self::Idle => Ok(()),
-            Self::Text { text, carry, .. } => {
+            Self::Text { text, carry } => {
                 let len = text.len() + carry.len();
-                if let Some(additional) = growth(len, text.capacity(), piece.len(), to_come) {
+                if let Some(additional) = growth(len, text.capacity(), piece.len(), following) {
                     text.reserve_exact(additional + carry.len());
                 }
                 carry.append(piece, text)
             }
-            Self::Binary { bytes, .. } => {
-                if let Some(additional) = growth(bytes.len(), bytes.capacity(), piece.len(), to_come) {
+            Self::Binary { bytes } => {
+                if let Some(additional) = growth(bytes.len(), bytes.capacity(), piece.len(), following) {
                     bytes.reserve_exact(additional);
                 }
                 bytes.extend_from_slice(piece);
@@ -99,29 +95,63 @@ impl Assembly {
         }
     }
 
+    /// Takes the next `piece` of a message of `kind` as something to lend at once: a text without the character that
+    /// it does not finish, which waits; with what was joined before, if there is something.
+    pub(crate) fn pass(&mut self, kind: MessageKind, piece: &[u8]) -> Result<Passed, InvalidUtf8> {
+        if let Self::Idle = self {
+            *self = Self::begin(kind);
+        }
+        match self {
+            Self::Text { text, carry } if text.is_empty() && carry.len() == 0 => {
+                carry.take_unfinished(piece).map(Passed::Input)
+            }
+            Self::Text { text, carry } => {
+                carry.append(piece, text)?;
+                Ok(Passed::Joined(Joined::Text(mem::take(text))))
+            }
+            Self::Binary { bytes } if !bytes.is_empty() => {
+                bytes.extend_from_slice(piece);
+                Ok(Passed::Joined(Joined::Binary(mem::take(bytes))))
+            }
+            Self::Idle | Self::Binary { .. } => Ok(Passed::Input(piece.len())),
+        }
+    }
+
+    /// Whether the beginning of a character waits for its end.
+    pub(crate) fn is_within_character(&self) -> bool {
+        match self {
+            Self::Text { carry, .. } => carry.len() > 0,
+            Self::Idle | Self::Binary { .. } => false,
+        }
+    }
+
     /// Gives the message away, with its buffer; `None` when none is in progress.
     ///
     /// A text that ends within a character is not UTF-8.
     pub(crate) fn finish(&mut self) -> Result<Option<Joined>, InvalidUtf8> {
-        match core::mem::take(self) {
+        match mem::take(self) {
             Self::Idle => Ok(None),
-            Self::Text { text, carry, .. } if carry.len() == 0 => Ok(Some(Joined::Text(text))),
+            Self::Text { text, carry } if carry.len() == 0 => Ok(Some(Joined::Text(text))),
             Self::Text { .. } => Err(InvalidUtf8),
-            Self::Binary { bytes, .. } => Ok(Some(Joined::Binary(bytes))),
+            Self::Binary { bytes } => Ok(Some(Joined::Binary(bytes))),
         }
     }
 }
 
 /// How many bytes beyond `len` to make room for, when `piece_len` do not fit into `capacity`: twice what is held,
 /// but no more than the message is known to have.
-fn growth(len: usize, capacity: usize, piece_len: usize, to_come: Option<u64>) -> Option<usize> {
+fn growth(len: usize, capacity: usize, piece_len: usize, following: Following) -> Option<usize> {
     if capacity - len.min(capacity) >= piece_len {
         return None;
     }
     let doubled = capacity.saturating_mul(2).saturating_sub(len).max(piece_len);
-    let known = to_come
-        .and_then(|rest| usize::try_from(rest).ok())
-        .map_or(usize::MAX, |rest| piece_len.saturating_add(rest));
+    let known = match following {
+        Following::Nothing => piece_len,
+        Following::Bytes(rest) => {
+            usize::try_from(rest).map_or(usize::MAX, |rest| piece_len.saturating_add(rest))
+        }
+        Following::Frames => usize::MAX,
+    };
     Some(doubled.min(known))
 }
 
@@ -135,9 +165,9 @@ mod tests {
         for kind in [MessageKind::Text, MessageKind::Binary] {
             for piece_len in [1, 3, 7, 100, 4096] {
                 let piece = vec![b'x'; piece_len];
-                let mut message = Assembly::begin(kind);
+                let mut message = Assembly::Idle;
                 for _ in 0..200 {
-                    message.append(&piece, None).unwrap();
+                    message.append(kind, &piece, Following::Frames).unwrap();
                     assert!(message.capacity() <= (2 * message.len()).max(8), "{message:?}");
                 }
             }
@@ -147,9 +177,9 @@ mod tests {
     #[test]
     fn a_message_of_known_length_ends_in_a_buffer_of_that_length() {
         for kind in [MessageKind::Text, MessageKind::Binary] {
-            let mut message = Assembly::begin(kind);
+            let mut message = Assembly::Idle;
             for received in 1..=50u64 {
-                message.append(&[b'y'; 1000], Some(50_000 - 1000 * received)).unwrap();
+                message.append(kind, &[b'y'; 1000], Following::Bytes(50_000 - 1000 * received)).unwrap();
             }
             assert_eq!((message.len(), message.capacity()), (50_000, 50_000));
         }
@@ -157,20 +187,19 @@ mod tests {
 
     #[test]
     fn empty_pieces_take_no_memory() {
-        let mut message = Assembly::begin(MessageKind::Binary);
+        let mut message = Assembly::Idle;
         for _ in 0..1000 {
-            message.add_fragment();
-            message.append(&[], None).unwrap();
+            message.append(MessageKind::Binary, &[], Following::Frames).unwrap();
         }
-        assert_eq!((message.fragments(), message.capacity()), (1001, 0));
+        assert_eq!(message.capacity(), 0);
     }
 
     #[test]
     fn a_text_that_ends_within_a_character_is_not_utf8() {
-        let mut message = Assembly::begin(MessageKind::Text);
-        message.append(b"\xE2\x82", Some(0)).unwrap();
+        let mut message = Assembly::Idle;
+        message.append(MessageKind::Text, b"\xE2\x82", Following::Nothing).unwrap();
         assert_eq!(message.len(), 2, "what waits counts");
         assert_eq!(message.finish().unwrap_err(), InvalidUtf8);
-        assert!(message.is_idle());
+        assert!(matches!(message, Assembly::Idle));
     }
 }

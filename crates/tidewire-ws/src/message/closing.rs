@@ -1,5 +1,7 @@
 //! The closing handshake (RFC 6455 §5.5.1, §7.1): the states of the two halves, and how a connection ended.
 
+use super::walk::Begun;
+
 /// What the reader still takes from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inbound {
@@ -18,6 +20,8 @@ pub(crate) enum Inbound {
 pub(crate) enum Outbound {
     /// Anything.
     Open,
+    /// The next piece of this message, and control frames.
+    Within(Begun),
     /// Our close frame is in the output: it was the last.
     CloseSent,
 }

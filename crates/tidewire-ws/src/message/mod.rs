@@ -8,6 +8,24 @@ mod config;
 
 mod events;
 
+mod pieces;
+
+mod walk;
+
+mod passing;
+
+#[cfg(feature = "deflate")]
+mod inflation;
+
+#[cfg(feature = "deflate")]
+mod deflation;
+
+mod replies;
+
+mod kind;
+
+mod send_error;
+
 mod reader;
 
 mod assembly;
@@ -21,5 +39,8 @@ mod closing;
 pub use closing::Eof;
 pub use config::Config;
 pub use events::{Event, Events};
+pub use kind::{Fragment, MessageKind};
+pub use pieces::{Piece, Pieces};
 pub use reader::Reader;
-pub use writer::{MessageKind, NotOpen, SendError, Writer};
+pub use send_error::SendError;
+pub use writer::Writer;

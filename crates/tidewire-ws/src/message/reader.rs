@@ -2,11 +2,24 @@
 
 use super::assembly::Assembly;
 use super::closing::{Eof, Inbound};
-use super::{Config, Events, Writer};
+#[cfg(feature = "deflate")]
+use super::inflation::Inflation;
+use super::walk::{Begun, Coding};
+use super::{Config, Events, Fragment, MessageKind, Pieces, Writer};
 use crate::Role;
+#[cfg(feature = "deflate")]
+use crate::deflate::Agreement;
 use crate::frame::{Header, Opcode, PartialHeader, PartialPayload, ProtocolError, Rsv};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+
+/// A frame that may come where it came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    /// It belongs to this message.
+    Data(Begun),
+    Control(Control),
+}
 
 /// Where in a frame the next byte is.
 #[derive(Clone, Copy, Debug)]
@@ -14,18 +27,9 @@ pub(crate) enum Position {
     /// In a header, or before one.
     Header(PartialHeader),
     /// In the payload of a data frame, which ends its message or not.
-    Data(PartialPayload, Continues),
+    Data(PartialPayload, Fragment),
     /// In the payload of a control frame.
     Control(PartialPayload, Control),
-}
-
-/// What follows a data frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Continues {
-    /// Another fragment: FIN was clear.
-    More,
-    /// Nothing: FIN was set.
-    Final,
 }
 
 /// The three control frames.
@@ -34,6 +38,38 @@ pub(crate) enum Control {
     Close,
     Ping,
     Pong,
+}
+
+/// The message in progress, as its frames tell it; what came of it is elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// The next data frame begins a message.
+    Idle,
+    /// The message goes on: so many of its frames began, with so many bytes.
+    Within { begun: Begun, fragments: u32, len: u64 },
+}
+
+impl Progress {
+    /// One more frame begins.
+    pub(crate) fn add(&mut self, begun: Begun, payload_len: u64) {
+        *self = match *self {
+            Self::Idle => Self::Within { begun, fragments: 1, len: payload_len },
+            Self::Within { begun, fragments, len } => Self::Within {
+                begun,
+                fragments: fragments.saturating_add(1),
+                len: len.saturating_add(payload_len),
+            },
+        };
+    }
+
+    /// What the message is.
+    pub(crate) fn begun(&self) -> Begun {
+        match self {
+            // Nobody asks between messages.
+            Self::Idle => Begun { kind: MessageKind::Binary, coding: Coding::Plain },
+            Self::Within { begun, .. } => *begun,
+        }
+    }
 }
 
 impl Position {
@@ -64,7 +100,12 @@ impl Position {
 pub struct Reader {
     config: Arc<Config>,
     pub(crate) position: Position,
-    pub(crate) message: Assembly,
+    pub(crate) message: Progress,
+    /// What came of the message in progress and was not lent yet.
+    pub(crate) assembly: Assembly,
+    /// Compressed messages, where they were agreed to.
+    #[cfg(feature = "deflate")]
+    pub(crate) inflation: Option<alloc::boxed::Box<Inflation>>,
     /// The payload of a control frame that did not come in one piece.
     pub(crate) control: Vec<u8>,
     role: Role,
@@ -78,11 +119,22 @@ impl Reader {
         Self {
             config,
             position: Position::START,
-            message: Assembly::Idle,
+            message: Progress::Idle,
+            assembly: Assembly::Idle,
+            #[cfg(feature = "deflate")]
+            inflation: None,
             control: Vec::new(),
             role,
             state: Inbound::Open,
         }
+    }
+
+    /// Takes compressed messages, too, as they were agreed to.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, agreement: &Agreement) -> Self {
+        self.inflation = Some(Inflation::new(agreement.clone(), self.config.max_message_len));
+        self
     }
 
     /// Takes the next bytes of the stream. They are looked at as the events are asked for, and unmasked in place;
@@ -91,6 +143,16 @@ impl Reader {
     #[inline]
     pub fn receive<'a>(&'a mut self, input: &'a mut [u8]) -> Events<'a> {
         Events::new(self, input)
+    }
+
+    /// Takes the next bytes of the stream, as [`receive`](Self::receive) does, for who wants messages in the pieces
+    /// in which they come: of unknown or huge length, without memory for more than one piece.
+    ///
+    /// The two can be changed at any time. What was lent as a piece does not come again: in the middle of a message
+    /// the rest of it comes as a message. What was joined already comes as the first piece.
+    #[must_use = "the input is read as the pieces are asked for"]
+    pub fn receive_pieces<'a>(&'a mut self, input: &'a mut [u8]) -> Pieces<'a> {
+        Pieces::new(self, input)
     }
 
     /// Which endpoint this is.
@@ -123,7 +185,11 @@ impl Reader {
     /// Bytes of memory held for a message or a control frame that has not come whole; 0 when idle.
     #[must_use]
     pub fn held_len_bytes(&self) -> usize {
-        self.message.capacity() + self.control.capacity()
+        #[cfg(feature = "deflate")]
+        let compressed = self.inflation.as_ref().map_or(0, |inflation| inflation.held_len_bytes());
+        #[cfg(not(feature = "deflate"))]
+        let compressed = 0;
+        self.assembly.capacity() + self.control.capacity() + compressed
     }
 
     /// The peer's stream ended. No event comes after it; asked again, the answer is the same.
@@ -144,14 +210,19 @@ impl Reader {
             Position::Header(partial) => partial.is_empty(),
             Position::Data(..) | Position::Control(..) => false,
         };
-        between_frames && self.message.is_idle()
+        between_frames && self.message == Progress::Idle
     }
 
     /// Nothing more is expected: gives back the memory.
     pub(crate) fn end(&mut self, state: Inbound) {
         self.state = state;
         self.position = Position::START;
-        self.message = Assembly::Idle;
+        self.message = Progress::Idle;
+        self.assembly = Assembly::Idle;
+        #[cfg(feature = "deflate")]
+        {
+            self.inflation = None;
+        }
         self.control = Vec::new();
     }
 
@@ -172,19 +243,17 @@ impl Reader {
         error
     }
 
-    /// Whether a frame with this header may come here. All limits are checked here, before a byte of the payload
-    /// is kept.
+    /// Whether a frame with this header may come here, and what the message is that it belongs to. All limits are
+    /// checked here, before a byte of the payload is kept.
     #[inline]
-    pub(crate) fn admit(&self, header: &Header) -> Result<(), ProtocolError> {
+    pub(crate) fn admit(&self, header: &Header) -> Result<Admitted, ProtocolError> {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
         //# MUST be 0 unless an extension is negotiated that defines meanings
         //# for non-zero values.  If a nonzero value is received and none of
         //# the negotiated extensions defines the meaning of such a nonzero
         //# value, the receiving endpoint MUST _Fail the WebSocket
         //# Connection_.
-        if header.rsv != Rsv::NONE {
-            return Err(ProtocolError::ReservedBits(header.rsv));
-        }
+        let coding = self.coding(header)?;
         match (self.role, header.masking_key) {
             //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
             //# The server MUST close the connection upon receiving a
@@ -196,20 +265,56 @@ impl Reader {
             (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
             (Role::Server, Some(_)) | (Role::Client, None) => {}
         }
-        match header.opcode {
-            Opcode::Close | Opcode::Ping | Opcode::Pong => Ok(()),
-            Opcode::Text | Opcode::Binary if self.message.is_idle() => self.admit_length(0, header),
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
-            //# The fragments of one message MUST NOT be interleaved between the
-            //# fragments of another message unless an extension has been
-            //# negotiated that can interpret the interleaving.
-            Opcode::Text | Opcode::Binary => Err(ProtocolError::ExpectedContinuation(header.opcode)),
-            Opcode::Continuation if self.message.is_idle() => Err(ProtocolError::UnexpectedContinuation),
-            Opcode::Continuation => {
-                if self.message.fragments() >= self.config.max_fragments {
+        let kind = match header.opcode {
+            Opcode::Text => MessageKind::Text,
+            Opcode::Binary => MessageKind::Binary,
+            Opcode::Continuation => return self.admit_continuation(header),
+            // They may come in the middle of a message, and their length is limited by itself.
+            Opcode::Close => return Ok(Admitted::Control(Control::Close)),
+            Opcode::Ping => return Ok(Admitted::Control(Control::Ping)),
+            Opcode::Pong => return Ok(Admitted::Control(Control::Pong)),
+        };
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+        //# The fragments of one message MUST NOT be interleaved between the
+        //# fragments of another message unless an extension has been
+        //# negotiated that can interpret the interleaving.
+        if self.message != Progress::Idle {
+            return Err(ProtocolError::ExpectedContinuation(header.opcode));
+        }
+        let begun = Begun { kind, coding };
+        self.admit_length(header.payload_len, begun)?;
+        Ok(Admitted::Data(begun))
+    }
+
+    /// How the message is written that a frame begins.
+    #[inline]
+    fn coding(&self, header: &Header) -> Result<Coding, ProtocolError> {
+        if header.rsv == Rsv::NONE {
+            return Ok(Coding::Plain);
+        }
+        //= https://www.rfc-editor.org/rfc/rfc7692#section-6.1
+        //# An endpoint MUST NOT set the "Per-Message Compressed" bit of control
+        //# frames and non-first fragments of a data message.
+        #[cfg(feature = "deflate")]
+        if header.rsv == Rsv::RSV1
+            && self.inflation.is_some()
+            && matches!(header.opcode, Opcode::Text | Opcode::Binary)
+        {
+            return Ok(Coding::Deflated);
+        }
+        Err(ProtocolError::ReservedBits(header.rsv))
+    }
+
+    fn admit_continuation(&self, header: &Header) -> Result<Admitted, ProtocolError> {
+        match self.message {
+            Progress::Idle => Err(ProtocolError::UnexpectedContinuation),
+            Progress::Within { begun, fragments, len } => {
+                if fragments >= self.config.max_fragments {
                     return Err(ProtocolError::TooManyFragments { max_fragments: self.config.max_fragments });
                 }
-                self.admit_length(self.message.len(), header)
+                // A sum that overflows is above any limit.
+                self.admit_length(len.saturating_add(header.payload_len), begun)?;
+                Ok(Admitted::Data(begun))
             }
         }
     }
@@ -220,10 +325,16 @@ impl Reader {
     //# reassembly from multiple frames MUST protect themselves against
     //# exceeding those limits.
     #[inline]
-    fn admit_length(&self, had: usize, header: &Header) -> Result<(), ProtocolError> {
-        // Compared as u64, before a cast could cut it; a sum that overflows is above any limit.
-        let message_len = (had as u64).saturating_add(header.payload_len);
-        if message_len > self.config.max_message_len as u64 {
+    fn admit_length(&self, message_len: u64, begun: Begun) -> Result<(), ProtocolError> {
+        // Compared as u64, before a cast could cut it.
+        let max_message_len = self.config.max_message_len as u64;
+        let max_len = match begun.coding {
+            Coding::Plain => max_message_len,
+            // What cannot be compressed gets longer, but not by an eighth; what comes out is limited as it does.
+            #[cfg(feature = "deflate")]
+            Coding::Deflated => max_message_len.saturating_add(max_message_len / 8).saturating_add(64),
+        };
+        if message_len > max_len {
             return Err(ProtocolError::MessageTooLong { message_len });
         }
         Ok(())

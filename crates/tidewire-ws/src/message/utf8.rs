@@ -4,11 +4,22 @@
 //! checked in bulk and appended as a `&str`, and the 1 to 3 bytes after it wait, checked one by one, so that a
 //! surrogate, an overlong form or a code point above U+10FFFF is refused at the byte that makes it one.
 
+use crate::frame::ProtocolError;
 use alloc::string::String;
 
 /// The bytes are not UTF-8, whatever may follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidUtf8;
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+//# When an endpoint is to interpret a byte stream as UTF-8 but finds
+//# that the byte stream is not, in fact, a valid UTF-8 stream, that
+//# endpoint MUST _Fail the WebSocket Connection_.
+impl From<InvalidUtf8> for ProtocolError {
+    fn from(InvalidUtf8: InvalidUtf8) -> Self {
+        Self::InvalidUtf8
+    }
+}
 
 /// The beginning of a character whose end has not come: a valid prefix of 0 to 3 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +46,15 @@ impl Carry {
         let (whole, unfinished) = piece.split_at(piece.len() - unfinished_len(piece));
         text.push_str(validate(whole)?);
         unfinished.iter().try_for_each(|octet| self.push(*octet, text))
+    }
+
+    /// Takes the character that `piece` begins at its end without finishing it; gives the length of what is before it
+    /// and still to be validated. Nothing may wait.
+    pub(crate) fn take_unfinished(&mut self, piece: &[u8]) -> Result<usize, InvalidUtf8> {
+        let (whole, unfinished) = piece.split_at(piece.len() - unfinished_len(piece));
+        // Nothing is completed: the text stays empty.
+        unfinished.iter().try_for_each(|octet| self.push(*octet, &mut String::new()))?;
+        Ok(whole.len())
     }
 
     /// Adds one byte to the character in progress.

@@ -1,78 +1,21 @@
 //! The sending half: frames into the caller's output, pongs, and our close frame (RFC 6455 §6.1, §5.5).
 
-use super::Config;
 use super::closing::Outbound;
+#[cfg(feature = "deflate")]
+use super::deflation::Deflation;
+use super::walk::{Begun, Coding};
+use super::{Config, Fragment, MessageKind, SendError};
 use crate::Role;
+#[cfg(feature = "deflate")]
+use crate::deflate::Agreement;
 use crate::frame::{
-    CloseCode, CloseFrame, EncodedHeader, MAX_CLOSE_PAYLOAD_LEN, MAX_CONTROL_PAYLOAD_LEN, MaskingKey, Opcode,
-    ReasonTooLong, append_frame, header_for,
+    CloseCode, CloseFrame, EncodedHeader, Header, MAX_CLOSE_PAYLOAD_LEN, MAX_CONTROL_PAYLOAD_LEN, MaskingKey,
+    Opcode, Rsv, append_frame, header_for, mask,
 };
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-
-/// Our close frame is out: nothing more can be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotOpen;
-
-impl fmt::Display for NotOpen {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the close frame has been sent: nothing may follow it")
-    }
-}
-
-impl core::error::Error for NotOpen {}
-
-/// Why a frame was not queued. Nothing of it is in the output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// Our close frame is out: nothing more can be sent.
-    NotOpen,
-    /// A ping or pong may have 125 bytes of payload at most.
-    ControlTooLong {
-        /// Bytes that were given.
-        payload_len: usize,
-    },
-    /// The reason of a close frame may have 123 bytes at most.
-    ReasonTooLong {
-        /// Bytes that were given.
-        reason_len: usize,
-    },
-    /// A client has to mask each frame with a key of its own, so it cannot send a shared one.
-    MustMask,
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::NotOpen => NotOpen.fmt(f),
-            Self::ControlTooLong { payload_len } => {
-                write!(
-                    f,
-                    "expected at most {MAX_CONTROL_PAYLOAD_LEN} bytes in a control frame, got {payload_len}"
-                )
-            }
-            Self::ReasonTooLong { reason_len } => ReasonTooLong { reason_len }.fmt(f),
-            Self::MustMask => f.write_str("a client cannot send an unmasked frame"),
-        }
-    }
-}
-
-impl core::error::Error for SendError {}
-
-impl From<NotOpen> for SendError {
-    fn from(NotOpen: NotOpen) -> Self {
-        Self::NotOpen
-    }
-}
-
-impl From<ReasonTooLong> for SendError {
-    fn from(error: ReasonTooLong) -> Self {
-        Self::ReasonTooLong { reason_len: error.reason_len }
-    }
-}
 
 /// Where masking keys come from.
 enum Masking {
@@ -104,7 +47,7 @@ impl Masking {
 /// let (mut writer, mut output) = (Writer::server(Arc::new(Config::default())), Vec::new());
 /// writer.send_text("Hello", &mut output)?;
 /// assert_eq!(output, [0x81, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F]);
-/// # Ok::<(), tidewire_ws::message::NotOpen>(())
+/// # Ok::<(), tidewire_ws::message::SendError>(())
 /// ```
 pub struct Writer {
     config: Arc<Config>,
@@ -112,6 +55,9 @@ pub struct Writer {
     state: Outbound,
     /// The newest pong that is due and was kept back, or nothing.
     kept_pong: Option<Vec<u8>>,
+    /// Compresses, where that was agreed to.
+    #[cfg(feature = "deflate")]
+    deflation: Option<Box<Deflation>>,
 }
 
 impl fmt::Debug for Writer {
@@ -145,7 +91,29 @@ impl Writer {
     }
 
     fn new(config: Arc<Config>, masking: Masking) -> Self {
-        Self { config, masking, state: Outbound::Open, kept_pong: None }
+        Self {
+            config,
+            masking,
+            state: Outbound::Open,
+            kept_pong: None,
+            #[cfg(feature = "deflate")]
+            deflation: None,
+        }
+    }
+
+    /// Compresses messages as it was agreed to, from [`min_len`](crate::deflate::Config::min_len) on.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, agreement: &Agreement) -> Self {
+        self.deflation = Some(Deflation::new(agreement.clone()));
+        self
+    }
+
+    /// What was agreed to about compression, if something was.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn agreement(&self) -> Option<&Agreement> {
+        self.deflation.as_deref().map(Deflation::agreement)
     }
 
     /// Which endpoint this is.
@@ -162,7 +130,7 @@ impl Writer {
     #[must_use]
     pub fn close_sent(&self) -> bool {
         match self.state {
-            Outbound::Open => false,
+            Outbound::Open | Outbound::Within(_) => false,
             Outbound::CloseSent => true,
         }
     }
@@ -171,20 +139,20 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// Our close frame is out.
+    /// Our close frame is out, or a message in pieces is not whole.
     #[inline]
-    pub fn send_text(&mut self, text: &str, output: &mut Vec<u8>) -> Result<(), NotOpen> {
-        self.send(Opcode::Text, text.as_bytes(), output)
+    pub fn send_text(&mut self, text: &str, output: &mut Vec<u8>) -> Result<(), SendError> {
+        self.send(MessageKind::Text, text.as_bytes(), output)
     }
 
     /// Appends a binary message in one frame.
     ///
     /// # Errors
     ///
-    /// Our close frame is out.
+    /// Our close frame is out, or a message in pieces is not whole.
     #[inline]
-    pub fn send_binary(&mut self, payload: &[u8], output: &mut Vec<u8>) -> Result<(), NotOpen> {
-        self.send(Opcode::Binary, payload, output)
+    pub fn send_binary(&mut self, payload: &[u8], output: &mut Vec<u8>) -> Result<(), SendError> {
+        self.send(MessageKind::Binary, payload, output)
     }
 
     /// Appends a ping; the peer answers with a pong of the same payload.
@@ -210,10 +178,10 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// Our close frame is out, or this is a client.
+    /// Our close frame is out, a message in pieces is not whole, or this is a client.
     #[inline]
     pub fn admit_encoded(&self) -> Result<(), SendError> {
-        self.open()?;
+        self.between_messages()?;
         match self.masking {
             Masking::Off => Ok(()),
             Masking::Keys(_) => Err(SendError::MustMask),
@@ -225,10 +193,64 @@ impl Writer {
     ///
     /// # Errors
     ///
-    /// Our close frame is out, or this is a client, which has to mask and so to copy.
+    /// Our close frame is out, a message in pieces is not whole, or this is a client, which has to mask and so to
+    /// copy.
     pub fn admit_payload(&self, kind: MessageKind, payload_len: usize) -> Result<EncodedHeader, SendError> {
         self.admit_encoded()?;
         Ok(header_for(kind.opcode(), payload_len, None))
+    }
+
+    /// Appends the next piece of a text message whose length need not be known: the first begins it, the final one
+    /// ends it, and each goes out as a frame. Pings, pongs and a close may go in between, another message may not.
+    ///
+    /// # Errors
+    ///
+    /// Our close frame is out, or a binary message in pieces is not whole.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    //# The primary purpose of fragmentation is to allow sending a message
+    //# that is of unknown size when the message is started without having to
+    //# buffer that message.
+    pub fn send_text_piece(
+        &mut self,
+        piece: &str,
+        fragment: Fragment,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.send_piece(MessageKind::Text, piece.as_bytes(), fragment, output)
+    }
+
+    /// Appends the next piece of a binary message, as [`send_text_piece`](Self::send_text_piece) does of a text.
+    ///
+    /// # Errors
+    ///
+    /// Our close frame is out, or a text message in pieces is not whole.
+    pub fn send_binary_piece(
+        &mut self,
+        piece: &[u8],
+        fragment: Fragment,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        self.send_piece(MessageKind::Binary, piece, fragment, output)
+    }
+
+    /// The header of the next piece of a message of `kind` that is not compressed, whose `piece_len` bytes the caller puts behind the output
+    /// without copying them. Pieces of a text are cut between characters.
+    ///
+    /// # Errors
+    ///
+    /// Our close frame is out, a message of the other kind is not whole, or this is a client.
+    pub fn admit_piece(
+        &mut self,
+        kind: MessageKind,
+        piece_len: usize,
+        fragment: Fragment,
+    ) -> Result<EncodedHeader, SendError> {
+        match self.masking {
+            Masking::Off => {}
+            Masking::Keys(_) => return Err(SendError::MustMask),
+        }
+        let header = self.piece_header(Begun { kind, coding: Coding::Plain }, fragment)?;
+        Ok(Header { payload_len: piece_len as u64, ..header }.into())
     }
 
     /// Appends our close frame, with a code and a reason that may be empty, or without a body. The first close
@@ -282,12 +304,12 @@ impl Writer {
     pub(crate) fn answer_ping(&mut self, payload: &[u8], output: &mut Vec<u8>) {
         match self.state {
             Outbound::CloseSent => {}
-            Outbound::Open if output.len() < self.config.pong_high_water => {
+            Outbound::Open | Outbound::Within(_) if output.len() < self.config.pong_high_water => {
                 // The pong for an earlier ping is superseded by this one.
                 self.kept_pong = None;
                 self.append(Opcode::Pong, payload, output);
             }
-            Outbound::Open => {
+            Outbound::Open | Outbound::Within(_) => {
                 let kept = self.kept_pong.get_or_insert_with(Vec::new);
                 kept.clear();
                 kept.extend_from_slice(payload);
@@ -302,7 +324,7 @@ impl Writer {
     pub(crate) fn answer_close(&mut self, code: Option<CloseCode>, output: &mut Vec<u8>) {
         match self.state {
             Outbound::CloseSent => {}
-            Outbound::Open => {
+            Outbound::Open | Outbound::Within(_) => {
                 let frame = code.and_then(|code| CloseFrame::new(code, "").ok());
                 self.finish(frame, output);
             }
@@ -318,21 +340,102 @@ impl Writer {
         self.append(Opcode::Close, &payload[..payload_len], output);
         self.state = Outbound::CloseSent;
         self.kept_pong = None;
+        #[cfg(feature = "deflate")]
+        {
+            self.deflation = None;
+        }
     }
 
-    #[inline]
-    fn open(&self) -> Result<(), NotOpen> {
+    fn open(&self) -> Result<(), SendError> {
         match self.state {
-            Outbound::Open => Ok(()),
-            Outbound::CloseSent => Err(NotOpen),
+            Outbound::Open | Outbound::Within(_) => Ok(()),
+            Outbound::CloseSent => Err(SendError::NotOpen),
         }
     }
 
     #[inline]
-    fn send(&mut self, opcode: Opcode, payload: &[u8], output: &mut Vec<u8>) -> Result<(), NotOpen> {
-        self.open()?;
-        self.append(opcode, payload, output);
+    fn between_messages(&self) -> Result<(), SendError> {
+        match self.state {
+            Outbound::Open => Ok(()),
+            Outbound::Within(begun) => Err(SendError::WithinMessage(begun.kind)),
+            Outbound::CloseSent => Err(SendError::NotOpen),
+        }
+    }
+
+    #[inline]
+    fn send(&mut self, kind: MessageKind, payload: &[u8], output: &mut Vec<u8>) -> Result<(), SendError> {
+        self.between_messages()?;
+        #[cfg(feature = "deflate")]
+        if let Some(compressed) = self.deflation.as_mut().and_then(|deflation| deflation.message(payload)) {
+            let rsv = Rsv::RSV1;
+            let masking_key = self.masking.key();
+            let payload_len = compressed.len() as u64;
+            let header = Header { fin: true, rsv, opcode: kind.opcode(), masking_key, payload_len };
+            append_with(header, &compressed, output);
+            return Ok(());
+        }
+        self.append(kind.opcode(), payload, output);
         Ok(())
+    }
+
+    fn send_piece(
+        &mut self,
+        kind: MessageKind,
+        piece: &[u8],
+        fragment: Fragment,
+        output: &mut Vec<u8>,
+    ) -> Result<(), SendError> {
+        let coding = match self.state {
+            Outbound::Within(begun) => begun.coding,
+            Outbound::Open | Outbound::CloseSent => self.preferred_coding(),
+        };
+        let mut header = self.piece_header(Begun { kind, coding }, fragment)?;
+        #[cfg(feature = "deflate")]
+        if coding == Coding::Deflated {
+            let compressed = self.deflation.as_mut().and_then(|deflation| deflation.piece(piece, fragment));
+            let compressed = compressed.unwrap_or_default();
+            header.payload_len = compressed.len() as u64;
+            append_with(header, &compressed, output);
+            return Ok(());
+        }
+        header.payload_len = piece.len() as u64;
+        append_with(header, piece, output);
+        Ok(())
+    }
+
+    /// How a message of unknown length is written.
+    fn preferred_coding(&self) -> Coding {
+        #[cfg(feature = "deflate")]
+        if self.deflation.as_ref().is_some_and(|deflation| deflation.is_wanted()) {
+            return Coding::Deflated;
+        }
+        Coding::Plain
+    }
+
+    /// The header of the next piece, without its length.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    //# A fragmented message consists of a single frame with the FIN bit
+    //# clear and an opcode other than 0, followed by zero or more frames
+    //# with the FIN bit clear and the opcode set to 0, and terminated by
+    //# a single frame with the FIN bit set and an opcode of 0.
+    fn piece_header(&mut self, begun: Begun, fragment: Fragment) -> Result<Header, SendError> {
+        let (opcode, rsv) = match self.state {
+            Outbound::Open => (begun.kind.opcode(), begun.coding.rsv()),
+            Outbound::Within(before) if before == begun => (Opcode::Continuation, Rsv::NONE),
+            Outbound::Within(before) => return Err(SendError::WithinMessage(before.kind)),
+            Outbound::CloseSent => return Err(SendError::NotOpen),
+        };
+        let fin = match fragment {
+            Fragment::More => {
+                self.state = Outbound::Within(begun);
+                false
+            }
+            Fragment::Final => {
+                self.state = Outbound::Open;
+                true
+            }
+        };
+        Ok(Header { fin, rsv, opcode, masking_key: self.masking.key(), payload_len: 0 })
     }
 
     fn send_control(
@@ -358,20 +461,12 @@ impl Writer {
     }
 }
 
-/// The two kinds of message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MessageKind {
-    /// UTF-8.
-    Text,
-    /// Any bytes.
-    Binary,
-}
-
-impl MessageKind {
-    const fn opcode(self) -> Opcode {
-        match self {
-            Self::Text => Opcode::Text,
-            Self::Binary => Opcode::Binary,
-        }
+/// Appends a frame with a header of any kind.
+fn append_with(header: Header, payload: &[u8], output: &mut Vec<u8>) {
+    output.extend_from_slice(EncodedHeader::from(header).as_bytes());
+    let start = output.len();
+    output.extend_from_slice(payload);
+    if let Some(key) = header.masking_key {
+        mask(&mut output[start..], key, 0);
     }
 }

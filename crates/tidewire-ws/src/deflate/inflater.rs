@@ -1,0 +1,140 @@
+//! Decompression of messages, with its output limited inside the loop (RFC 7692 §6.2, §7.2.2).
+
+use super::TAIL;
+use alloc::vec::Vec;
+use flate2::{Decompress, FlushDecompress, Status};
+
+/// Bytes that one decompressor holds.
+pub(super) const INFLATER_LEN: usize = 48 * 1024;
+
+/// The smallest step by which the output grows.
+const MIN_GROWTH: usize = 512;
+
+/// Why a message was not inflated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum InflateError {
+    /// It is longer than the limit.
+    TooLong,
+    /// It is not DEFLATE.
+    Corrupt,
+}
+
+/// Where the decompressor is in its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Nothing was read since a block with BFINAL, or since the beginning.
+    Fresh,
+    Within,
+}
+
+/// What is left of the input when [`Inflater::inflate_some`] returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// All of it was read, and all that it means is in the output.
+    Nothing,
+    /// The output was full first: so many bytes were read.
+    After(usize),
+}
+
+/// A decompressor.
+#[derive(Debug)]
+pub(crate) struct Inflater {
+    inner: Decompress,
+    place: Place,
+}
+
+impl Inflater {
+    /// A decompressor for any window.
+    pub(crate) fn new() -> Self {
+        Self { inner: Decompress::new_with_window_bits(false, 15), place: Place::Fresh }
+    }
+
+    /// Forgets everything: the next message stands by itself.
+    pub(crate) fn reset(&mut self) {
+        self.inner.reset(false);
+        self.place = Place::Fresh;
+    }
+
+    /// Inflates all of `input` behind what is in `output`, which may come to `max_len` bytes.
+    pub(crate) fn inflate(
+        &mut self,
+        mut input: &[u8],
+        output: &mut Vec<u8>,
+        max_len: usize,
+    ) -> Result<(), InflateError> {
+        loop {
+            match self.inflate_some(input, output)? {
+                _ if output.len() > max_len => return Err(InflateError::TooLong),
+                Left::Nothing => return Ok(()),
+                Left::After(read) => input = &input[read..],
+            }
+            // By four, so that the old and the new buffer together stay near the limit; one byte more than that
+            // tells what is too long.
+            let wanted = output.len().saturating_mul(3).max(input.len()).max(MIN_GROWTH);
+            let room = max_len.saturating_add(1) - output.len();
+            output.reserve_exact(wanted.min(room));
+        }
+    }
+
+    /// Inflates `input` into the room that `output` has, no further.
+    pub(crate) fn inflate_some(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<Left, InflateError> {
+        let mut read = 0;
+        loop {
+            if output.len() == output.capacity() {
+                return Ok(Left::After(read));
+            }
+            if read < input.len() {
+                self.place = Place::Within;
+            }
+            let before = (self.inner.total_in(), self.inner.total_out());
+            let status = self
+                .inner
+                .decompress_vec(&input[read..], output, FlushDecompress::None)
+                .map_err(|_| InflateError::Corrupt)?;
+            read += (self.inner.total_in() - before.0) as usize;
+            let progress = (self.inner.total_in(), self.inner.total_out()) != before;
+            match status {
+                //= https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3.4
+                //# On platforms where the flush method using an empty DEFLATE block with
+                //# no compression is not available, implementers can choose to flush
+                //# data using DEFLATE blocks with "BFINAL" set to 1.
+                Status::StreamEnd => self.reset(),
+                Status::Ok if progress => {}
+                Status::Ok | Status::BufError => {}
+            }
+            if read == input.len() && output.len() < output.capacity() {
+                return Ok(Left::Nothing);
+            }
+            if !progress && output.len() < output.capacity() {
+                // There is input and there is room, and yet nothing moves.
+                return Err(InflateError::Corrupt);
+            }
+        }
+    }
+
+    /// What ends a message: give it to [`inflate`](Self::inflate) behind the last of its bytes.
+    //= https://www.rfc-editor.org/rfc/rfc7692#section-7.2.2
+    //# 1.  Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the
+    //#     payload of the message.
+    pub(crate) fn tail(&self) -> &'static [u8] {
+        match self.place {
+            // A final block ended with the message's last byte: the next message begins a stream of its own.
+            Place::Fresh => &[],
+            Place::Within => &TAIL,
+        }
+    }
+
+    /// Whether a message that has been inflated with its tail was whole: its last block has ended. Only for a
+    /// decompressor that forgets everything afterwards.
+    pub(crate) fn ended(&mut self) -> bool {
+        // An empty final block, 0x03 0x00, is read to the end of a stream only where a block may begin.
+        let mut probe = [0; 8];
+        match self.place {
+            Place::Fresh => true,
+            Place::Within => {
+                let status = self.inner.decompress(&[0x03, 0x00], &mut probe, FlushDecompress::None);
+                matches!(status, Ok(Status::StreamEnd))
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The bytes of a message on their way from the input into what is joined or lent: inflated where they are compressed
+//! (RFC 6455 §6.2, RFC 7692 §6.2).
+
+use super::assembly::Passed;
+use super::walk::{Begun, Coding, Following, Walk};
+use crate::frame::ProtocolError;
+use core::ops::Range;
+#[cfg(feature = "deflate")]
+use {
+    super::MessageKind,
+    super::assembly::Joined,
+    super::utf8::InvalidUtf8,
+    alloc::{string::String, vec::Vec},
+};
+
+impl Walk<'_> {
+    /// Takes the next piece of a message as something to lend at once.
+    pub(crate) fn pass(
+        &mut self,
+        begun: Begun,
+        place: Range<usize>,
+        following: Following,
+    ) -> Result<Passed, ProtocolError> {
+        let Self { reader, input, .. } = self;
+        let piece = &input[place];
+        let passed = match begun.coding {
+            Coding::Plain => reader.assembly.pass(begun.kind, piece)?,
+            #[cfg(feature = "deflate")]
+            Coding::Deflated => {
+                let mut inflated = match &mut reader.inflation {
+                    Some(inflation) => inflation.pass(piece, following)?,
+                    // Without it no such message begins.
+                    None => Vec::new(),
+                };
+                match reader.assembly.pass(begun.kind, &inflated)? {
+                    Passed::Joined(joined) => Passed::Joined(joined),
+                    Passed::Input(len) => {
+                        inflated.truncate(len);
+                        Passed::Joined(owned(begun.kind, inflated)?)
+                    }
+                }
+            }
+        };
+        match following {
+            Following::Bytes(_) | Following::Frames => {}
+            // A text may not end within a character; there is nothing else left.
+            Following::Nothing => drop(reader.assembly.finish()?),
+        }
+        Ok(passed)
+    }
+
+    /// Takes the next piece of a compressed message; gives the message when it is whole.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn inflate(
+        &mut self,
+        kind: MessageKind,
+        place: Range<usize>,
+        following: Following,
+    ) -> Result<Option<Joined>, ProtocolError> {
+        let Self { reader, input, .. } = self;
+        let Some(inflation) = &mut reader.inflation else { return Ok(None) };
+        let Some(inflated) = inflation.join(&input[place], following)? else { return Ok(None) };
+        if reader.assembly.is_within_character() {
+            // The beginning of the message was lent, up to within a character.
+            reader.assembly.append(kind, &inflated, Following::Nothing)?;
+            return Ok(reader.assembly.finish()?);
+        }
+        owned(kind, inflated).map(Some)
+    }
+}
+
+/// Bytes as what they are to be.
+#[cfg(feature = "deflate")]
+fn owned(kind: MessageKind, bytes: Vec<u8>) -> Result<Joined, ProtocolError> {
+    match kind {
+        MessageKind::Text => {
+            String::from_utf8(bytes).map(Joined::Text).map_err(|_| ProtocolError::from(InvalidUtf8))
+        }
+        MessageKind::Binary => Ok(Joined::Binary(bytes)),
+    }
+}
