@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use tidewire_ws::handshake::{self, HeadReader, InvalidField, Progress, Refusal, Request, Response};
+use tidewire_ws::handshake::{self, HeadReader, Progress, Refusal, Request, Response};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
@@ -31,8 +31,6 @@ pub enum AcceptError {
     Refused(Refusal),
     /// The head was not complete within the opening deadline.
     Timeout,
-    /// The application's response cannot be sent.
-    Response(InvalidField),
     /// The transport failed or ended.
     Io(io::Error),
 }
@@ -42,7 +40,6 @@ impl std::fmt::Display for AcceptError {
         match self {
             Self::Refused(refusal) => write!(f, "refused: {refusal}"),
             Self::Timeout => f.write_str("no complete opening handshake within its deadline"),
-            Self::Response(error) => write!(f, "the response is invalid: {error}"),
             Self::Io(error) => error.fmt(f),
         }
     }
@@ -53,7 +50,6 @@ impl std::error::Error for AcceptError {
         match self {
             Self::Refused(refusal) => Some(refusal),
             Self::Timeout => None,
-            Self::Response(error) => Some(error),
             Self::Io(error) => Some(error),
         }
     }
@@ -141,8 +137,11 @@ impl Acceptor {
             Err(refusal) => return Ok((Err(refusal), Vec::new())),
         };
         let mut switching = Vec::new();
-        request.accept(&response, &mut switching).map_err(AcceptError::Response)?;
-        Ok((Ok(switching), unread))
+        match request.accept(&response, &mut switching) {
+            Ok(()) => Ok((Ok(switching), unread)),
+            // The client is not to blame.
+            Err(_) => Ok((Err(Refusal::new(500, "the server chose what was not offered")), Vec::new())),
+        }
     }
 
     /// Answers and lingers: to close with unread input would destroy the answer on its way. Nothing of the input is

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::Arc;
-use tidewire_ws::handshake::{Config, HeadReader, InvalidField, MAX_SUBPROTOCOLS, Progress, Response};
+use tidewire_ws::handshake::{
+    Config, HeadReader, InvalidField, MAX_SUBPROTOCOLS, Progress, Refusal, Response,
+};
 
 const KEY: &str = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 
@@ -70,7 +72,31 @@ const TABLE: &[(&[(&str, &str)], u16)] = &[
     (&[("", "Sec-WebSocket-Protocol: chat"), ("", "Sec-WebSocket-Protocol: chat")], 400),
     (&[("", "Sec-WebSocket-Protocol: ch at")], 400),
     (&[("", "Sec-WebSocket-Protocol: \"chat\"")], 400),
-    (&[("", "Sec-WebSocket-Protocol: ,")], 101),
+    (&[("", "Sec-WebSocket-Protocol: ,")], 400),
+    (&[("", "Sec-WebSocket-Protocol:")], 400),
+    (&[("", "Sec-WebSocket-Protocol: chat"), ("", "Sec-WebSocket-Protocol: ,")], 400),
+    (&[("", "Sec-WebSocket-Protocol: ,chat,, superchat,")], 101),
+    (&[("Host", "Host: a/b")], 400),
+    (&[("Host", "Host: user@a")], 400),
+    (&[("Host", "Host: a, b")], 400),
+    (&[("Host", "Host: a:b")], 400),
+    (&[("Host", "Host: a:65536")], 400),
+    (&[("Host", "Host: [::1]:8080")], 101),
+    (&[("Upgrade", "Upgrade: websocket/13")], 426),
+    (&[("Upgrade", "Upgrade: \"websocket\"")], 426),
+    (&[("Upgrade", "Upgrade: web socket")], 426),
+    (&[("Connection", "Connection: \"Upgrade\"")], 426),
+    (&[("Connection", "Connection: close;Upgrade")], 426),
+    (&[("", "Content-Length: 0"), ("", "Content-Length: 0")], 400),
+    (&[("", "Content-Length: +0")], 400),
+    (&[("", "Content-Length:")], 400),
+    (&[("", "Transfer-Encoding: identity")], 400),
+    (&[("", "Sec-WebSocket-Extensions: foo, bar; baz=2; qux=\"3\"")], 101),
+    (&[("", "Sec-WebSocket-Extensions:")], 400),
+    (&[("", "Sec-WebSocket-Extensions: foo;")], 400),
+    (&[("", "Sec-WebSocket-Extensions: foo; a=\"b")], 400),
+    (&[("", "Sec-WebSocket-Extensions: foo"), ("", "Sec-WebSocket-Extensions: b c")], 400),
+    (&[("", "Sec-WebSocket-Extensions: a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a,a")], 431),
     (&[("", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits")], 101),
     (&[("", "Origin: http://example.com")], 101),
     (&[("", "Origin: http://example.com"), ("", "Origin: http://evil.example")], 400),
@@ -128,10 +154,11 @@ fn a_parsed_request_gets_the_same_answer() {
             let (name, value) = line.split_once(':').unwrap();
             parsed = parsed.header(name, value.trim());
         }
-        let answered = match tidewire_ws::handshake::http::accept(&parsed.body(()).unwrap()) {
-            Ok(accepted) => accepted.respond(&Response::new()).unwrap(),
-            Err(refusal) => refusal.to_http(),
-        };
+        let answered =
+            match tidewire_ws::handshake::http::accept(&parsed.body(()).unwrap(), &Config::default()) {
+                Ok(accepted) => accepted.respond(&Response::new()).unwrap(),
+                Err(refusal) => refusal.to_http(http::Version::HTTP_11),
+            };
         assert_eq!(answered.status().as_u16(), *status, "{head}");
         match *status {
             101 => assert_eq!(answered.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
@@ -148,7 +175,7 @@ fn status_of(head: &str, config: Config) -> u16 {
         Ok(Progress::Complete { .. }) => reader.request().map_or_else(|refusal| refusal.status(), |_| 101),
         Ok(Progress::NeedMore) => 0,
         Err(refusal) => {
-            assert_eq!(reader.receive(b"\r\n\r\n"), Err(refusal), "a refusal is final");
+            assert_eq!(reader.receive(b"\r\n\r\n"), Err(refusal.clone()), "a refusal is final");
             refusal.status()
         }
     }
@@ -234,4 +261,160 @@ fn the_101_names_what_was_chosen_and_only_what_was_offered() {
         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: superchat\r\n\
         X-Served-By: a 1\r\n\r\n";
     assert_eq!(String::from_utf8(output).unwrap(), expected);
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+//= type=test
+//# An HTTP/1.1 or higher GET request, including a "Request-URI"
+//# [RFC2616] that should be interpreted as a /resource name/
+//# defined in Section 3 (or an absolute HTTP/HTTPS URI containing
+//# the /resource name/).
+#[test]
+fn a_target_is_a_path_or_a_uri_of_the_same_host() {
+    for (target, status) in [
+        ("/", 101),
+        ("/a?b", 101),
+        ("/a%20b", 101),
+        ("http://server.example.com/chat", 101),
+        ("https://SERVER.example.com", 101),
+        ("ws://server.example.com/chat?room=1", 101),
+        ("http://other.example.com/chat", 400),
+        ("http://user@server.example.com/chat", 400),
+        ("ftp://server.example.com/", 400),
+        ("server.example.com:80", 400),
+        ("*", 400),
+        ("chat", 400),
+        ("/chat#part", 400),
+        ("/ch\u{e9}t", 400),
+    ] {
+        let head = request(&[("GET", &format!("GET {target} HTTP/1.1"))]);
+        assert_eq!(status_of(&head, Config::default()), status, "{target}");
+    }
+}
+
+#[test]
+fn a_refusal_of_the_callers_own_is_one_response_that_nothing_can_split() {
+    for byte in 0..=255u8 {
+        let text = String::from_utf8_lossy(&[b'a', byte]).into_owned();
+        let fits = matches!(byte, b'\t' | 0x20..=0x7E);
+        let refusal = Refusal::new(302, "elsewhere").header("Location", &text);
+        assert_eq!(refusal.is_ok(), fits, "{byte:#04x}");
+        let mut output = Vec::new();
+        let Ok(refusal) = refusal else { continue };
+        refusal.encode(&mut output);
+        let mut headers = [httparse::EMPTY_HEADER; 8];
+        let mut parsed = httparse::Response::new(&mut headers);
+        let httparse::Status::Complete(len) = parsed.parse(&output).unwrap() else { panic!("{output:?}") };
+        assert_eq!((parsed.code, parsed.headers.len()), (Some(302), 4));
+        assert_eq!(&output[len..], b"elsewhere\n");
+    }
+}
+
+#[cfg(feature = "http")]
+mod parsed {
+    use super::*;
+    use http::{Method, Version};
+    use tidewire_ws::handshake::http::{accept, accept_connect};
+
+    fn connect(change: impl FnOnce(&mut http::Request<()>)) -> http::Request<()> {
+        let mut request = http::Request::new(());
+        *request.method_mut() = Method::CONNECT;
+        *request.version_mut() = Version::HTTP_2;
+        *request.uri_mut() = "https://server.example.com/chat".parse().unwrap();
+        request.headers_mut().insert("sec-websocket-version", "13".parse().unwrap());
+        request.headers_mut().insert("sec-websocket-protocol", "chat, superchat".parse().unwrap());
+        change(&mut request);
+        request
+    }
+
+    //= https://www.rfc-editor.org/rfc/rfc8441#section-5
+    //= type=test
+    //# Implementations using this extended CONNECT to bootstrap WebSockets do not
+    //# do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields
+    #[test]
+    fn an_extended_connect_is_answered_with_a_200_and_no_key() {
+        for protocol in ["websocket", "WebSocket"] {
+            let accepted = accept_connect(&connect(|_| {}), protocol, &Config::default()).unwrap();
+            let response = Response::new()
+                .choose_subprotocol(accepted.subprotocols(), |name| name == "superchat")
+                .header("X-A", "b")
+                .unwrap();
+            let answer = accepted.respond(&response).unwrap();
+            assert_eq!(answer.status(), 200);
+            let headers: Vec<_> = answer
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+                .collect();
+            assert_eq!(headers, [("sec-websocket-protocol", "superchat"), ("x-a", "b")]);
+        }
+    }
+
+    #[test]
+    fn an_extended_connect_that_is_none_is_refused() {
+        type Change = fn(&mut http::Request<()>);
+        let table: [(Change, &str, u16); 7] = [
+            (|request| *request.method_mut() = Method::GET, "websocket", 405),
+            (|request| *request.version_mut() = Version::HTTP_11, "websocket", 400),
+            (|_| {}, "connect-udp", 501),
+            (|request| drop(request.headers_mut().remove("sec-websocket-version")), "websocket", 400),
+            (
+                |request| drop(request.headers_mut().insert("content-length", "1".parse().unwrap())),
+                "websocket",
+                400,
+            ),
+            (
+                |request| {
+                    request.headers_mut().insert("sec-websocket-protocol", "a b".parse().unwrap());
+                },
+                "websocket",
+                400,
+            ),
+            (
+                |request| {
+                    request.headers_mut().insert("sec-websocket-extensions", ";".parse().unwrap());
+                },
+                "websocket",
+                400,
+            ),
+        ];
+        for (change, protocol, status) in table {
+            let refusal = accept_connect(&connect(change), protocol, &Config::default()).unwrap_err();
+            assert_eq!(refusal.status(), status);
+            let answer = refusal.header("Retry-After", "5").unwrap().to_http(Version::HTTP_2);
+            assert_eq!(answer.headers()["retry-after"], "5");
+            assert!(!answer.headers().contains_key("connection"), "HTTP/2 has no such header");
+        }
+    }
+
+    #[test]
+    fn headers_are_counted_in_a_parsed_request_too() {
+        let mut request = connect(|_| {});
+        let mut config = Config::default();
+        config.max_headers = 2;
+        assert!(accept_connect(&request, "websocket", &config).is_ok());
+        request.headers_mut().insert("x-a", "b".parse().unwrap());
+        assert_eq!(accept_connect(&request, "websocket", &config).unwrap_err().status(), 431);
+        assert_eq!(accept(&request, &config).unwrap_err().status(), 431);
+    }
+}
+
+#[cfg(feature = "deflate")]
+#[test]
+fn the_101_says_what_was_agreed_to_about_compression() {
+    let stream = request(&[
+        ("", "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=8"),
+        ("", "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"),
+    ]);
+    let mut head = HeadReader::new(Arc::new(Config::default()));
+    head.receive(stream.as_bytes()).unwrap();
+    let request = head.request().unwrap();
+    let agreement = tidewire_ws::deflate::Pool::default().accept(request.extensions()).unwrap();
+    let mut output = Vec::new();
+    request.accept(&Response::new().deflate(&agreement), &mut output).unwrap();
+    let output = String::from_utf8(output).unwrap();
+    assert!(output.ends_with(
+        "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+         client_no_context_takeover\r\n\r\n"
+    ));
 }

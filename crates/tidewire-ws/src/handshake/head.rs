@@ -1,4 +1,5 @@
-//! Collects a request head from pieces, in linear time and bounded memory (RFC 6455 §4.2.1, RFC 9112 §2.2).
+//! Collects a head from pieces, in linear time and bounded memory (RFC 9112 §2), and the server's reader of request
+//! heads (RFC 6455 §4.2.1).
 
 use super::config::Config;
 use super::refusal::Refusal;
@@ -13,28 +14,87 @@ pub enum Progress {
     NeedMore,
     /// It is complete.
     Complete {
-        /// Bytes of this input that belong to the head. What follows them are frames, if the request is accepted;
-        /// if it is refused nobody may look at them.
+        /// Bytes of this input that belong to the head. What follows them are frames, if the handshake succeeds;
+        /// if a request is refused nobody may look at them.
         consumed: usize,
     },
 }
 
-/// Where the reader is.
+/// Where in a head the next byte is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Nothing but line endings came: a server passes over empty lines before the request line (RFC 9112 §2.2). They
+enum Place {
+    /// Nothing but line endings came: a recipient passes over empty lines before the first line (RFC 9112 §2.2). They
     /// count in the head's length all the same.
     Leading,
     /// The last byte ended no line.
     InLine,
     /// The last byte ended a line: an empty one now ends the head.
     LineEnd,
-    /// As [`State::LineEnd`], then a CR.
+    /// As [`Place::LineEnd`], then a CR.
     LineEndThenCr,
     /// The head is whole.
     Complete,
-    /// The head was refused.
-    Refused(Refusal),
+    /// The head was longer than it may be.
+    TooLong,
+}
+
+/// The head is longer than it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooLong;
+
+/// The bytes of one head. Each is looked at once.
+#[derive(Debug)]
+pub(super) struct Collector {
+    head: Vec<u8>,
+    place: Place,
+}
+
+impl Collector {
+    pub(super) fn new() -> Self {
+        Self { head: Vec::new(), place: Place::Leading }
+    }
+
+    /// The whole head; `None` while it is not.
+    pub(super) fn head(&self) -> Option<&[u8]> {
+        (self.place == Place::Complete).then_some(&*self.head)
+    }
+
+    /// Begins the next head, with the memory of this one.
+    pub(super) fn restart(&mut self) {
+        self.head.clear();
+        self.place = Place::Leading;
+    }
+
+    pub(super) fn receive(&mut self, input: &[u8], max_head_len: usize) -> Result<Progress, TooLong> {
+        let room = max_head_len - self.head.len().min(max_head_len);
+        for (index, byte) in input.iter().take(room).enumerate() {
+            self.place = match (self.place, byte) {
+                (Place::Complete, _) => return Ok(Progress::Complete { consumed: 0 }),
+                (Place::TooLong, _) => return Err(TooLong),
+                (Place::Leading, b'\r' | b'\n') => Place::Leading,
+                (Place::LineEnd | Place::LineEndThenCr, b'\n') => Place::Complete,
+                (Place::LineEnd, b'\r') => Place::LineEndThenCr,
+                (Place::InLine, b'\n') => Place::LineEnd,
+                (Place::Leading | Place::InLine | Place::LineEnd | Place::LineEndThenCr, _) => Place::InLine,
+            };
+            if self.place == Place::Complete {
+                self.head.extend_from_slice(&input[..=index]);
+                return Ok(Progress::Complete { consumed: index + 1 });
+            }
+        }
+        match self.place {
+            Place::Complete => return Ok(Progress::Complete { consumed: 0 }),
+            Place::TooLong => return Err(TooLong),
+            Place::Leading | Place::InLine | Place::LineEnd | Place::LineEndThenCr => {}
+        }
+        if input.len() > room {
+            self.place = Place::TooLong;
+            self.head = Vec::new();
+            return Err(TooLong);
+        }
+        self.head.extend_from_slice(input);
+        Ok(Progress::NeedMore)
+    }
 }
 
 /// Collects the bytes of one request head.
@@ -44,15 +104,14 @@ enum State {
 #[derive(Debug)]
 pub struct HeadReader {
     config: Arc<Config>,
-    head: Vec<u8>,
-    state: State,
+    collector: Collector,
 }
 
 impl HeadReader {
     /// A reader that has seen nothing and owns no memory.
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
-        Self { config, head: Vec::new(), state: State::Leading }
+        Self { config, collector: Collector::new() }
     }
 
     /// Takes the next bytes.
@@ -61,35 +120,9 @@ impl HeadReader {
     /// A 431 when the head is longer than [`max_head_len`](Config::max_head_len). It is final: the same answer
     /// comes ever after.
     pub fn receive(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
-        let room = self.config.max_head_len - self.head.len().min(self.config.max_head_len);
-        for (index, byte) in input.iter().take(room).enumerate() {
-            self.state = match (self.state, byte) {
-                (State::Complete, _) => return Ok(Progress::Complete { consumed: 0 }),
-                (State::Refused(refusal), _) => return Err(refusal),
-                (State::Leading, b'\r' | b'\n') => State::Leading,
-                (State::LineEnd | State::LineEndThenCr, b'\n') => State::Complete,
-                (State::LineEnd, b'\r') => State::LineEndThenCr,
-                (State::InLine, b'\n') => State::LineEnd,
-                (State::Leading | State::InLine | State::LineEnd | State::LineEndThenCr, _) => State::InLine,
-            };
-            if self.state == State::Complete {
-                self.head.extend_from_slice(&input[..=index]);
-                return Ok(Progress::Complete { consumed: index + 1 });
-            }
-        }
-        match self.state {
-            State::Complete => return Ok(Progress::Complete { consumed: 0 }),
-            State::Refused(refusal) => return Err(refusal),
-            State::Leading | State::InLine | State::LineEnd | State::LineEndThenCr => {}
-        }
-        if input.len() > room {
-            let refusal = Refusal::head_too_large("the request head is too long");
-            self.state = State::Refused(refusal);
-            self.head = Vec::new();
-            return Err(refusal);
-        }
-        self.head.extend_from_slice(input);
-        Ok(Progress::NeedMore)
+        self.collector
+            .receive(input, self.config.max_head_len)
+            .map_err(|TooLong| Refusal::head_too_large("the request head is too long"))
     }
 
     /// The request, parsed and judged by every rule of §4.2.1.
@@ -97,12 +130,10 @@ impl HeadReader {
     /// # Errors
     /// What the client is to be answered: 400, 405, 426 or 431; also 400 when the head is not complete.
     pub fn request(&self) -> Result<Request<'_>, Refusal> {
-        match self.state {
-            State::Complete => Request::parse(&self.head, self.config.max_headers),
-            State::Refused(refusal) => Err(refusal),
-            State::Leading | State::InLine | State::LineEnd | State::LineEndThenCr => {
-                Err(Refusal::bad_request("the request is cut short"))
-            }
+        match (self.collector.head(), self.collector.place) {
+            (Some(head), _) => Request::parse(head, self.config.max_headers),
+            (None, Place::TooLong) => Err(Refusal::head_too_large("the request head is too long")),
+            (None, _) => Err(Refusal::bad_request("the request is cut short")),
         }
     }
 }

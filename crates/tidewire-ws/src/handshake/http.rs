@@ -1,18 +1,27 @@
-//! The same handshake on a request that hyper or axum has parsed (feature `http`).
+//! The same handshake on a request that hyper or axum has parsed, over HTTP/1.1 and HTTP/2 (feature `http`;
+//! RFC 6455 §4.2, RFC 8441).
 
+use super::config::Config;
+use super::fields::InvalidField;
 use super::key::AcceptKey;
 use super::refusal::Refusal;
-use super::response::{InvalidField, Response};
-use super::rules::{Fields, judge, subprotocols};
+use super::response::Response;
+use super::rules::{Fields, RequestHead, judge, no_body, offers, subprotocols, version};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use http::header::{ALLOW, CONNECTION, SEC_WEBSOCKET_ACCEPT, UPGRADE};
-use http::{HeaderName, HeaderValue, StatusCode, Version};
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 
 struct Parsed<'r, B>(&'r http::Request<B>);
 
 impl<B> Fields for Parsed<'_, B> {
+    fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]> {
+        self.0.headers().get_all(name).iter().map(HeaderValue::as_bytes)
+    }
+}
+
+impl<B> RequestHead for Parsed<'_, B> {
     fn method(&self) -> &str {
         self.0.method().as_str()
     }
@@ -20,38 +29,91 @@ impl<B> Fields for Parsed<'_, B> {
     fn is_http_1_1(&self) -> bool {
         self.0.version() == Version::HTTP_11
     }
+}
 
-    fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]> {
-        self.0.headers().get_all(name).iter().map(HeaderValue::as_bytes)
-    }
+/// How the connection is switched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switch {
+    /// By a 101 with this answer to the key.
+    Upgrade(AcceptKey),
+    /// By a 200 to an extended CONNECT.
+    Connect,
 }
 
 /// A request that is an opening handshake by every rule.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    accept: AcceptKey,
+    switch: Switch,
     subprotocols: Vec<String>,
+    extensions: Vec<HeaderValue>,
 }
 
-/// Judges a request by the rules of [`HeadReader::request`](super::HeadReader::request).
+/// Judges a request over HTTP/1.1 by the rules of [`HeadReader::request`](super::HeadReader::request).
 ///
 /// # Errors
-/// What the client is to be answered: 400, 405 or 426.
-pub fn accept<B>(request: &http::Request<B>) -> Result<Accepted, Refusal> {
+/// What the client is to be answered: 400, 405, 426 or 431.
+pub fn accept<B>(request: &http::Request<B>, config: &Config) -> Result<Accepted, Refusal> {
+    count(request, config)?;
     let request = Parsed(request);
-    let accept = judge(&request)?;
-    let subprotocols = subprotocols(&request)?.into_iter().map(ToOwned::to_owned).collect();
-    Ok(Accepted { accept, subprotocols })
+    Accepted::new(Switch::Upgrade(judge(&request)?), &request)
+}
+
+/// Judges an extended CONNECT over HTTP/2 or HTTP/3 (RFC 8441 §4, §5). `protocol` is its `:protocol`, which hyper has
+/// among the request's extensions; any case will do.
+///
+/// # Errors
+/// What the client is to be answered: 400, 405, 431, or 501 for another protocol.
+//= https://www.rfc-editor.org/rfc/rfc8441#section-5
+//# Implementations using this extended CONNECT to bootstrap WebSockets do not
+//# do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields
+pub fn accept_connect<B>(
+    request: &http::Request<B>,
+    protocol: &str,
+    config: &Config,
+) -> Result<Accepted, Refusal> {
+    count(request, config)?;
+    if *request.method() != Method::CONNECT {
+        return Err(Refusal::new(405, "over HTTP/2 a WebSocket is opened with CONNECT"));
+    }
+    if request.version() < Version::HTTP_2 {
+        return Err(Refusal::bad_request("expected HTTP/2 or later"));
+    }
+    if !protocol.eq_ignore_ascii_case("websocket") {
+        return Err(Refusal::new(501, "expected the protocol websocket"));
+    }
+    let request = Parsed(request);
+    no_body(&request)?;
+    version(&request).map_err(Refusal::bad_request)?;
+    offers(&request)?;
+    Accepted::new(Switch::Connect, &request)
+}
+
+fn count<B>(request: &http::Request<B>, config: &Config) -> Result<(), Refusal> {
+    if request.headers().len() > config.max_headers {
+        return Err(Refusal::head_too_large("the request has too many header fields"));
+    }
+    Ok(())
 }
 
 impl Accepted {
+    fn new<B>(switch: Switch, request: &Parsed<'_, B>) -> Result<Self, Refusal> {
+        let subprotocols = subprotocols(request)?.into_iter().map(ToOwned::to_owned).collect();
+        let extensions = request.0.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).iter().cloned().collect();
+        Ok(Self { switch, subprotocols, extensions })
+    }
+
     /// The subprotocols on offer, most wanted first.
     #[must_use]
     pub fn subprotocols(&self) -> &[String] {
         &self.subprotocols
     }
 
-    /// The 101; the connection is to be upgraded behind it.
+    /// The values of `Sec-WebSocket-Extensions`, as `deflate::Pool::accept` takes them.
+    pub fn extensions(&self) -> impl Iterator<Item = &[u8]> {
+        self.extensions.iter().map(HeaderValue::as_bytes)
+    }
+
+    /// The 101, or the 200 over HTTP/2; the connection is to be upgraded behind it.
     ///
     /// # Errors
     /// The response names a subprotocol that was not offered.
@@ -59,31 +121,48 @@ impl Accepted {
         let offered: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
         response.check_offer(&offered)?;
         let mut answer = http::Response::new(());
-        *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-        let headers = answer.headers_mut();
-        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-        let accept = HeaderValue::from_str(self.accept.as_str()).map_err(|_| InvalidField::Value)?;
-        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        match self.switch {
+            Switch::Upgrade(accept) => {
+                *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+                let headers = answer.headers_mut();
+                headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+                headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+                let accept = HeaderValue::from_str(accept.as_str()).map_err(|_| InvalidField::Value)?;
+                headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
+            }
+            Switch::Connect => {}
+        }
         for (name, value) in response.fields() {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| InvalidField::Name)?;
-            headers.append(name, HeaderValue::from_str(value).map_err(|_| InvalidField::Value)?);
+            let value = HeaderValue::from_str(value).map_err(|_| InvalidField::Value)?;
+            answer.headers_mut().append(name, value);
         }
         Ok(answer)
     }
 }
 
 impl Refusal {
-    /// The status and headers of the refusal, without a body; the connection is to be closed behind it.
+    /// The status and headers of the refusal to a request of `version`, without a body. Over HTTP/1.1 the connection is
+    /// to be closed behind it; later versions have no headers for that.
     #[must_use]
-    pub fn to_http(&self) -> http::Response<()> {
+    pub fn to_http(&self, version: Version) -> http::Response<()> {
         let mut answer = http::Response::new(());
         *answer.status_mut() = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::BAD_REQUEST);
+        let is_http_1 = version < Version::HTTP_2;
         let headers = answer.headers_mut();
-        headers.insert(CONNECTION, HeaderValue::from_static(self.connection()));
+        if is_http_1 {
+            headers.insert(CONNECTION, HeaderValue::from_static(self.connection()));
+        }
         for (name, value) in self.headers() {
-            let name = HeaderName::from_bytes(name.as_bytes()).unwrap_or(ALLOW);
-            headers.insert(name, HeaderValue::from_static(value));
+            // They were checked when they came in.
+            let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value))
+            else {
+                continue;
+            };
+            if is_http_1 || name != UPGRADE {
+                headers.append(name, value);
+            }
         }
         answer
     }

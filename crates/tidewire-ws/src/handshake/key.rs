@@ -19,7 +19,42 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AcceptKey([u8; 28]);
 
+/// The value of `Sec-WebSocket-Key` for a nonce.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key([u8; 24]);
+
+impl Key {
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The request MUST include a header field with the name
+    //# |Sec-WebSocket-Key|.  The value of this header field MUST be a
+    //# nonce consisting of a randomly selected 16-byte value that has
+    //# been base64-encoded (see Section 4 of [RFC4648]).
+    pub(super) fn new(nonce: [u8; 16]) -> Self {
+        let mut key = [b'='; 24];
+        // 16 bytes are 24 characters of base64.
+        let written = BASE64.encode_slice(nonce, &mut key);
+        debug_assert_eq!(written, Ok(24));
+        Self(key)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        // Base64 is ASCII.
+        core::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.as_str())
+    }
+}
+
 impl AcceptKey {
+    /// The answer to a key that we made.
+    pub(super) fn to(key: &Key) -> Self {
+        Self::hash(&key.0)
+    }
+
     /// The answer to a key; `None` when the key is not 16 bytes in base64.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
     //# A |Sec-WebSocket-Key| header field with a base64-encoded (see
@@ -31,13 +66,18 @@ impl AcceptKey {
         if key.len() != 24 || BASE64.decode_slice(key, &mut nonce) != Ok(16) {
             return None;
         }
+        Some(Self::hash(key))
+    }
+
+    fn hash(key: &[u8]) -> Self {
         let mut hash = Sha1::new();
         hash.update(key);
         hash.update(GUID);
         let mut answer = [0; 28];
         // 20 bytes are 28 characters of base64.
-        BASE64.encode_slice(hash.finalize(), &mut answer).ok()?;
-        Some(Self(answer))
+        let written = BASE64.encode_slice(hash.finalize(), &mut answer);
+        debug_assert_eq!(written, Ok(28));
+        Self(answer)
     }
 
     /// The value as text.

@@ -1,38 +1,61 @@
 //! Saying no: an HTTP response that ends the connection (RFC 6455 §4.2.2, RFC 9110 §15).
 
+use super::fields::{ExtraFields, InvalidField};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 /// A refused handshake: its status, why, and the headers that the status calls for.
 ///
 /// After it nothing that the client sent behind its request may be looked at (RFC 9931).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// ```
+/// use tidewire_ws::handshake::Refusal;
+/// let refusal = Refusal::new(401, "expected a token").header("WWW-Authenticate", "Bearer")?;
+/// let mut output = Vec::new();
+/// refusal.encode(&mut output);
+/// assert_eq!(output, b"HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nConnection: close\r\n\
+///     Content-Type: text/plain; charset=utf-8\r\nContent-Length: 17\r\n\r\nexpected a token\n");
+/// # Ok::<(), tidewire_ws::handshake::InvalidField>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     status: u16,
     detail: &'static str,
     headers: &'static [(&'static str, &'static str)],
+    extra: ExtraFields,
 }
 
 /// What every 426 says: which protocol, which version (RFC 9110 §15.5.22, RFC 6455 §4.4).
 const UPGRADE_HEADERS: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
 
 impl Refusal {
-    /// A refusal of the caller's own, 401, 403, 404 or 503 say. `detail` is a sentence for humans.
+    /// A refusal of the caller's own, 401, 403, 404 or 503 say, or a redirect. `detail` is a sentence for humans. What is
+    /// not a status of 300 to 599 refuses nothing, and is sent as 500.
     #[must_use]
     pub const fn new(status: u16, detail: &'static str) -> Self {
-        Self { status, detail, headers: &[] }
+        let status = if status >= 300 && status < 600 { status } else { 500 };
+        Self { status, detail, headers: &[], extra: ExtraFields::NONE }
+    }
+
+    /// Adds a header, `WWW-Authenticate`, `Location` or `Retry-After` say.
+    ///
+    /// # Errors
+    /// The name is not a token, or is the handshake's own, or the value holds a byte that a header cannot.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidField> {
+        self.extra.push(name, value)?;
+        Ok(self)
     }
 
     pub(super) const fn bad_request(detail: &'static str) -> Self {
         Self::new(400, detail)
     }
 
-    pub(super) const fn method_not_allowed() -> Self {
-        Self { status: 405, detail: "a WebSocket is opened with GET", headers: &[("Allow", "GET")] }
+    pub(super) fn method_not_allowed() -> Self {
+        Self { headers: &[("Allow", "GET")], ..Self::new(405, "a WebSocket is opened with GET") }
     }
 
-    pub(super) const fn upgrade_required(detail: &'static str) -> Self {
-        Self { status: 426, detail, headers: UPGRADE_HEADERS }
+    pub(super) fn upgrade_required(detail: &'static str) -> Self {
+        Self { headers: UPGRADE_HEADERS, ..Self::new(426, detail) }
     }
 
     pub(super) const fn head_too_large(detail: &'static str) -> Self {
@@ -51,10 +74,9 @@ impl Refusal {
         self.detail
     }
 
-    /// The headers that the status calls for.
-    #[must_use]
-    pub const fn headers(&self) -> &'static [(&'static str, &'static str)] {
-        self.headers
+    /// The headers that the status calls for, then the caller's own.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().copied().chain(self.extra.iter())
     }
 
     /// Appends the whole HTTP/1.1 response. The connection is to be closed behind it, with a linger.
@@ -71,7 +93,7 @@ impl Refusal {
 
     fn write(&self, text: &mut Text<'_>) -> fmt::Result {
         write!(text, "HTTP/1.1 {} {}\r\n", self.status, phrase(self.status))?;
-        for (name, value) in self.headers {
+        for (name, value) in self.headers() {
             write!(text, "{name}: {value}\r\n")?;
         }
         write!(
@@ -105,6 +127,11 @@ impl Write for Text<'_> {
 /// The phrase of a status; clients ignore it.
 const fn phrase(status: u16) -> &'static str {
     match status {
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
@@ -113,6 +140,9 @@ const fn phrase(status: u16) -> &'static str {
         426 => "Upgrade Required",
         429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
         503 => "Service Unavailable",
         _ => "Refused",
     }
@@ -130,5 +160,18 @@ mod tests {
             Connection: close, Upgrade\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 20\r\n\r\n\
             expected version 13\n";
         assert_eq!(core::str::from_utf8(&output), Ok(expected));
+    }
+
+    #[test]
+    fn what_refuses_nothing_is_a_500() {
+        for (given, sent) in
+            [(0, 500), (101, 500), (200, 500), (299, 500), (300, 300), (599, 599), (600, 500)]
+        {
+            assert_eq!(Refusal::new(given, "x").status(), sent);
+        }
+        let refusal = Refusal::method_not_allowed().header("Retry-After", "1").unwrap();
+        assert!(refusal.headers().eq([("Allow", "GET"), ("Retry-After", "1")]));
+        assert_eq!(Refusal::new(401, "x").header("X-A", "a\r\nb"), Err(InvalidField::Value));
+        assert_eq!(Refusal::new(401, "x").header("Connection", "a"), Err(InvalidField::ReservedName));
     }
 }

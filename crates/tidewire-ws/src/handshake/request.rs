@@ -1,9 +1,11 @@
 //! An accepted request: what the client asked for, and the 101 that answers it (RFC 6455 §4.2).
 
+use super::authority::Target;
+use super::fields::InvalidField;
 use super::key::AcceptKey;
 use super::refusal::Refusal;
-use super::response::{InvalidField, Response, write_accept};
-use super::rules::{Fields, judge, subprotocols};
+use super::response::{Response, write_accept};
+use super::rules::{Fields, RequestHead, judge, subprotocols};
 use alloc::vec::Vec;
 
 /// A request head that is an opening handshake by every rule; borrowed from the [`HeadReader`](super::HeadReader).
@@ -11,25 +13,28 @@ use alloc::vec::Vec;
 pub struct Request<'h> {
     method: &'h str,
     target: &'h str,
+    resource: Target<'h>,
     minor_version: u8,
     headers: Vec<httparse::Header<'h>>,
     accept: Option<AcceptKey>,
 }
 
 impl Fields for Request<'_> {
+    fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]> {
+        self.headers
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
+    }
+}
+
+impl RequestHead for Request<'_> {
     fn method(&self) -> &str {
         self.method
     }
 
     fn is_http_1_1(&self) -> bool {
         self.minor_version == 1
-    }
-
-    fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]> {
-        self.headers
-            .iter()
-            .filter(move |header| header.name.eq_ignore_ascii_case(name))
-            .map(|header| header.value)
     }
 }
 
@@ -50,9 +55,23 @@ impl<'h> Request<'h> {
         let minor_version = parsed.version.unwrap_or_default();
         let used = parsed.headers.len();
         headers.truncate(used);
-        let mut request = Self { method, target, minor_version, headers, accept: None };
+        let resource = Target { authority: None, origin: target };
+        let mut request = Self { method, target, resource, minor_version, headers, accept: None };
         request.accept = Some(judge(&request)?);
-        Ok(request)
+        request.resource =
+            Target::parse(target).ok_or(Refusal::bad_request("expected a path or an absolute URI"))?;
+        //= https://www.rfc-editor.org/rfc/rfc9112#section-3.2.2
+        //# When an origin server receives a request with an absolute-form of
+        //# request-target, the origin server MUST ignore the received Host header
+        //# field (if any) and instead use the host information of the
+        //# request-target.
+        match request.resource.authority {
+            // Two hosts in one request are for nobody's good.
+            Some(authority) if !authority.as_bytes().eq_ignore_ascii_case(request.host()) => {
+                Err(Refusal::bad_request("expected the same host in the request target and in Host"))
+            }
+            Some(_) | None => Ok(request),
+        }
     }
 
     /// The request target as it was sent: path and query, mostly.
@@ -64,13 +83,13 @@ impl<'h> Request<'h> {
     /// The path of the target.
     #[must_use]
     pub fn path(&self) -> &'h str {
-        self.target.split_once('?').map_or(self.target, |(path, _)| path)
+        self.resource.path()
     }
 
     /// The query of the target, without its question mark.
     #[must_use]
     pub fn query(&self) -> Option<&'h str> {
-        self.target.split_once('?').map(|(_, query)| query)
+        self.resource.query()
     }
 
     /// The header fields in order, with names as they were sent.
@@ -101,6 +120,14 @@ impl<'h> Request<'h> {
     pub fn subprotocols(&self) -> Vec<&str> {
         // They were judged with the request.
         subprotocols(self).unwrap_or_default()
+    }
+
+    /// The values of `Sec-WebSocket-Extensions`, as `deflate::Pool::accept` takes them; together they are a well-formed list.
+    pub fn extensions(&self) -> impl Iterator<Item = &'h [u8]> {
+        self.headers
+            .iter()
+            .filter(|header| header.name.eq_ignore_ascii_case("sec-websocket-extensions"))
+            .map(|header| header.value)
     }
 
     /// Appends the 101 to `output`. Frames follow it.

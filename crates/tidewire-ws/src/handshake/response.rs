@@ -1,60 +1,22 @@
 //! The 101 of a server (RFC 6455 §4.2.2, item 5), with fields that cannot hold a line break.
 
+use super::fields::{ExtraFields, InvalidField};
 use super::key::AcceptKey;
 use super::refusal::Text;
 use super::tokens::as_token;
+#[cfg(feature = "deflate")]
+use crate::deflate::Agreement;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write};
+use core::fmt::Write;
 
 /// What the 101 says beyond the handshake itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     subprotocol: Option<String>,
-    headers: Vec<(String, String)>,
+    extensions: Option<String>,
+    headers: ExtraFields,
 }
-
-/// A field that would not be what it says on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InvalidField {
-    /// The name is not a token.
-    Name,
-    /// The name belongs to the handshake.
-    ReservedName,
-    /// The value has a byte that is neither a tab nor a visible character or space of ASCII.
-    Value,
-    /// The subprotocol is not a token.
-    Subprotocol,
-    /// The client did not offer the subprotocol.
-    NotOffered,
-}
-
-impl fmt::Display for InvalidField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Name => "a header name is a token",
-            Self::ReservedName => "this header is the handshake's own",
-            Self::Value => "a header value has visible ASCII characters, spaces and tabs only",
-            Self::Subprotocol => "a subprotocol is a token",
-            Self::NotOffered => "the subprotocol was not offered by the client",
-        })
-    }
-}
-
-impl core::error::Error for InvalidField {}
-
-/// Headers that the handshake writes, or that would change what it means.
-const RESERVED: [&str; 8] = [
-    "upgrade",
-    "connection",
-    "sec-websocket-accept",
-    "sec-websocket-protocol",
-    "sec-websocket-extensions",
-    "sec-websocket-version",
-    "content-length",
-    "transfer-encoding",
-];
 
 impl Response {
     /// A bare 101.
@@ -72,26 +34,47 @@ impl Response {
         Ok(self)
     }
 
-    /// Adds a header.
+    /// Chooses the first subprotocol on offer that `supports` says yes to, or none.
+    ///
+    /// ```
+    /// use tidewire_ws::handshake::Response;
+    /// let response = Response::new().choose_subprotocol(["v9", "v2", "v1"], |name| ["v1", "v2"].contains(&name));
+    /// assert_eq!(response, Response::new().subprotocol("v2")?);
+    /// # Ok::<(), tidewire_ws::handshake::InvalidField>(())
+    /// ```
+    #[must_use]
+    pub fn choose_subprotocol(
+        mut self,
+        offered: impl IntoIterator<Item = impl AsRef<str>>,
+        mut supports: impl FnMut(&str) -> bool,
+    ) -> Self {
+        let chosen = offered.into_iter().find(|name| supports(name.as_ref()));
+        self.subprotocol = chosen.and_then(|name| as_token(name.as_ref().as_bytes()).map(String::from));
+        self
+    }
+
+    /// Says what was agreed to about compression. It must have been agreed to on this very request.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn deflate(mut self, agreement: &Agreement) -> Self {
+        self.extensions = Some(agreement.header_value());
+        self
+    }
+
+    /// Adds a header; a name may come more than once.
     ///
     /// # Errors
     /// The name is not a token, or is the handshake's own, or the value holds a byte that a header cannot.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidField> {
-        let name = as_token(name.as_bytes()).ok_or(InvalidField::Name)?;
-        if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
-            return Err(InvalidField::ReservedName);
-        }
-        if !value.bytes().all(|byte| matches!(byte, b'\t' | 0x20..=0x7E)) {
-            return Err(InvalidField::Value);
-        }
-        self.headers.push((name.into(), value.into()));
+        self.headers.push(name, value)?;
         Ok(self)
     }
 
     /// The fields in the order in which they are written: the subprotocol first.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let subprotocol = self.subprotocol.as_deref().map(|name| ("Sec-WebSocket-Protocol", name));
-        subprotocol.into_iter().chain(self.headers.iter().map(|(name, value)| (&**name, &**value)))
+        let extensions = self.extensions.as_deref().map(|value| ("Sec-WebSocket-Extensions", value));
+        subprotocol.into_iter().chain(extensions).chain(self.headers.iter())
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
@@ -130,23 +113,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_all_bytes_none_can_inject_a_line() {
+    fn of_all_bytes_only_token_characters_make_a_subprotocol() {
         for byte in 0..=255u8 {
             let text = std::string::String::from_utf8_lossy(&[b'a', byte, b'b']).into_owned();
-            let value_is_fine = matches!(byte, b'\t' | 0x20..=0x7E);
-            assert_eq!(Response::new().header("X-A", &text).is_ok(), value_is_fine, "{byte:#04x}");
             let is_token = as_token(text.as_bytes()).is_some();
-            assert_eq!(Response::new().header(&text, "v").is_ok(), is_token, "{byte:#04x}");
             assert_eq!(Response::new().subprotocol(&text).is_ok(), is_token, "{byte:#04x}");
+            let chosen = Response::new().choose_subprotocol([&text], |_| true);
+            assert_eq!(chosen.subprotocol.is_some(), is_token, "{byte:#04x}");
         }
-    }
-
-    #[test]
-    fn the_handshakes_own_headers_are_refused() {
-        for name in RESERVED {
-            let upper = name.to_ascii_uppercase();
-            assert_eq!(Response::new().header(&upper, "v"), Err(InvalidField::ReservedName));
-        }
-        assert_eq!(Response::new().header("", "v"), Err(InvalidField::Name));
+        assert_eq!(Response::new().choose_subprotocol(["a"], |_| false), Response::new());
     }
 }

@@ -1,5 +1,7 @@
 //! What makes a request an opening handshake (RFC 6455 §4.2.1), whoever parsed it.
 
+use super::authority::is_authority;
+use super::extensions::{self, MalformedExtensions};
 use super::key::AcceptKey;
 use super::refusal::Refusal;
 use super::tokens::{as_token, elements, has_token, trim};
@@ -9,18 +11,22 @@ use alloc::vec::Vec;
 /// number decides what a request costs.
 pub const MAX_SUBPROTOCOLS: usize = 32;
 
-/// A parsed request, however it is held.
+/// The header fields of a parsed head, however they are held.
 pub(super) trait Fields {
-    /// The method, case-sensitive.
-    fn method(&self) -> &str;
-    /// Whether the request is of HTTP/1.1.
-    fn is_http_1_1(&self) -> bool;
     /// Every value of a header; `name` is lowercase and compared in any case.
     fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]>;
 }
 
+/// A parsed request, however it is held.
+pub(super) trait RequestHead: Fields {
+    /// The method, case-sensitive.
+    fn method(&self) -> &str;
+    /// Whether the request is of HTTP/1.1.
+    fn is_http_1_1(&self) -> bool;
+}
+
 /// Judges a request and answers its key.
-pub(super) fn judge(request: &impl Fields) -> Result<AcceptKey, Refusal> {
+pub(super) fn judge(request: &impl RequestHead) -> Result<AcceptKey, Refusal> {
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
     //# An HTTP/1.1 or higher GET request, including a "Request-URI"
     if request.method() != "GET" {
@@ -32,15 +38,27 @@ pub(super) fn judge(request: &impl Fields) -> Result<AcceptKey, Refusal> {
     host(request)?;
     upgrade(request)?;
     no_body(request)?;
-    version(request)?;
-    origin(request)?;
+    version(request).map_err(Refusal::upgrade_required)?;
     let answer = key(request)?;
-    subprotocols(request)?;
+    offers(request)?;
     Ok(answer)
 }
 
+/// Judges what does not depend on the version of HTTP: the origin, the subprotocols, the extensions.
+pub(super) fn offers(request: &impl Fields) -> Result<(), Refusal> {
+    origin(request)?;
+    subprotocols(request)?;
+    match extensions::parse(request.values("sec-websocket-extensions")) {
+        Ok(_) => Ok(()),
+        Err(MalformedExtensions::TooMany) => {
+            Err(Refusal::head_too_large("the request offers too many extensions"))
+        }
+        Err(_) => Err(Refusal::bad_request("Sec-WebSocket-Extensions is not a list of extensions")),
+    }
+}
+
 /// The only value of a header; `None` when there is none or more than one.
-fn only<'r>(request: &'r impl Fields, name: &'static str) -> Option<&'r [u8]> {
+pub(super) fn only<'r>(request: &'r impl Fields, name: &'static str) -> Option<&'r [u8]> {
     let mut values = request.values(name);
     let first = values.next()?;
     values.next().is_none().then(|| trim(first))
@@ -50,8 +68,10 @@ fn only<'r>(request: &'r impl Fields, name: &'static str) -> Option<&'r [u8]> {
 //# A |Host| header field containing the server's authority.
 fn host(request: &impl Fields) -> Result<(), Refusal> {
     match only(request, "host") {
-        Some(host) if !host.is_empty() => Ok(()),
-        Some(_) | None => Err(Refusal::bad_request("expected exactly one Host header with a value")),
+        Some(host) if is_authority(host) => Ok(()),
+        Some(_) | None => {
+            Err(Refusal::bad_request("expected exactly one Host header, a host with an optional port"))
+        }
     }
 }
 
@@ -72,11 +92,13 @@ fn upgrade(request: &impl Fields) -> Result<(), Refusal> {
 }
 
 /// A body could be taken for frames, or frames for a body (RFC 9931).
-fn no_body(request: &impl Fields) -> Result<(), Refusal> {
+pub(super) fn no_body(request: &impl Fields) -> Result<(), Refusal> {
     if request.values("transfer-encoding").next().is_some() {
         return Err(Refusal::bad_request("an opening handshake has no Transfer-Encoding"));
     }
-    if request.values("content-length").any(|value| trim(value) != b"0") {
+    let mut lengths = request.values("content-length");
+    let is_body = lengths.next().is_some_and(|value| trim(value) != b"0");
+    if is_body || lengths.next().is_some() {
         return Err(Refusal::bad_request(
             "an opening handshake has no body: expected Content-Length 0 or none",
         ));
@@ -91,10 +113,10 @@ fn no_body(request: &impl Fields) -> Result<(), Refusal> {
 //# error code (such as 426 Upgrade Required) and a
 //# |Sec-WebSocket-Version| header field indicating the version(s)
 //# the server is capable of understanding.
-fn version(request: &impl Fields) -> Result<(), Refusal> {
+pub(super) fn version(request: &impl Fields) -> Result<(), &'static str> {
     match only(request, "sec-websocket-version") {
         Some(b"13") => Ok(()),
-        Some(_) | None => Err(Refusal::upgrade_required("expected exactly one Sec-WebSocket-Version, 13")),
+        Some(_) | None => Err("expected exactly one Sec-WebSocket-Version, 13"),
     }
 }
 
@@ -120,6 +142,9 @@ fn key(request: &impl Fields) -> Result<AcceptKey, Refusal> {
 //# all be unique strings.
 pub(super) fn subprotocols(request: &impl Fields) -> Result<Vec<&str>, Refusal> {
     let mut offered = Vec::new();
+    if request.values("sec-websocket-protocol").any(|value| elements(value).next().is_none()) {
+        return Err(Refusal::bad_request("expected at least one subprotocol in Sec-WebSocket-Protocol"));
+    }
     for element in request.values("sec-websocket-protocol").flat_map(elements) {
         match as_token(element) {
             Some(_) if offered.len() == MAX_SUBPROTOCOLS => {

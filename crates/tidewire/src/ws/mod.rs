@@ -35,7 +35,8 @@ pub(crate) fn config(max_message_len: usize) -> Config {
 
 /// Opens a WebSocket.
 pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
-    let accepted = handshake::accept(&request).map_err(|refusal| refused(&refusal))?;
+    let accepted = handshake::accept(&request, &tidewire_ws::handshake::Config::default())
+        .map_err(|refusal| refused(&refusal))?;
     let in_path = request.uri().path().strip_prefix("/ws/").map(topic_in_path).transpose()?;
     let params = Params::parse(request.uri().query())?;
     let topics = params.topics(in_path)?;
@@ -92,7 +93,7 @@ fn switching(accepted: &handshake::Accepted) -> Result<http::Response<()>, ApiEr
 
 /// A refused handshake, in the words of the gateway.
 fn refused(refusal: &tidewire_ws::handshake::Refusal) -> ApiError {
-    let (parts, ()) = refusal.to_http().into_parts();
+    let (parts, ()) = refusal.to_http(http::Version::HTTP_11).into_parts();
     let mut headers = parts.headers;
     if headers.contains_key(header::UPGRADE) {
         // RFC 9110 §7.8: the option goes with the header.

@@ -1,0 +1,153 @@
+//! Hosts and request targets (RFC 3986 §3.2.2, RFC 9112 §3.2).
+
+/// Whether a value is a host with an optional port, as `Host` has it: no user, no path, no list.
+pub(super) fn is_authority(value: &[u8]) -> bool {
+    let (host, port) = match value {
+        [b'[', rest @ ..] => match rest.iter().position(|byte| *byte == b']') {
+            Some(end) => {
+                let address = &rest[..end];
+                let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+                if address.len() < 2 || !address.iter().all(is_address) {
+                    return false;
+                }
+                (&rest[..end], &rest[end + 1..])
+            }
+            None => return false,
+        },
+        name => {
+            let end = name.iter().position(|byte| *byte == b':').unwrap_or(name.len());
+            if !is_name(&name[..end]) {
+                return false;
+            }
+            name.split_at(end)
+        }
+    };
+    let port_fits = match port {
+        [] => true,
+        [b':', digits @ ..] => {
+            digits.len() <= 5
+                && digits.iter().all(u8::is_ascii_digit)
+                && digits.iter().fold(0, |port, digit| port * 10 + u32::from(digit - b'0')) <= 0xFFFF
+        }
+        _ => false,
+    };
+    !host.is_empty() && port_fits
+}
+
+/// A registered name: unreserved characters, sub-delimiters, and whole percent escapes.
+fn is_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = match (byte, behind) {
+            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => behind,
+            (byte, behind) if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => behind,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// The request target of an opening handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target<'h> {
+    /// The authority, where the target is in absolute form.
+    pub(super) authority: Option<&'h str>,
+    /// Path and query.
+    pub(super) origin: &'h str,
+}
+
+impl<'h> Target<'h> {
+    /// Takes a target in origin form or in absolute form; `None` for anything else.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
+    //# An HTTP/1.1 or higher GET request, including a "Request-URI"
+    //# [RFC2616] that should be interpreted as a /resource name/
+    //# defined in Section 3 (or an absolute HTTP/HTTPS URI containing
+    //# the /resource name/).
+    pub(super) fn parse(target: &'h str) -> Option<Self> {
+        if !target.bytes().all(|byte| matches!(byte, 0x21..=0x7E) && byte != b'#') {
+            return None;
+        }
+        if target.starts_with('/') {
+            return Some(Self { authority: None, origin: target });
+        }
+        let (scheme, rest) = target.split_once("://")?;
+        if !["http", "https", "ws", "wss"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
+            return None;
+        }
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, origin) = rest.split_at(end);
+        let origin = if origin.is_empty() { "/" } else { origin };
+        is_authority(authority.as_bytes()).then_some(Self { authority: Some(authority), origin })
+    }
+
+    /// The part before the question mark.
+    pub(super) fn path(&self) -> &'h str {
+        match self.origin.split_once('?') {
+            Some(("", _)) => "/",
+            Some((path, _)) => path,
+            None => self.origin,
+        }
+    }
+
+    /// The part behind the question mark.
+    pub(super) fn query(&self) -> Option<&'h str> {
+        self.origin.split_once('?').map(|(_, query)| query)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_is_a_host_and_maybe_a_port() {
+        for good in [
+            "a",
+            "example.com",
+            "a.b:80",
+            "a:",
+            "a:0",
+            "a:65535",
+            "127.0.0.1:9",
+            "[::1]",
+            "[::1]:443",
+            "a%2Fb",
+            "a_b",
+        ] {
+            assert!(is_authority(good.as_bytes()), "{good}");
+        }
+        for bad in [
+            "", ":80", "a:65536", "a:999999", "a:b", "a:80:80", "a b", "a/b", "u@a", "a, b", "[", "[]",
+            "[::1", "[::1]x", "[g::]", "a%2", "a%zz", "a\u{e9}", "a\"", "a?b", "a#b", "a\\b",
+        ] {
+            assert!(!is_authority(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_target_is_a_path_or_an_absolute_uri() {
+        let parsed =
+            |target| Target::parse(target).map(|target| (target.authority, target.path(), target.query()));
+        assert_eq!(parsed("/"), Some((None, "/", None)));
+        assert_eq!(parsed("/a?b?c"), Some((None, "/a", Some("b?c"))));
+        assert_eq!(parsed("//a"), Some((None, "//a", None)));
+        assert_eq!(parsed("http://h:1/a?b"), Some((Some("h:1"), "/a", Some("b"))));
+        assert_eq!(parsed("WSS://h"), Some((Some("h"), "/", None)));
+        assert_eq!(parsed("ws://h?b"), Some((Some("h"), "/", Some("b"))));
+        for bad in [
+            "",
+            "*",
+            "a",
+            "/a#b",
+            "/a b",
+            "/\u{e9}",
+            "ftp://h/",
+            "http://",
+            "http:///a",
+            "http://u@h/",
+            "h:443",
+        ] {
+            assert_eq!(parsed(bad), None, "{bad}");
+        }
+    }
+}
