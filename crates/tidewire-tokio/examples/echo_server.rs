@@ -1,6 +1,8 @@
 //! Echoes every message: `cargo run --release -p tidewire-tokio --example echo_server -- 127.0.0.1:9001`.
 //!
-//! Its limits are raised far enough for the Autobahn test suite, one of whose messages has 65,536 fragments.
+//! With `--features deflate` it compresses every message with whoever offers it; with `--takeover` behind the address
+//! both sides keep their context. Its limits are raised far enough for the Autobahn test suite, one of whose messages
+//! has 65,536 fragments.
 
 use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -22,7 +24,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut messages = message::Config::default();
     messages.max_message_len = 64 * 1024 * 1024;
     messages.max_fragments = 1 << 20;
-    let acceptor = Arc::new(Acceptor::new(Config::new(messages, Default::default())));
+    #[cfg_attr(not(feature = "deflate"), expect(unused_mut))]
+    let mut acceptor = Acceptor::new(Config::new(messages, Default::default()));
+    #[cfg(feature = "deflate")]
+    {
+        acceptor.deflate = Some(compression());
+    }
+    let acceptor = Arc::new(acceptor);
 
     let listener = Listener::bind(address, Limits::default())?;
     let mut signals = ShutdownSignals::listen()?;
@@ -46,6 +54,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     drain.begin();
     drain.finished(Duration::from_secs(10)).await;
     Ok(())
+}
+
+#[cfg(feature = "deflate")]
+fn compression() -> tidewire_ws::deflate::Pool {
+    use tidewire_ws::deflate::{Config, ContextTakeover, Pool};
+    let mut config = Config::default();
+    config.min_len = 0;
+    if std::env::args().any(|argument| argument == "--takeover") {
+        (config.send_takeover, config.receive_takeover) = (ContextTakeover::On, ContextTakeover::On);
+    }
+    Pool::new(config)
 }
 
 /// Sends back what comes, until either side ends it. What was fed goes out when the input is drained.

@@ -2,6 +2,8 @@
 
 use std::{io, sync::Arc, time::Duration};
 
+#[cfg(feature = "deflate")]
+use tidewire_ws::deflate;
 use tidewire_ws::handshake::{self, HeadReader, Progress, Refusal, Request, Response};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -21,6 +23,19 @@ pub struct Acceptor {
     pub handshake: Arc<handshake::Config>,
     /// The settings of the connection; the opening deadline is among them.
     pub websocket: Config,
+    /// Compresses with whoever offers it, unless `None`, which is the default.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<deflate::Pool>,
+}
+
+/// What a request came to.
+struct Accepted {
+    /// The 101.
+    switching: Vec<u8>,
+    /// What came behind the request.
+    unread: Vec<u8>,
+    #[cfg(feature = "deflate")]
+    agreement: Option<deflate::Agreement>,
 }
 
 /// Why no connection came of a transport. The transport is closed.
@@ -65,7 +80,7 @@ impl Acceptor {
     /// An acceptor with these settings for its connections.
     #[must_use]
     pub fn new(websocket: Config) -> Self {
-        Self { handshake: Arc::default(), websocket }
+        Self { websocket, ..Self::default() }
     }
 
     /// Reads a request, answers it with a bare 101, and hands out the connection.
@@ -94,13 +109,18 @@ impl Acceptor {
     {
         let limit = self.websocket.lifecycle.opening_timeout.unwrap_or(Duration::MAX);
         // The reading lives on the heap, so that the task of an open connection does not carry its state.
-        let (answer, unread) = Box::pin(timeout(limit, self.read_head(&mut io, respond)))
+        let answer = Box::pin(timeout(limit, self.read_head(&mut io, respond)))
             .await
             .map_err(|_| AcceptError::Timeout)??;
         match answer {
-            Ok(switching) => {
-                io.write_all(&switching).await?;
-                Ok(WebSocket::accepted(io, &unread, &self.websocket))
+            Ok(accepted) => {
+                io.write_all(&accepted.switching).await?;
+                let websocket = WebSocket::accepted(io, &accepted.unread, &self.websocket);
+                #[cfg(feature = "deflate")]
+                if let Some(agreement) = &accepted.agreement {
+                    return Ok(websocket.with_deflate(agreement));
+                }
+                Ok(websocket)
             }
             Err(refusal) => {
                 Box::pin(self.refuse(io, &refusal)).await?;
@@ -109,12 +129,12 @@ impl Acceptor {
         }
     }
 
-    /// The bytes of the 101 with what came behind the head, or the refusal.
+    /// The answer to the request.
     async fn read_head<IO: AsyncRead + Unpin>(
         &self,
         io: &mut IO,
         respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
-    ) -> Result<(Result<Vec<u8>, Refusal>, Vec<u8>), AcceptError> {
+    ) -> Result<Result<Accepted, Refusal>, AcceptError> {
         let mut head = HeadReader::new(Arc::clone(&self.handshake));
         let mut piece = vec![0; READ_LEN];
         let unread = loop {
@@ -125,22 +145,32 @@ impl Acceptor {
             match head.receive(&piece[..len]) {
                 Ok(Progress::NeedMore) => {}
                 Ok(Progress::Complete { consumed }) => break piece[consumed..len].to_vec(),
-                Err(refusal) => return Ok((Err(refusal), Vec::new())),
+                Err(refusal) => return Ok(Err(refusal)),
             }
         };
         let request = match head.request() {
             Ok(request) => request,
-            Err(refusal) => return Ok((Err(refusal), Vec::new())),
+            Err(refusal) => return Ok(Err(refusal)),
         };
         let response = match respond(&request) {
             Ok(response) => response,
-            Err(refusal) => return Ok((Err(refusal), Vec::new())),
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        #[cfg(feature = "deflate")]
+        let (response, agreement) = {
+            let agreement = self.deflate.as_ref().and_then(|pool| pool.accept(request.extensions()));
+            (agreement.iter().fold(response, Response::deflate), agreement)
         };
         let mut switching = Vec::new();
         match request.accept(&response, &mut switching) {
-            Ok(()) => Ok((Ok(switching), unread)),
+            Ok(()) => Ok(Ok(Accepted {
+                switching,
+                unread,
+                #[cfg(feature = "deflate")]
+                agreement,
+            })),
             // The client is not to blame.
-            Err(_) => Ok((Err(Refusal::new(500, "the server chose what was not offered")), Vec::new())),
+            Err(_) => Ok(Err(Refusal::new(500, "the server chose what was not offered"))),
         }
     }
 

@@ -69,6 +69,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         Self::new(io, unread, clock, halves)
     }
 
+    /// Compresses messages and takes compressed ones, as it was agreed to in the opening handshake. Before the first
+    /// message.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(self, agreement: &tidewire_ws::deflate::Agreement) -> Self {
+        let reader = self.reader.with_deflate(agreement);
+        let writer = self.writer.with_deflate(agreement);
+        Self { reader, writer, ..self }
+    }
+
     fn new(io: IO, unread: &[u8], clock: Clock, halves: (sans_io::Reader, sans_io::Writer)) -> Self {
         let (reader, mut writer) = halves;
         let unread = (!unread.is_empty()).then(|| ReadBuffer::from(unread));

@@ -35,6 +35,13 @@ impl Reader {
         Self { inner: message::Reader::new(role, config.messages.clone()) }
     }
 
+    /// Takes compressed messages, too, as they were agreed to.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(self, agreement: &tidewire_ws::deflate::Agreement) -> Self {
+        Self { inner: self.inner.with_deflate(agreement) }
+    }
+
     /// Takes the next bytes of the stream, after [`Writer::handle_received`] was told of them. They are looked at as
     /// the events are asked for; what [`Events::consumed`] does not count may be given again.
     #[must_use = "the input is read as the events are asked for"]

@@ -57,6 +57,13 @@ impl Writer {
         Self { inner, lifecycle, transport: Transport::Open, begun: None, ended: None, probe: 0 }
     }
 
+    /// Compresses messages, as it was agreed to.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(self, agreement: &tidewire_ws::deflate::Agreement) -> Self {
+        Self { inner: self.inner.with_deflate(agreement), ..self }
+    }
+
     // Questions.
 
     /// Whether messages can be sent.
