@@ -6,21 +6,27 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use tidewire_testkit::properties::{hub, sse, ws, ws_handshake, ws_pieces};
+use tidewire_testkit::properties::{hub, sse, ws, ws_deflate, ws_handshake, ws_parts, ws_pieces};
 
 type Property = fn(&[u8]);
 
 /// Each fuzz target and the property that it is to hold.
-const TARGETS: [(&str, Property); 9] = [
+const TARGETS: [(&str, Property); 15] = [
     ("hub_cursor", hub::cursor),
     ("hub_operations", hub::operations),
     ("sse_parse_splits", sse::parse_splits),
     ("sse_round_trip", sse::round_trip),
+    ("ws_close", ws_parts::close),
+    ("ws_deflate_round_trip", ws_deflate::round_trip),
+    ("ws_extension_list", ws_parts::extension_list),
     ("ws_frames", ws::frames),
     ("ws_handshake_head", ws_handshake::head),
     ("ws_header", ws::header),
+    ("ws_inflate", ws_deflate::inflate),
     ("ws_pieces", ws_pieces::pieces),
+    ("ws_response", ws_parts::response),
     ("ws_stream", ws::stream),
+    ("ws_utf8", ws_parts::utf8),
 ];
 
 fn fuzz() -> PathBuf {

@@ -3,5 +3,7 @@
 pub mod hub;
 pub mod sse;
 pub mod ws;
+pub mod ws_deflate;
 pub mod ws_handshake;
+pub mod ws_parts;
 pub mod ws_pieces;

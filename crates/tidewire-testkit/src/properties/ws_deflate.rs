@@ -1,0 +1,106 @@
+//! Properties of tidewire-ws's compression.
+
+use std::sync::Arc;
+use tidewire_ws::Role;
+use tidewire_ws::deflate::{Config, ContextTakeover, Pool, WindowBits};
+use tidewire_ws::frame::{Header, MaskingKey, Opcode, ProtocolError, Rsv};
+use tidewire_ws::message::{self, Event, Fragment, Reader, Writer};
+
+use crate::splits::{self, Seeded};
+
+const LIMIT: usize = 20_000;
+
+fn takeover(seed: u64) -> ContextTakeover {
+    if seed % 2 == 0 { ContextTakeover::Off } else { ContextTakeover::On }
+}
+
+fn limits() -> Arc<message::Config> {
+    let mut config = message::Config::default();
+    config.max_message_len = LIMIT;
+    Arc::new(config)
+}
+
+/// Any bytes as the payload of a compressed message: the same message or the same error in any pieces, never longer than
+/// the limit.
+///
+/// # Panics
+/// When it is not.
+pub fn inflate(data: &[u8]) {
+    let seed = data.len() as u64;
+    let mut header = [0; 14];
+    let fields = Header::new(Opcode::Binary, data.len() as u64);
+    let masking_key = Some(MaskingKey([0; 4]));
+    let header_len = Header { rsv: Rsv::RSV1, masking_key, ..fields }.encode(&mut header);
+    let stream = [&header[..header_len], data].concat();
+    let read = |pieces: &[&[u8]]| {
+        let mut config = Config::default();
+        config.receive_takeover = takeover(seed);
+        let agreement = Pool::new(config).accept([&b"permessage-deflate"[..]]).expect("a fair offer");
+        let mut reader = Reader::new(Role::Server, limits()).with_deflate(&agreement);
+        let (mut writer, mut output) = (Writer::server(limits()), Vec::new());
+        let mut said: Vec<Result<Vec<u8>, ProtocolError>> = Vec::new();
+        for piece in pieces {
+            let mut input = piece.to_vec();
+            let mut events = reader.receive(&mut input);
+            while let Some(event) = events.next(&mut writer, &mut output) {
+                said.push(event.map(|event| match event {
+                    Event::Binary(bytes) => bytes.into_owned(),
+                    event => panic!("{event:?}"),
+                }));
+            }
+        }
+        assert!(said.iter().all(|message| message.as_ref().map_or(0, Vec::len) <= LIMIT));
+        said
+    };
+    let whole = read(&splits::whole(&stream));
+    for pieces in [splits::bytewise(&stream), splits::random(&stream, seed)] {
+        assert_eq!(read(&pieces), whole);
+    }
+}
+
+/// What is compressed at any setting, whole and in pieces, arrives as it was.
+///
+/// # Panics
+/// When it does not.
+pub fn round_trip(data: &[u8]) {
+    let Some((settings, payload)) = data.split_first() else { return };
+    let mut source = Seeded::new(u64::from(*settings));
+    let mut config = Config::default();
+    config.min_len = source.below(20);
+    config.level = 1 + source.below(9) as u8;
+    config.send_max_window_bits = WindowBits::new(8 + source.below(8) as u8).expect("8 to 15");
+    (config.send_takeover, config.receive_takeover) =
+        (takeover(source.next_u64()), takeover(source.next_u64()));
+    let pool = Pool::new(config);
+    let offer = pool.offer();
+    let server = pool.accept([offer.header_value().as_bytes()]).expect("our own offer");
+    let client =
+        offer.agree([server.header_value().as_bytes()]).expect("our own response").expect("an agreement");
+    let mut writer = Writer::server(limits()).with_deflate(&server);
+    let mut reader = Reader::new(Role::Client, limits()).with_deflate(&client);
+    let (mut answers, mut stream, mut sent) =
+        (Writer::client(limits(), || MaskingKey([0; 4])), Vec::new(), Vec::new());
+    for message in payload.chunks(1 + source.below(500)) {
+        if source.below(2) == 0 {
+            writer.send_binary(message, &mut stream).expect("it is open");
+        } else {
+            let (head, tail) = message.split_at(source.below(message.len() + 1));
+            writer.send_binary_piece(head, Fragment::More, &mut stream).expect("it is open");
+            writer.send_binary_piece(tail, Fragment::Final, &mut stream).expect("it is open");
+        }
+        sent.push(message);
+    }
+    let (mut received, mut output) = (Vec::new(), Vec::new());
+    for piece in splits::random(&stream, u64::from(*settings)) {
+        let mut input = piece.to_vec();
+        let mut events = reader.receive(&mut input);
+        while let Some(event) = events.next(&mut answers, &mut output) {
+            match event.expect("what we send is right") {
+                Event::Binary(bytes) => received.push(bytes.into_owned()),
+                event => panic!("{event:?}"),
+            }
+        }
+    }
+    assert_eq!(received, sent);
+    assert_eq!(reader.held_len_bytes(), 0);
+}
