@@ -1,5 +1,9 @@
 //! What the whole-server programs share: a child server, its memory, and raw WebSocket connections to it.
 
+pub mod frames;
+#[cfg(feature = "peers")]
+pub mod memory;
+
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
@@ -101,4 +105,13 @@ pub fn echo(stream: &mut TcpStream, len: u16) -> io::Result<()> {
     stream.read_exact(&mut back)?;
     let expected = [0x82, 126, length[0], length[1]];
     if back.starts_with(&expected) { Ok(()) } else { Err(io::Error::other("not an echo")) }
+}
+
+/// Criterion with rounds short enough that a run with all peers is a matter of minutes; medians are what counts.
+#[must_use]
+pub fn short() -> criterion::Criterion {
+    criterion::Criterion::default()
+        .warm_up_time(std::time::Duration::from_millis(200))
+        .measurement_time(std::time::Duration::from_millis(800))
+        .sample_size(40)
 }

@@ -67,6 +67,34 @@ fn outcome(mut reader: ResponseReader, pieces: &[&[u8]], eof: bool) -> Outcome {
     end.unwrap_or(Outcome::Waiting)
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The request MUST contain a |Host| header field whose value
+//# contains /host/ plus optionally ":" followed by /port/ (when not
+//# using the default port).
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The method of the request MUST be GET, and the HTTP version MUST
+//# be at least 1.1.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The request MUST contain an |Upgrade| header field whose value
+//# MUST include the "websocket" keyword.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The request MUST contain a |Connection| header field whose value
+//# MUST include the "Upgrade" token.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The request MUST include a header field with the name
+//# |Sec-WebSocket-Version|.  The value of this header field MUST be
+//# 13.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The request MUST include a header field with the name
+//# |Sec-WebSocket-Key|.  The value of this header field MUST be a
+//# nonce consisting of a randomly selected 16-byte value that has
+//# been base64-encoded (see Section 4 of [RFC4648]).
 #[test]
 fn the_request_is_that_of_the_standard() {
     let mut output = Vec::new();
@@ -138,11 +166,59 @@ const TABLE: &[Row] = {
         (&[("", "Sec-WebSocket-Extensions: permessage-deflate")], Some(Extension)),
         (&[("", "Sec-WebSocket-Extensions: foo")], Some(Extension)),
         (&[("", "Sec-WebSocket-Extensions:")], Some(Extension)),
+        (&[("Upgrade", "Upgrade:")], Some(Upgrade)),
+        (&[("Upgrade", "Upgrade: websocket/13")], Some(Upgrade)),
+        (&[("Connection", "Connection: \"Upgrade\"")], Some(Connection)),
+        (&[("Sec-WebSocket-Accept", "Sec-WebSocket-Accept: \"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\"")], Some(Accept)),
+        (&[("", "Sec-WebSocket-Extensions: foo"), ("", "Sec-WebSocket-Extensions: bar")], Some(Extension)),
+        (&[("", "Sec-WebSocket-Version: 8")], None),
+        (&[("", "Set-Cookie: a=1"), ("", "Set-Cookie: b=2")], None),
+        (&[("", " folded")], Some(Malformed)),
         (&[("", "X-Anything: else")], None),
         (&[("", "Content-Length: 5")], None),
     ]
 };
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# If the response lacks an |Upgrade| header field or the |Upgrade|
+//# header field contains a value that is not an ASCII case-
+//# insensitive match for the value "websocket", the client MUST
+//# _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# If the response lacks a |Connection| header field or the
+//# |Connection| header field doesn't contain a token that is an
+//# ASCII case-insensitive match for the value "Upgrade", the client
+//# MUST _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# If the response lacks a |Sec-WebSocket-Accept| header field or
+//# the |Sec-WebSocket-Accept| contains a value other than the
+//# base64-encoded SHA-1 of the concatenation of the |Sec-WebSocket-
+//# Key| (as a string, not base64-decoded) with the string "258EAFA5-
+//# E914-47DA-95CA-C5AB0DC85B11" but ignoring any leading and
+//# trailing whitespace, the client MUST _Fail the WebSocket
+//# Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# If the response includes a |Sec-WebSocket-Extensions| header
+//# field and this header field indicates the use of an extension
+//# that was not present in the client's handshake (the server has
+//# indicated an extension not requested by the client), the client
+//# MUST _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# If the response includes a |Sec-WebSocket-Protocol| header field
+//# and this header field indicates the use of a subprotocol that was
+//# not present in the client's handshake (the server has indicated a
+//# subprotocol not requested by the client), the client MUST _Fail
+//# the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# If the server's response does not conform to the requirements for the
+//# server's handshake as defined in this section and in Section 4.2.2,
+//# the client MUST _Fail the WebSocket Connection_.
 #[test]
 fn the_table_holds_whole_and_at_every_split() {
     for (change, error) in TABLE {
@@ -182,6 +258,14 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
         (204, "", "", false, ""),
         (404, "Transfer-Encoding: chunked\r\n", "4\r\nnope\r\n0\r\n\r\n", true, "4\r\nnope\r\n0\r\n\r\n"),
         (999, "Content-Length: 1\r\n", "x", false, "x"),
+        // These have no body, whatever they say.
+        (304, "Content-Length: 9\r\n", "", false, ""),
+        (204, "Content-Length: 9\r\n", "", false, ""),
+        // A coding counts for more than a length, and a length that is none for nothing.
+        (500, "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "1\r\nx\r\n", true, "1\r\nx\r\n"),
+        (500, "Content-Length: +1\r\n", "xyz", true, "xyz"),
+        (500, "Content-Length: 1\r\nContent-Length: 1\r\n", "xyz", true, "xyz"),
+        (500, "Content-Length: 99999999999999999999999\r\n", "xyz", true, "xyz"),
     ] {
         let stream = format!("HTTP/1.1 {status} Reason\r\n{lines}\r\n{body}");
         for pieces in [splits::whole(stream.as_bytes()), splits::bytewise(stream.as_bytes())] {
@@ -195,6 +279,16 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
             assert_eq!(declined.location(), (status == 301).then_some(&b"/elsewhere"[..]));
         }
     }
+    // A server that knows no better than HTTP/1.0 may still decline.
+    let old = b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    assert!(
+        matches!(outcome(reader(Config::default()), &[old], false), Outcome::Declined(no) if no.status() == 404)
+    );
+    let old = b"HTTP/1.0 100 Continue\r\n\r\n";
+    assert_eq!(
+        outcome(reader(Config::default()), &[old], false),
+        Outcome::Failed(InvalidResponse::Malformed)
+    );
     let mut config = Config::default();
     config.max_body_len = 10;
     let head = "HTTP/1.1 500 Reason\r\n\r\n";
@@ -207,6 +301,22 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
         };
         assert_eq!(found, kept, "{len} bytes");
     }
+    config.max_body_len = 0;
+    let Outcome::Declined(declined) = outcome(reader(config), &[head.as_bytes()], false) else { panic!() };
+    assert!(declined.body().is_empty());
+    // Class O: a body without an end is cut off, and nothing of it is looked at afterwards.
+    let mut endless = reader(Config::default());
+    endless.receive(head.as_bytes()).unwrap();
+    let mut kept = None;
+    for _ in 0..1_000 {
+        match endless.receive(&[b'x'; 1_000]).unwrap() {
+            Answer::Declined(declined) => assert_eq!(kept.replace(declined.body().len()), None),
+            Answer::NeedMore => {}
+            Answer::Open { .. } => panic!(),
+        }
+    }
+    assert_eq!(kept, Some(4 * 1024));
+    assert!(matches!(endless.handle_eof(), Ok(Answer::NeedMore)));
     // A redirect from a status that is none is not followed.
     let stream = b"HTTP/1.1 300 Choices\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n";
     let Outcome::Declined(declined) = outcome(reader(Config::default()), &[stream], false) else { panic!() };
@@ -217,7 +327,8 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
 fn interim_responses_are_passed_over_within_the_limit_of_a_head() {
     let good = response(&[]);
     let interim = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
-    let stream = [&b"HTTP/1.1 100 Continue\r\n\r\n"[..], interim, &good].concat();
+    let last = b"HTTP/1.1 199 Of No Meaning\r\n\r\n";
+    let stream = [&b"HTTP/1.1 100 Continue\r\n\r\n"[..], interim, last, &good].concat();
     let expected = Outcome::Open { subprotocol: None, consumed: stream.len() };
     for pieces in [splits::whole(&stream), splits::bytewise(&stream)] {
         assert_eq!(outcome(reader(Config::default()), &pieces, false), expected);
@@ -295,6 +406,12 @@ fn no_byte_in_any_field_makes_another_line() {
             assert!(!output.contains(&0));
         }
     }
+}
+
+#[test]
+fn debug_shows_no_credentials() {
+    let shown = format!("{:?}", request().header("Authorization", "Bearer secret").unwrap());
+    assert!(shown.contains("Authorization") && !shown.contains("secret"), "{shown}");
 }
 
 #[test]
@@ -383,6 +500,14 @@ fn an_http_library_carries_the_same_request_and_its_response_gets_the_same_verdi
         }
         let verdict = request().check(&parsed.body(()).unwrap());
         assert_eq!(verdict.err(), *error, "{text}");
+    }
+    for (version, error) in [
+        (http::Version::HTTP_10, Some(InvalidResponse::Malformed)),
+        (http::Version::HTTP_11, Some(InvalidResponse::Upgrade)),
+        (http::Version::HTTP_2, Some(InvalidResponse::Malformed)),
+    ] {
+        let bare = http::Response::builder().status(101).version(version).body(()).unwrap();
+        assert_eq!(request().check(&bare).err(), error);
     }
     let declined = http::Response::builder().status(200).body(()).unwrap();
     assert!(request().check(&declined).unwrap().is_none());

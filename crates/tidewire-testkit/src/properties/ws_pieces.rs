@@ -87,7 +87,7 @@ fn read_in_pieces(role: Role, inputs: &[&[u8]], way: Way) -> (Vec<Said>, Vec<u8>
                 joiner.piece(piece);
             }
             if source.is_none() {
-                assert!(reader.held_len_bytes() <= 125 + 8, "nothing but a cut control frame is held");
+                assert!(reader.held_len_bytes() <= 2 * 125, "nothing but a cut control frame is held");
             }
         }
     }

@@ -1,8 +1,9 @@
 //! Frames on their way out: whole in the caller's buffer, shared as [`Bytes`], or only the header
 //! (RFC 6455 §5.2).
 
-use super::header::{FIN, MASK};
-use super::{Header, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv, mask};
+use super::header::{FIN, LENGTH_16, MASK};
+use super::mask::append_masked;
+use super::{Header, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -55,20 +56,42 @@ pub fn header_for(opcode: Opcode, payload_len: usize, masking_key: Option<Maskin
 /// Appends one unfragmented frame to `output`, masked where there is a key.
 #[inline]
 pub(crate) fn append_frame(opcode: Opcode, key: Option<MaskingKey>, payload: &[u8], output: &mut Vec<u8>) {
+    match key {
+        None => append_unmasked_frame(opcode, payload, output),
+        Some(key) => append_masked_frame(opcode, key, payload, output),
+    }
+}
+
+/// A header of a length known in advance is a store or two: so are those of all but the longest frames.
+#[inline]
+fn append_unmasked_frame(opcode: Opcode, payload: &[u8], output: &mut Vec<u8>) {
+    let first = FIN | opcode.bits();
     output.reserve(MAX_HEADER_LEN + payload.len());
-    match (key, u8::try_from(payload.len())) {
-        // A header of a length known in advance is a store or two. Most frames are this short.
-        (None, Ok(len @ 0..=125)) => output.extend_from_slice(&[FIN | opcode.bits(), len]),
-        (Some(MaskingKey([a, b, c, d])), Ok(len @ 0..=125)) => {
-            output.extend_from_slice(&[FIN | opcode.bits(), MASK | len, a, b, c, d]);
+    match payload.len() {
+        len @ 0..=125 => output.extend_from_slice(&[first, len as u8]),
+        len @ 126..=0xFFFF => {
+            let [high, low] = (len as u16).to_be_bytes();
+            output.extend_from_slice(&[first, LENGTH_16, high, low]);
         }
-        _ => output.extend_from_slice(header_for(opcode, payload.len(), key).as_bytes()),
+        len => output.extend_from_slice(header_for(opcode, len, None).as_bytes()),
     }
-    let start = output.len();
     output.extend_from_slice(payload);
-    if let Some(key) = key {
-        mask(&mut output[start..], key, 0);
+}
+
+/// As [`append_unmasked_frame`]; by itself, so that neither is in the other's way.
+#[inline(never)]
+fn append_masked_frame(opcode: Opcode, key: MaskingKey, payload: &[u8], output: &mut Vec<u8>) {
+    let (first, MaskingKey([a, b, c, d])) = (FIN | opcode.bits(), key);
+    output.reserve(MAX_HEADER_LEN + payload.len());
+    match payload.len() {
+        len @ 0..=125 => output.extend_from_slice(&[first, MASK | len as u8, a, b, c, d]),
+        len @ 126..=0xFFFF => {
+            let [high, low] = (len as u16).to_be_bytes();
+            output.extend_from_slice(&[first, MASK | LENGTH_16, high, low, a, b, c, d]);
+        }
+        len => output.extend_from_slice(header_for(opcode, len, Some(key)).as_bytes()),
     }
+    append_masked(payload, key, output);
 }
 
 /// A whole message as a server sends it: encoded once, shared by all who receive it.

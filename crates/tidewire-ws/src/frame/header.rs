@@ -11,7 +11,7 @@ pub(super) const MASK: u8 = 0x80;
 const OPCODE: u8 = 0x0F;
 const LENGTH: u8 = 0x7F;
 /// The 7-bit length that announces a 16-bit one.
-const LENGTH_16: u8 = 126;
+pub(super) const LENGTH_16: u8 = 126;
 /// The 7-bit length that announces a 64-bit one.
 const LENGTH_64: u8 = 127;
 

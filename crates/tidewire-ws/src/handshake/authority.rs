@@ -1,18 +1,13 @@
 //! Hosts and request targets (RFC 3986 §3.2.2, RFC 9112 §3.2).
 
+use core::net::Ipv6Addr;
+
 /// Whether a value is a host with an optional port, as `Host` has it: no user, no path, no list.
-pub(super) fn is_authority(value: &[u8]) -> bool {
+pub(crate) fn is_authority(value: &[u8]) -> bool {
     let (host, port) = match value {
         [b'[', rest @ ..] => match rest.iter().position(|byte| *byte == b']') {
-            Some(end) => {
-                let address = &rest[..end];
-                let is_address = |byte: &u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
-                if address.len() < 2 || !address.iter().all(is_address) {
-                    return false;
-                }
-                (&rest[..end], &rest[end + 1..])
-            }
-            None => return false,
+            Some(end) if is_ipv6(&rest[..end]) => (&rest[..end], &rest[end + 1..]),
+            Some(_) | None => return false,
         },
         name => {
             let end = name.iter().position(|byte| *byte == b':').unwrap_or(name.len());
@@ -25,13 +20,17 @@ pub(super) fn is_authority(value: &[u8]) -> bool {
     let port_fits = match port {
         [] => true,
         [b':', digits @ ..] => {
-            digits.len() <= 5
-                && digits.iter().all(u8::is_ascii_digit)
-                && digits.iter().fold(0, |port, digit| port * 10 + u32::from(digit - b'0')) <= 0xFFFF
+            let number = |port: u16, digit: &u8| port.checked_mul(10)?.checked_add(u16::from(digit - b'0'));
+            digits.iter().all(u8::is_ascii_digit) && digits.iter().try_fold(0, number).is_some()
         }
         _ => false,
     };
     !host.is_empty() && port_fits
+}
+
+/// An IPv6 address, without a zone; later versions of IP have no addresses yet.
+fn is_ipv6(address: &[u8]) -> bool {
+    core::str::from_utf8(address).is_ok_and(|address| address.parse::<Ipv6Addr>().is_ok())
 }
 
 /// A registered name: unreserved characters, sub-delimiters, and whole percent escapes.
@@ -49,11 +48,11 @@ fn is_name(name: &[u8]) -> bool {
 
 /// The request target of an opening handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Target<'h> {
+pub(crate) struct Target<'h> {
     /// The authority, where the target is in absolute form.
-    pub(super) authority: Option<&'h str>,
+    pub(crate) authority: Option<&'h str>,
     /// Path and query.
-    pub(super) origin: &'h str,
+    pub(crate) origin: &'h str,
 }
 
 impl<'h> Target<'h> {
@@ -63,7 +62,7 @@ impl<'h> Target<'h> {
     //# [RFC2616] that should be interpreted as a /resource name/
     //# defined in Section 3 (or an absolute HTTP/HTTPS URI containing
     //# the /resource name/).
-    pub(super) fn parse(target: &'h str) -> Option<Self> {
+    pub(crate) fn parse(target: &'h str) -> Option<Self> {
         if !target.bytes().all(|byte| matches!(byte, 0x21..=0x7E) && byte != b'#') {
             return None;
         }
@@ -81,7 +80,7 @@ impl<'h> Target<'h> {
     }
 
     /// The part before the question mark.
-    pub(super) fn path(&self) -> &'h str {
+    pub(crate) fn path(&self) -> &'h str {
         match self.origin.split_once('?') {
             Some(("", _)) => "/",
             Some((path, _)) => path,
@@ -90,7 +89,7 @@ impl<'h> Target<'h> {
     }
 
     /// The part behind the question mark.
-    pub(super) fn query(&self) -> Option<&'h str> {
+    pub(crate) fn query(&self) -> Option<&'h str> {
         self.origin.split_once('?').map(|(_, query)| query)
     }
 }
@@ -108,17 +107,47 @@ mod tests {
             "a:",
             "a:0",
             "a:65535",
+            "a:000080",
             "127.0.0.1:9",
             "[::1]",
             "[::1]:443",
+            "[::ffff:127.0.0.1]",
             "a%2Fb",
             "a_b",
         ] {
             assert!(is_authority(good.as_bytes()), "{good}");
         }
         for bad in [
-            "", ":80", "a:65536", "a:999999", "a:b", "a:80:80", "a b", "a/b", "u@a", "a, b", "[", "[]",
-            "[::1", "[::1]x", "[g::]", "a%2", "a%zz", "a\u{e9}", "a\"", "a?b", "a#b", "a\\b",
+            "",
+            ":80",
+            "a:65536",
+            "a:999999",
+            "a:b",
+            "a:80:80",
+            "a b",
+            "a/b",
+            "u@a",
+            "a, b",
+            "[",
+            "[]",
+            "[::1",
+            "[::1]x",
+            "[g::]",
+            "[:::]",
+            "[1:2]",
+            "[fe80::1%25eth0]",
+            "[v1.a]",
+            "[127.0.0.1]",
+            "::1",
+            "a%2",
+            "a%2z",
+            "a%z2",
+            "a%zz",
+            "a\u{e9}",
+            "a\"",
+            "a?b",
+            "a#b",
+            "a\\b",
         ] {
             assert!(!is_authority(bad.as_bytes()), "{bad}");
         }
@@ -141,6 +170,7 @@ mod tests {
             "/a#b",
             "/a b",
             "/\u{e9}",
+            "/\u{7f}",
             "ftp://h/",
             "http://",
             "http:///a",

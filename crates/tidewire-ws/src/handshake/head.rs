@@ -1,11 +1,7 @@
-//! Collects a head from pieces, in linear time and bounded memory (RFC 9112 §2), and the server's reader of request
-//! heads (RFC 6455 §4.2.1).
+//! Collects a head from pieces, in linear time and bounded memory (RFC 9112 §2).
 
-use super::config::Config;
-use super::refusal::Refusal;
-use super::request::Request;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// How far a head has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,52 +36,68 @@ enum Place {
 
 /// The head is longer than it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TooLong;
+pub(crate) struct TooLong;
+
+/// What has come of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Collected<'h> {
+    /// All of it.
+    Head(&'h [u8]),
+    /// A part, or nothing.
+    Part,
+    /// More than it may have.
+    TooLong,
+}
 
 /// The bytes of one head. Each is looked at once.
-#[derive(Debug)]
-pub(super) struct Collector {
+pub(crate) struct Collector {
     head: Vec<u8>,
     place: Place,
+    #[cfg(test)]
+    looked_at: usize,
 }
 
 impl Collector {
-    pub(super) fn new() -> Self {
-        Self { head: Vec::new(), place: Place::Leading }
+    pub(crate) fn new() -> Self {
+        Self {
+            head: Vec::new(),
+            place: Place::Leading,
+            #[cfg(test)]
+            looked_at: 0,
+        }
     }
 
-    /// The whole head; `None` while it is not.
-    pub(super) fn head(&self) -> Option<&[u8]> {
-        (self.place == Place::Complete).then_some(&*self.head)
+    pub(crate) fn collected(&self) -> Collected<'_> {
+        match self.place {
+            Place::Complete => Collected::Head(&self.head),
+            Place::TooLong => Collected::TooLong,
+            Place::Leading | Place::InLine | Place::LineEnd | Place::LineEndThenCr => Collected::Part,
+        }
     }
 
     /// Begins the next head, with the memory of this one.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.head.clear();
         self.place = Place::Leading;
     }
 
-    pub(super) fn receive(&mut self, input: &[u8], max_head_len: usize) -> Result<Progress, TooLong> {
-        let room = max_head_len - self.head.len().min(max_head_len);
-        for (index, byte) in input.iter().take(room).enumerate() {
-            self.place = match (self.place, byte) {
-                (Place::Complete, _) => return Ok(Progress::Complete { consumed: 0 }),
-                (Place::TooLong, _) => return Err(TooLong),
-                (Place::Leading, b'\r' | b'\n') => Place::Leading,
-                (Place::LineEnd | Place::LineEndThenCr, b'\n') => Place::Complete,
-                (Place::LineEnd, b'\r') => Place::LineEndThenCr,
-                (Place::InLine, b'\n') => Place::LineEnd,
-                (Place::Leading | Place::InLine | Place::LineEnd | Place::LineEndThenCr, _) => Place::InLine,
-            };
-            if self.place == Place::Complete {
-                self.head.extend_from_slice(&input[..=index]);
-                return Ok(Progress::Complete { consumed: index + 1 });
-            }
-        }
+    pub(crate) fn receive(&mut self, input: &[u8], max_head_len: usize) -> Result<Progress, TooLong> {
         match self.place {
             Place::Complete => return Ok(Progress::Complete { consumed: 0 }),
             Place::TooLong => return Err(TooLong),
             Place::Leading | Place::InLine | Place::LineEnd | Place::LineEndThenCr => {}
+        }
+        let room = max_head_len.saturating_sub(self.head.len());
+        for (index, byte) in input.iter().take(room).enumerate() {
+            #[cfg(test)]
+            {
+                self.looked_at += 1;
+            }
+            self.place = self.place.then(*byte);
+            if self.place == Place::Complete {
+                self.head.extend_from_slice(&input[..=index]);
+                return Ok(Progress::Complete { consumed: index + 1 });
+            }
         }
         if input.len() > room {
             self.place = Place::TooLong;
@@ -97,43 +109,87 @@ impl Collector {
     }
 }
 
-/// Collects the bytes of one request head.
-///
-/// Each byte is looked at once while it is collected, and the whole head is parsed once, so a client that sends it
-/// byte by byte costs no more than one that does not.
-#[derive(Debug)]
-pub struct HeadReader {
-    config: Arc<Config>,
-    collector: Collector,
+impl Place {
+    fn then(self, byte: u8) -> Self {
+        match (self, byte) {
+            (Self::Complete | Self::TooLong, _) => self,
+            (Self::Leading, b'\r' | b'\n') => Self::Leading,
+            (Self::LineEnd | Self::LineEndThenCr, b'\n') => Self::Complete,
+            (Self::LineEnd, b'\r') => Self::LineEndThenCr,
+            (Self::InLine, b'\n') => Self::LineEnd,
+            (Self::Leading | Self::InLine | Self::LineEnd | Self::LineEndThenCr, _) => Self::InLine,
+        }
+    }
 }
 
-impl HeadReader {
-    /// A reader that has seen nothing and owns no memory.
-    #[must_use]
-    pub fn new(config: Arc<Config>) -> Self {
-        Self { config, collector: Collector::new() }
+/// Without the bytes: there are credentials among them.
+impl fmt::Debug for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (place, len_bytes) = (self.place, self.head.len());
+        f.debug_struct("Collector").field("place", &place).field("len_bytes", &len_bytes).finish()
     }
+}
 
-    /// Takes the next bytes.
-    ///
-    /// # Errors
-    /// A 431 when the head is longer than [`max_head_len`](Config::max_head_len). It is final: the same answer
-    /// comes ever after.
-    pub fn receive(&mut self, input: &[u8]) -> Result<Progress, Refusal> {
-        self.collector
-            .receive(input, self.config.max_head_len)
-            .map_err(|TooLong| Refusal::head_too_large("the request head is too long"))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
 
-    /// The request, parsed and judged by every rule of §4.2.1.
-    ///
-    /// # Errors
-    /// What the client is to be answered: 400, 405, 426 or 431; also 400 when the head is not complete.
-    pub fn request(&self) -> Result<Request<'_>, Refusal> {
-        match (self.collector.head(), self.collector.place) {
-            (Some(head), _) => Request::parse(head, self.config.max_headers),
-            (None, Place::TooLong) => Err(Refusal::head_too_large("the request head is too long")),
-            (None, _) => Err(Refusal::bad_request("the request is cut short")),
+    /// Bytes looked at, and bytes that growing copied, for a head of `len` that comes in pieces of `step`.
+    fn work(len: usize, step: usize) -> (usize, usize) {
+        let head = format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(len - 23));
+        assert_eq!(head.len(), len);
+        let mut collector = Collector::new();
+        let (mut copied, mut capacity) = (0, 0);
+        for piece in head.as_bytes().chunks(step) {
+            let held = collector.head.len();
+            let progress = collector.receive(piece, len);
+            if collector.head.capacity() != capacity {
+                (copied, capacity) = (copied + held, collector.head.capacity());
+            }
+            let is_last = held + piece.len() == len;
+            let expected =
+                if is_last { Progress::Complete { consumed: piece.len() } } else { Progress::NeedMore };
+            assert_eq!(progress, Ok(expected));
         }
+        assert_eq!(collector.collected(), Collected::Head(head.as_bytes()));
+        assert!(capacity <= 2 * len.max(step), "memory grows with what has arrived");
+        (collector.looked_at, copied)
+    }
+
+    /// Class F: a drip costs what one piece costs, and twice the length costs twice as much.
+    #[test]
+    fn a_head_in_single_bytes_is_looked_at_once() {
+        for len in [16 * 1024, 32 * 1024] {
+            for step in [1, 2, 7, 1_000, len] {
+                let (looked_at, copied) = work(len, step);
+                assert_eq!(looked_at, len, "in pieces of {step}");
+                assert!(copied <= 2 * len, "{copied} bytes copied in pieces of {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_follows_a_head_and_what_is_too_long_is_not_looked_at() {
+        let mut collector = Collector::new();
+        let stream = b"a\r\n\r\nGET / HTTP/1.1\r\n\r\n";
+        assert_eq!(collector.receive(stream, 100), Ok(Progress::Complete { consumed: 5 }));
+        assert_eq!(collector.receive(b"more\r\n\r\n", 100), Ok(Progress::Complete { consumed: 0 }));
+        assert_eq!((collector.collected(), collector.looked_at), (Collected::Head(b"a\r\n\r\n"), 5));
+
+        let mut collector = Collector::new();
+        assert_eq!(collector.receive(&[b'x'; 10], 10), Ok(Progress::NeedMore));
+        assert_eq!(collector.collected(), Collected::Part);
+        assert_eq!(collector.receive(&[b'x'; 1_000], 10), Err(TooLong));
+        assert_eq!(collector.receive(b"\r\n\r\n", 10), Err(TooLong));
+        assert_eq!((collector.collected(), collector.looked_at), (Collected::TooLong, 10));
+        assert_eq!(collector.head.capacity(), 0, "its memory is given back");
+    }
+
+    #[test]
+    fn debug_says_nothing_that_came() {
+        let mut collector = Collector::new();
+        collector.receive(b"Authorization: secret", 100).unwrap();
+        assert_eq!(format!("{collector:?}"), "Collector { place: InLine, len_bytes: 21 }");
     }
 }

@@ -21,7 +21,7 @@ pub struct AcceptKey([u8; 28]);
 
 /// The value of `Sec-WebSocket-Key` for a nonce.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Key([u8; 24]);
+pub(crate) struct Key([u8; 24]);
 
 impl Key {
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -29,7 +29,7 @@ impl Key {
     //# |Sec-WebSocket-Key|.  The value of this header field MUST be a
     //# nonce consisting of a randomly selected 16-byte value that has
     //# been base64-encoded (see Section 4 of [RFC4648]).
-    pub(super) fn new(nonce: [u8; 16]) -> Self {
+    pub(crate) fn new(nonce: [u8; 16]) -> Self {
         let mut key = [b'='; 24];
         // 16 bytes are 24 characters of base64.
         let written = BASE64.encode_slice(nonce, &mut key);
@@ -37,7 +37,7 @@ impl Key {
         Self(key)
     }
 
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         // Base64 is ASCII.
         core::str::from_utf8(&self.0).unwrap_or_default()
     }
@@ -51,7 +51,7 @@ impl fmt::Debug for Key {
 
 impl AcceptKey {
     /// The answer to a key that we made.
-    pub(super) fn to(key: &Key) -> Self {
+    pub(crate) fn to(key: &Key) -> Self {
         Self::hash(&key.0)
     }
 

@@ -1,29 +1,29 @@
 //! Tokens and comma-separated lists of them (RFC 9110 §5.6.1, §5.6.2).
 
 /// The elements of a list, without the white space around them; empty ones are passed over.
-pub(super) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(trim).filter(|element| !element.is_empty())
 }
 
 /// Whether one of the list's elements is `token`, in any case.
-pub(super) fn has_token(value: &[u8], token: &str) -> bool {
+pub(crate) fn has_token(value: &[u8], token: &str) -> bool {
     elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// The text of a token, which is one or more of RFC 9110's `tchar`; `None` for anything else.
-pub(super) fn as_token(element: &[u8]) -> Option<&str> {
+pub(crate) fn as_token(element: &[u8]) -> Option<&str> {
     if element.is_empty() || !element.iter().all(|byte| is_token_byte(*byte)) {
         return None;
     }
     core::str::from_utf8(element).ok()
 }
 
-pub(super) fn is_token_byte(byte: u8) -> bool {
+pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Takes off spaces and tabs at both ends.
-pub(super) fn trim(value: &[u8]) -> &[u8] {
+pub(crate) fn trim(value: &[u8]) -> &[u8] {
     let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
     let start = value.iter().position(|byte| !is_space(byte)).unwrap_or(value.len());
     let end = value.iter().rposition(|byte| !is_space(byte)).map_or(start, |last| last + 1);

@@ -98,9 +98,9 @@ fn unfinished_len(piece: &[u8]) -> usize {
 /// `bytes` as text when they are whole, valid UTF-8.
 #[inline]
 pub(crate) fn validate(bytes: &[u8]) -> Result<&str, InvalidUtf8> {
-    #[cfg(feature = "simdutf8")]
+    #[cfg(feature = "simd")]
     let validated = simdutf8::basic::from_utf8(bytes);
-    #[cfg(not(feature = "simdutf8"))]
+    #[cfg(not(feature = "simd"))]
     let validated = core::str::from_utf8(bytes);
     validated.map_err(|_| InvalidUtf8)
 }

@@ -10,7 +10,7 @@ use crate::Role;
 use crate::deflate::Agreement;
 use crate::frame::{
     CloseCode, CloseFrame, EncodedHeader, Header, MAX_CLOSE_PAYLOAD_LEN, MAX_CONTROL_PAYLOAD_LEN, MaskingKey,
-    Opcode, Rsv, append_frame, header_for, mask,
+    Opcode, Rsv, append_frame, append_masked, header_for,
 };
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -366,16 +366,27 @@ impl Writer {
     fn send(&mut self, kind: MessageKind, payload: &[u8], output: &mut Vec<u8>) -> Result<(), SendError> {
         self.between_messages()?;
         #[cfg(feature = "deflate")]
-        if let Some(compressed) = self.deflation.as_mut().and_then(|deflation| deflation.message(payload)) {
-            let rsv = Rsv::RSV1;
-            let masking_key = self.masking.key();
-            let payload_len = compressed.len() as u64;
-            let header = Header { fin: true, rsv, opcode: kind.opcode(), masking_key, payload_len };
-            append_with(header, &compressed, output);
+        if self.deflation.is_some() {
+            self.send_deflated(kind, payload, output);
             return Ok(());
         }
         self.append(kind.opcode(), payload, output);
         Ok(())
+    }
+
+    /// Sends a message compressed, where that is worth it.
+    #[cfg(feature = "deflate")]
+    #[inline(never)]
+    fn send_deflated(&mut self, kind: MessageKind, payload: &[u8], output: &mut Vec<u8>) {
+        match self.deflation.as_mut().and_then(|deflation| deflation.message(payload)) {
+            None => self.append(kind.opcode(), payload, output),
+            Some(compressed) => {
+                let (masking_key, payload_len) = (self.masking.key(), compressed.len() as u64);
+                let opcode = kind.opcode();
+                let header = Header { fin: true, rsv: Rsv::RSV1, opcode, masking_key, payload_len };
+                append_with(header, &compressed, output);
+            }
+        }
     }
 
     fn send_piece(
@@ -464,9 +475,8 @@ impl Writer {
 /// Appends a frame with a header of any kind.
 fn append_with(header: Header, payload: &[u8], output: &mut Vec<u8>) {
     output.extend_from_slice(EncodedHeader::from(header).as_bytes());
-    let start = output.len();
-    output.extend_from_slice(payload);
-    if let Some(key) = header.masking_key {
-        mask(&mut output[start..], key, 0);
+    match header.masking_key {
+        None => output.extend_from_slice(payload),
+        Some(key) => append_masked(payload, key, output),
     }
 }

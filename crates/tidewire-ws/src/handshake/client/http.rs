@@ -2,17 +2,8 @@
 
 use super::{InvalidResponse, Opened, Request};
 use crate::handshake::fields::InvalidField;
-use crate::handshake::rules::Fields;
 use http::header::HOST;
 use http::{HeaderName, HeaderValue, StatusCode, Uri, Version};
-
-struct Parsed<'r, B>(&'r http::Response<B>);
-
-impl<B> Fields for Parsed<'_, B> {
-    fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]> {
-        self.0.headers().get_all(name).iter().map(HeaderValue::as_bytes)
-    }
-}
 
 impl Request {
     /// The request for an HTTP library, with a target in origin form and `Host`.
@@ -36,7 +27,8 @@ impl Request {
         outcome.map(|()| request)
     }
 
-    /// Judges the response that an HTTP library got; `None` when it is not a 101.
+    /// Judges the response that an HTTP library got; `None` when it is not a 101. The headers stay with the response:
+    /// [`Opened::headers`] gives none.
     ///
     /// # Errors
     /// It is a 101 that a server may not send.
@@ -44,6 +36,9 @@ impl Request {
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             return Ok(None);
         }
-        self.into_expected().judge(&Parsed(response)).map(Some)
+        if response.version() != Version::HTTP_11 {
+            return Err(InvalidResponse::Malformed);
+        }
+        self.into_expected().judge(response.headers()).map(Some)
     }
 }

@@ -23,12 +23,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod answer;
 #[cfg(feature = "http")]
 mod http;
+mod reader;
 mod request;
-mod response;
 mod verdict;
 
+pub use answer::{Answer, Declined, Opened};
+pub use reader::ResponseReader;
 pub use request::Request;
-pub use response::{Answer, Declined, Opened, ResponseReader};
 pub use verdict::InvalidResponse;

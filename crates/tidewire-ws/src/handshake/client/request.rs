@@ -1,13 +1,12 @@
 //! A client's request (RFC 6455 §4.1).
 
-use super::response::ResponseReader;
+use super::reader::ResponseReader;
 use super::verdict::Expected;
 #[cfg(feature = "deflate")]
 use crate::deflate::Offer;
 use crate::handshake::authority::{Target, is_authority};
-use crate::handshake::fields::{ExtraFields, InvalidField};
+use crate::handshake::fields::{ExtraFields, InvalidField, Text};
 use crate::handshake::key::{AcceptKey, Key};
-use crate::handshake::refusal::Text;
 use crate::handshake::tokens::as_token;
 use crate::handshake::{Config, MAX_SUBPROTOCOLS};
 use alloc::string::String;
@@ -36,8 +35,15 @@ impl Request {
     /// # Errors
     /// The authority or the target is not what its name says.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    //# The
-    //# nonce MUST be selected randomly for each connection.
+    //# The nonce
+    //# MUST be selected randomly for each connection.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The "Request-URI" part of the request MUST match the /resource
+    //# name/ defined in Section 3 (a relative URI)
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The request MUST contain a |Host| header field whose value
+    //# contains /host/ plus optionally ":" followed by /port/ (when not
+    //# using the default port).
     pub fn new(authority: &str, target: &str, nonce: [u8; 16]) -> Result<Self, InvalidField> {
         if !is_authority(authority.as_bytes()) {
             return Err(InvalidField::Authority);
@@ -62,10 +68,10 @@ impl Request {
     /// # Errors
     /// It is not a token, is on offer already, or is one more than [`MAX_SUBPROTOCOLS`].
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    //# The elements that comprise this value MUST be non-
-    //# empty strings with characters in the range U+0021 to U+007E not
-    //# including separator characters as defined in [RFC2616] and MUST
-    //# all be unique strings.
+    //# The elements that comprise this value
+    //# MUST be non-empty strings with characters in the range U+0021 to
+    //# U+007E not including separator characters as defined in
+    //# [RFC2616] and MUST all be unique strings.
     pub fn subprotocol(mut self, name: &str) -> Result<Self, InvalidField> {
         let name = as_token(name.as_bytes()).ok_or(InvalidField::Subprotocol)?;
         let is_known = self.subprotocols.iter().any(|offered| offered == name);
@@ -94,6 +100,12 @@ impl Request {
     }
 
     /// Appends the request to `output`. Nothing may follow it before the response.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The handshake MUST be a valid HTTP request as specified by
+    //# [RFC2616].
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# Once the client's opening handshake has been sent, the client MUST
+    //# wait for a response from the server before sending any further data.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     //# The method of the request MUST be GET, and the HTTP version MUST
     //# be at least 1.1.
@@ -127,6 +139,12 @@ impl Request {
     }
 
     /// The fields but `Host`, in the order in which they are written.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The request MUST contain an |Upgrade| header field whose value
+    //# MUST include the "websocket" keyword.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The request MUST contain a |Connection| header field whose value
+    //# MUST include the "Upgrade" token.
     pub(super) fn each_field(&self, mut write: impl FnMut(&str, &str)) {
         write("Upgrade", "websocket");
         write("Connection", "Upgrade");

@@ -1,10 +1,10 @@
 //! What makes a response an opened WebSocket (RFC 6455 §4.1), whoever parsed it.
 
-use super::response::Opened;
+use super::answer::Opened;
 #[cfg(feature = "deflate")]
-use crate::deflate::{InvalidAgreement, Offer};
+use crate::deflate::{Agreement, InvalidAgreement, Offer};
+use crate::handshake::fields::Fields;
 use crate::handshake::key::AcceptKey;
-use crate::handshake::rules::{Fields, only};
 use crate::handshake::tokens::has_token;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -69,13 +69,17 @@ impl core::error::Error for InvalidResponse {}
 
 impl Expected {
     /// Judges a 101.
-    pub(super) fn judge(self, response: &impl Fields) -> Result<Opened, InvalidResponse> {
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# If the server's response does not conform to the requirements for the
+    //# server's handshake as defined in this section and in Section 4.2.2,
+    //# the client MUST _Fail the WebSocket Connection_.
+    pub(super) fn judge(self, response: &(impl Fields + ?Sized)) -> Result<Opened, InvalidResponse> {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
         //# If the response lacks an |Upgrade| header field or the |Upgrade|
         //# header field contains a value that is not an ASCII case-
         //# insensitive match for the value "websocket", the client MUST
         //# _Fail the WebSocket Connection_.
-        match only(response, "upgrade") {
+        match response.only("upgrade") {
             Some(protocol) if protocol.eq_ignore_ascii_case(b"websocket") => {}
             Some(_) | None => return Err(InvalidResponse::Upgrade),
         }
@@ -95,11 +99,20 @@ impl Expected {
         //# E914-47DA-95CA-C5AB0DC85B11" but ignoring any leading and
         //# trailing whitespace, the client MUST _Fail the WebSocket
         //# Connection_.
-        if only(response, "sec-websocket-accept") != Some(self.accept.as_str().as_bytes()) {
+        if response.only("sec-websocket-accept") != Some(self.accept.as_str().as_bytes()) {
             return Err(InvalidResponse::Accept);
         }
         let subprotocol = self.subprotocol(response)?;
-        self.extensions(response, subprotocol)
+        #[cfg(feature = "deflate")]
+        let agreement = self.agreement(response)?;
+        #[cfg(not(feature = "deflate"))]
+        no_extension(response)?;
+        Ok(Opened {
+            subprotocol,
+            #[cfg(feature = "deflate")]
+            agreement,
+            headers: Vec::new(),
+        })
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -108,40 +121,47 @@ impl Expected {
     //# not present in the client's handshake (the server has indicated a
     //# subprotocol not requested by the client), the client MUST _Fail
     //# the WebSocket Connection_.
-    fn subprotocol(&self, response: &impl Fields) -> Result<Option<String>, InvalidResponse> {
+    fn subprotocol(&self, response: &(impl Fields + ?Sized)) -> Result<Option<String>, InvalidResponse> {
         if response.values("sec-websocket-protocol").next().is_none() {
             return Ok(None);
         }
-        let chosen = only(response, "sec-websocket-protocol").ok_or(InvalidResponse::Subprotocol)?;
+        let chosen = response.only("sec-websocket-protocol").ok_or(InvalidResponse::Subprotocol)?;
         match self.subprotocols.iter().find(|offered| offered.as_bytes() == chosen) {
             Some(name) => Ok(Some(name.clone())),
             None => Err(InvalidResponse::Subprotocol),
         }
     }
 
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    //# If the response includes a |Sec-WebSocket-Extensions| header
-    //# field and this header field indicates the use of an extension
-    //# that was not present in the client's handshake (the server has
-    //# indicated an extension not requested by the client), the client
-    //# MUST _Fail the WebSocket Connection_.
-    fn extensions(
-        self,
-        response: &impl Fields,
-        subprotocol: Option<String>,
-    ) -> Result<Opened, InvalidResponse> {
-        let mut values = response.values("sec-websocket-extensions").peekable();
-        #[cfg(feature = "deflate")]
-        if let Some(offer) = self.offer {
-            let agreement = offer.agree(values).map_err(InvalidResponse::Deflate)?;
-            return Ok(Opened::new(subprotocol, agreement));
+    #[cfg(feature = "deflate")]
+    fn agreement(self, response: &(impl Fields + ?Sized)) -> Result<Option<Agreement>, InvalidResponse> {
+        match self.offer {
+            Some(offer) => {
+                offer.agree(response.values("sec-websocket-extensions")).map_err(InvalidResponse::Deflate)
+            }
+            None => no_extension(response).map(|()| None),
         }
-        if values.peek().is_some() {
-            return Err(InvalidResponse::Extension);
-        }
-        #[cfg(feature = "deflate")]
-        return Ok(Opened::new(subprotocol, None));
-        #[cfg(not(feature = "deflate"))]
-        Ok(Opened::new(subprotocol))
+    }
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//# If the response includes a |Sec-WebSocket-Extensions| header
+//# field and this header field indicates the use of an extension
+//# that was not present in the client's handshake (the server has
+//# indicated an extension not requested by the client), the client
+//# MUST _Fail the WebSocket Connection_.
+fn no_extension(response: &(impl Fields + ?Sized)) -> Result<(), InvalidResponse> {
+    match response.values("sec-websocket-extensions").next() {
+        None => Ok(()),
+        Some(_) => Err(InvalidResponse::Extension),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small() {
+        assert!(size_of::<InvalidResponse>() <= 4);
     }
 }

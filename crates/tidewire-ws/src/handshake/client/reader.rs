@@ -1,118 +1,15 @@
-//! What comes of a client's request: an open connection, or a response that declines (RFC 6455 §4.1).
+//! Reads the response to a client's request from raw bytes (RFC 6455 §4.1).
 
+use super::answer::{Answer, Declined, Opened};
 use super::verdict::{Expected, InvalidResponse};
-#[cfg(feature = "deflate")]
-use crate::deflate::Agreement;
-use crate::handshake::Config;
-use crate::handshake::head::{Collector, Progress, TooLong};
-use crate::handshake::rules::{Fields, only};
+use crate::handshake::config::Config;
+use crate::handshake::fields::Fields;
+use crate::handshake::head::{Collected, Collector, Progress, TooLong};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
-
-/// What a server said.
-#[derive(Debug)]
-pub enum Answer {
-    /// Not enough yet; all of the input was taken.
-    NeedMore,
-    /// The connection is open.
-    Open {
-        /// What the server chose.
-        opened: Opened,
-        /// Bytes of this input that belong to the response. What follows them are frames.
-        consumed: usize,
-    },
-    /// The server declined. The connection is to be closed.
-    Declined(Declined),
-}
-
-/// What a server chose when it opened the connection.
-#[derive(Clone, Debug, Default)]
-pub struct Opened {
-    subprotocol: Option<String>,
-    #[cfg(feature = "deflate")]
-    agreement: Option<Agreement>,
-    headers: Vec<(String, Vec<u8>)>,
-}
-
-impl Opened {
-    pub(super) fn new(
-        subprotocol: Option<String>,
-        #[cfg(feature = "deflate")] agreement: Option<Agreement>,
-    ) -> Self {
-        Self {
-            subprotocol,
-            #[cfg(feature = "deflate")]
-            agreement,
-            headers: Vec::new(),
-        }
-    }
-
-    /// The subprotocol, one of those on offer. `None` when the server chose none, even of several: whether that will
-    /// do is the caller's to say.
-    #[must_use]
-    pub fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.as_deref()
-    }
-
-    /// What was agreed to about compression; `None` when it was not offered or not accepted.
-    #[cfg(feature = "deflate")]
-    #[must_use]
-    pub fn agreement(&self) -> Option<&Agreement> {
-        self.agreement.as_ref()
-    }
-
-    /// The header fields in order, with names as they were sent.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.headers.iter().map(|(name, value)| (&**name, &**value))
-    }
-}
-
-/// A response that is no 101: a redirect, a demand for credentials, an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Declined {
-    status: u16,
-    headers: Vec<(String, Vec<u8>)>,
-    body: Vec<u8>,
-}
-
-impl Declined {
-    /// The HTTP status, 200 to 999.
-    #[must_use]
-    pub fn status(&self) -> u16 {
-        self.status
-    }
-
-    /// The header fields in order, with names as they were sent.
-    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.headers.iter().map(|(name, value)| (&**name, &**value))
-    }
-
-    /// The first value of a header, its name in any case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    /// Where a redirect points to. Whoever follows it to another origin leaves `Authorization` and `Cookie` behind, for
-    /// they are not for that server, and follows only so many.
-    #[must_use]
-    pub fn location(&self) -> Option<&[u8]> {
-        match self.status {
-            301..=303 | 307..=308 => self.header("location"),
-            _ => None,
-        }
-    }
-
-    /// The beginning of the body as it came, at most [`max_body_len`](Config::max_body_len) bytes; of a chunked one the
-    /// sizes of the chunks are among them.
-    #[must_use]
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-}
 
 /// Reads the response to a [`Request`](super::Request), each byte once.
 #[derive(Debug)]
@@ -140,26 +37,20 @@ struct Head<'h> {
     headers: Vec<httparse::Header<'h>>,
 }
 
-impl Fields for Head<'_> {
-    fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]> {
-        self.headers
-            .iter()
-            .filter(move |header| header.name.eq_ignore_ascii_case(name))
-            .map(|header| header.value)
-    }
-}
-
 impl<'h> Head<'h> {
     fn parse(head: &'h [u8], max_headers: usize) -> Result<Self, InvalidResponse> {
         let mut headers = alloc::vec![httparse::EMPTY_HEADER; max_headers];
         let mut parsed = httparse::Response::new(&mut headers);
         match parsed.parse(head) {
-            Ok(httparse::Status::Complete(_)) => {}
+            Ok(httparse::Status::Complete(len)) if len == head.len() => {}
             Err(httparse::Error::TooManyHeaders) => return Err(InvalidResponse::TooManyHeaders),
-            Ok(httparse::Status::Partial) | Err(_) => return Err(InvalidResponse::Malformed),
+            Ok(httparse::Status::Complete(_) | httparse::Status::Partial) | Err(_) => {
+                return Err(InvalidResponse::Malformed);
+            }
         }
         match (parsed.version, parsed.code) {
-            (Some(1), Some(status @ 100..)) => {
+            // HTTP/1.0 has neither upgrades nor interim responses, but a server that speaks nothing else may decline.
+            (Some(1), Some(status @ 100..)) | (Some(0), Some(status @ 200..)) => {
                 let used = parsed.headers.len();
                 headers.truncate(used);
                 Ok(Self { status, headers })
@@ -172,15 +63,30 @@ impl<'h> Head<'h> {
         self.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec())).collect()
     }
 
-    /// Bytes of the body to wait for.
+    /// Bytes of the body to wait for (RFC 9112 §6.3).
     fn body_len(&self, max_body_len: usize) -> usize {
-        let announced = only(self, "content-length").and_then(|value| core::str::from_utf8(value).ok());
-        match announced.and_then(|len| len.parse::<usize>().ok()) {
-            Some(len) => len.min(max_body_len),
-            None if self.status == 204 || self.status == 304 => 0,
-            None => max_body_len,
+        if matches!(self.status, 204 | 304) {
+            return 0;
         }
+        // The coding decides where a body ends, whatever its length is said to be.
+        if self.headers.values("transfer-encoding").next().is_some() {
+            return max_body_len;
+        }
+        self.headers
+            .only("content-length")
+            .and_then(decimal)
+            .map_or(max_body_len, |len| len.min(max_body_len))
     }
+}
+
+/// A number of digits alone; what is too large for a `usize` is the largest one.
+fn decimal(digits: &[u8]) -> Option<usize> {
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number =
+        |number: usize, digit: &u8| number.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
+    Some(digits.iter().fold(0, number))
 }
 
 impl ResponseReader {
@@ -251,28 +157,27 @@ impl ResponseReader {
         }
     }
 
-    /// Judges a complete head.
+    /// Judges a complete head; `None` when it is that of an interim response or of one that declines.
     fn judge(&mut self) -> Result<Option<Opened>, InvalidResponse> {
-        let collected = self.collector.head().unwrap_or_default();
+        let Collected::Head(collected) = self.collector.collected() else { return Ok(None) };
         let head = Head::parse(collected, self.config.max_headers)?;
         match head.status {
             101 => match mem::replace(&mut self.state, State::Done) {
                 State::Head(expected) => {
-                    let mut opened = expected.judge(&head)?;
-                    opened.headers = head.owned();
+                    let opened = Opened { headers: head.owned(), ..expected.judge(&*head.headers)? };
                     self.collector = Collector::new();
                     Ok(Some(opened))
                 }
                 State::Body(..) | State::Done | State::Failed(_) => Ok(None),
             },
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-            //# If the status code received from the server is not 101, the
-            //# client handles the response per HTTP [RFC2616] procedures.
             100..200 => {
                 self.interim_len += collected.len();
                 self.collector.restart();
                 Ok(None)
             }
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+            //# If the status code received from the server is not 101, the
+            //# client handles the response per HTTP [RFC2616] procedures.
             status => {
                 let missing = head.body_len(self.config.max_body_len);
                 let declined = Declined { status, headers: head.owned(), body: Vec::new() };
@@ -281,5 +186,38 @@ impl ResponseReader {
                 Ok(None)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::handshake::client::Request;
+    use alloc::format;
+
+    #[test]
+    fn no_head_is_kept_behind_an_answer() {
+        let accepted = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+            Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        for answer in [accepted, "HTTP/1.1 503 Busy\r\n\r\n", "HTTP/1.1 101 Nothing\r\n\r\n"] {
+            let request = Request::new("a", "/", *b"the sample nonce").unwrap();
+            let mut reader = request.into_reader(Arc::default());
+            let held = |reader: &ResponseReader| format!("{:?}", reader.collector);
+            assert!(matches!(reader.receive(&answer.as_bytes()[..10]), Ok(Answer::NeedMore)));
+            assert_eq!(held(&reader), "Collector { place: InLine, len_bytes: 10 }");
+            let _ = reader.receive(&answer.as_bytes()[10..]);
+            assert_eq!(held(&reader), "Collector { place: Leading, len_bytes: 0 }", "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_length_is_digits_alone() {
+        for (digits, number) in [("0", Some(0)), ("010", Some(10)), ("4096", Some(4096))] {
+            assert_eq!(decimal(digits.as_bytes()), number, "{digits}");
+        }
+        for digits in ["", "+5", "-1", "5 ", "0x5", "5,5"] {
+            assert_eq!(decimal(digits.as_bytes()), None, "{digits}");
+        }
+        assert_eq!(decimal(&[b'9'; 60]), Some(usize::MAX));
     }
 }

@@ -1,6 +1,6 @@
 //! Saying no: an HTTP response that ends the connection (RFC 6455 §4.2.2, RFC 9110 §15).
 
-use super::fields::{ExtraFields, InvalidField};
+use crate::handshake::fields::{ExtraFields, InvalidField, Text};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
@@ -30,18 +30,36 @@ const UPGRADE_HEADERS: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSo
 
 impl Refusal {
     /// A refusal of the caller's own, 401, 403, 404 or 503 say, or a redirect. `detail` is a sentence for humans. What is
-    /// not a status of 300 to 599 refuses nothing, and is sent as 500.
+    /// not a status of 300 to 599 refuses nothing, and is sent as 500; so is 304, which has no body.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+    //# If the server does not wish to accept this
+    //# connection, it MUST return an appropriate HTTP error code
+    //# (e.g., 403 Forbidden) and abort the WebSocket handshake
+    //# described in this section.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+    //# If the
+    //# requested service is not available, the server MUST send an
+    //# appropriate HTTP error code (such as 404 Not Found) and abort
+    //# the WebSocket handshake.
     #[must_use]
     pub const fn new(status: u16, detail: &'static str) -> Self {
-        let status = if status >= 300 && status < 600 { status } else { 500 };
+        let status = match status {
+            304 => 500,
+            300..600 => status,
+            _ => 500,
+        };
         Self { status, detail, headers: &[], extra: ExtraFields::NONE }
     }
 
     /// Adds a header, `WWW-Authenticate`, `Location` or `Retry-After` say.
     ///
     /// # Errors
-    /// The name is not a token, or is the handshake's own, or the value holds a byte that a header cannot.
+    /// The name is not a token, or is the handshake's own or `Content-Type`, which is that of the sentence, or the value
+    /// holds a byte that a header cannot.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, InvalidField> {
+        if name.eq_ignore_ascii_case("content-type") {
+            return Err(InvalidField::ReservedName);
+        }
         self.extra.push(name, value)?;
         Ok(self)
     }
@@ -51,11 +69,16 @@ impl Refusal {
     }
 
     pub(super) fn method_not_allowed() -> Self {
-        Self { headers: &[("Allow", "GET")], ..Self::new(405, "a WebSocket is opened with GET") }
+        Self::new(405, "a WebSocket is opened with GET").calling_for(&[("Allow", "GET")])
     }
 
     pub(super) fn upgrade_required(detail: &'static str) -> Self {
-        Self { headers: UPGRADE_HEADERS, ..Self::new(426, detail) }
+        Self::new(426, detail).calling_for(UPGRADE_HEADERS)
+    }
+
+    /// With the headers that the status calls for.
+    pub(super) fn calling_for(self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        Self { headers, ..self }
     }
 
     pub(super) const fn head_too_large(detail: &'static str) -> Self {
@@ -114,16 +137,6 @@ impl fmt::Display for Refusal {
 
 impl core::error::Error for Refusal {}
 
-/// Formatted text into bytes.
-pub(super) struct Text<'o>(pub(super) &'o mut Vec<u8>);
-
-impl Write for Text<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0.extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-}
-
 /// The phrase of a status; clients ignore it.
 const fn phrase(status: u16) -> &'static str {
     match status {
@@ -165,13 +178,20 @@ mod tests {
     #[test]
     fn what_refuses_nothing_is_a_500() {
         for (given, sent) in
-            [(0, 500), (101, 500), (200, 500), (299, 500), (300, 300), (599, 599), (600, 500)]
+            [(0, 500), (101, 500), (200, 500), (299, 500), (300, 300), (304, 500), (599, 599), (600, 500)]
         {
             assert_eq!(Refusal::new(given, "x").status(), sent);
         }
         let refusal = Refusal::method_not_allowed().header("Retry-After", "1").unwrap();
         assert!(refusal.headers().eq([("Allow", "GET"), ("Retry-After", "1")]));
         assert_eq!(Refusal::new(401, "x").header("X-A", "a\r\nb"), Err(InvalidField::Value));
-        assert_eq!(Refusal::new(401, "x").header("Connection", "a"), Err(InvalidField::ReservedName));
+        for reserved in ["Connection", "Content-Length", "content-type", "Content-Type"] {
+            assert_eq!(Refusal::new(401, "x").header(reserved, "a"), Err(InvalidField::ReservedName));
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_small() {
+        assert!(size_of::<Refusal>() <= 64);
     }
 }

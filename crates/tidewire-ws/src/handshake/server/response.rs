@@ -1,11 +1,11 @@
 //! The 101 of a server (RFC 6455 §4.2.2, item 5), with fields that cannot hold a line break.
 
-use super::fields::{ExtraFields, InvalidField};
-use super::key::AcceptKey;
-use super::refusal::Text;
-use super::tokens::as_token;
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreement;
+use crate::handshake::extensions;
+use crate::handshake::fields::{ExtraFields, InvalidField, Text};
+use crate::handshake::key::AcceptKey;
+use crate::handshake::tokens::as_token;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
@@ -53,7 +53,7 @@ impl Response {
         self
     }
 
-    /// Says what was agreed to about compression. It must have been agreed to on this very request.
+    /// Says what was agreed to about compression, on this very request.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, agreement: &Agreement) -> Self {
@@ -82,16 +82,39 @@ impl Response {
     //# from the client's handshake, specifically by selecting one of
     //# the values from the |Sec-WebSocket-Protocol| field that the
     //# server is willing to use for this connection (if any).
-    pub(super) fn check_offer(&self, offered: &[&str]) -> Result<(), InvalidField> {
-        match &self.subprotocol {
-            Some(chosen) if !offered.contains(&chosen.as_str()) => Err(InvalidField::NotOffered),
-            Some(_) | None => Ok(()),
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+    //# Extensions not listed by the client MUST NOT be
+    //# listed.
+    pub(super) fn check_offer<'r>(
+        &self,
+        subprotocols: &[&str],
+        extensions: impl Iterator<Item = &'r [u8]>,
+    ) -> Result<(), InvalidField> {
+        let is_offered = self.subprotocol.as_deref().is_none_or(|chosen| subprotocols.contains(&chosen));
+        if is_offered && self.extension_is_offered(extensions) {
+            Ok(())
+        } else {
+            Err(InvalidField::NotOffered)
         }
+    }
+
+    fn extension_is_offered<'r>(&self, offered: impl Iterator<Item = &'r [u8]>) -> bool {
+        let Some(agreed) = &self.extensions else { return true };
+        let name = agreed.split(';').next();
+        extensions::parse(offered)
+            .is_ok_and(|offered| offered.iter().any(|offered| Some(offered.name) == name))
     }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
-//# A Status-Line with a 101 response code as per RFC 2616
+//# If the server chooses to accept the incoming connection, it MUST
+//# reply with a valid HTTP response indicating the following.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+//# The absence
+//# of such a field is equivalent to the null value (meaning that
+//# if the server does not wish to agree to one of the suggested
+//# subprotocols, it MUST NOT send back a |Sec-WebSocket-Protocol|
+//# header field in its response).
 pub(super) fn write_accept(accept: &AcceptKey, response: &Response, output: &mut Vec<u8>) {
     let mut text = Text(output);
     // Writing to memory does not fail.

@@ -1,35 +1,18 @@
 //! The same handshake on a request that hyper or axum has parsed, over HTTP/1.1 and HTTP/2 (feature `http`;
 //! RFC 6455 §4.2, RFC 8441).
 
-use super::config::Config;
-use super::fields::InvalidField;
-use super::key::AcceptKey;
 use super::refusal::Refusal;
 use super::response::Response;
-use super::rules::{Fields, RequestHead, judge, no_body, offers, subprotocols, version};
+use super::rules::{HttpVersion, RequestLine, is_version_13, judge, no_body, offers, subprotocols};
+use crate::handshake::authority::Target;
+use crate::handshake::config::Config;
+use crate::handshake::fields::InvalidField;
+use crate::handshake::key::AcceptKey;
 use alloc::borrow::ToOwned;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
-
-struct Parsed<'r, B>(&'r http::Request<B>);
-
-impl<B> Fields for Parsed<'_, B> {
-    fn values<'f>(&'f self, name: &'static str) -> impl Iterator<Item = &'f [u8]> {
-        self.0.headers().get_all(name).iter().map(HeaderValue::as_bytes)
-    }
-}
-
-impl<B> RequestHead for Parsed<'_, B> {
-    fn method(&self) -> &str {
-        self.0.method().as_str()
-    }
-
-    fn is_http_1_1(&self) -> bool {
-        self.0.version() == Version::HTTP_11
-    }
-}
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
 
 /// How the connection is switched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,14 +31,19 @@ pub struct Accepted {
     extensions: Vec<HeaderValue>,
 }
 
-/// Judges a request over HTTP/1.1 by the rules of [`HeadReader::request`](super::HeadReader::request).
+/// Judges a request over HTTP/1.1 by the rules of [`HeadReader::request`](crate::handshake::HeadReader::request). Of the
+/// limits only the number of headers is counted: whoever parsed the head has bounded its length.
 ///
 /// # Errors
 /// What the client is to be answered: 400, 405, 426 or 431.
 pub fn accept<B>(request: &http::Request<B>, config: &Config) -> Result<Accepted, Refusal> {
-    count(request, config)?;
-    let request = Parsed(request);
-    Accepted::new(Switch::Upgrade(judge(&request)?), &request)
+    count(request.headers(), config)?;
+    let version =
+        if request.version() == Version::HTTP_11 { HttpVersion::Http11 } else { HttpVersion::Other };
+    let target = request.uri().to_string();
+    let line = RequestLine { method: request.method().as_str(), target: &target, version };
+    let (_, accept) = judge(line, request.headers())?;
+    Accepted::new(Switch::Upgrade(accept), request.headers())
 }
 
 /// Judges an extended CONNECT over HTTP/2 or HTTP/3 (RFC 8441 §4, §5). `protocol` is its `:protocol`, which hyper has
@@ -71,9 +59,11 @@ pub fn accept_connect<B>(
     protocol: &str,
     config: &Config,
 ) -> Result<Accepted, Refusal> {
-    count(request, config)?;
+    let headers = request.headers();
+    count(headers, config)?;
     if *request.method() != Method::CONNECT {
-        return Err(Refusal::new(405, "over HTTP/2 a WebSocket is opened with CONNECT"));
+        let refusal = Refusal::new(405, "over HTTP/2 a WebSocket is opened with CONNECT");
+        return Err(refusal.calling_for(&[("Allow", "CONNECT")]));
     }
     if request.version() < Version::HTTP_2 {
         return Err(Refusal::bad_request("expected HTTP/2 or later"));
@@ -81,24 +71,34 @@ pub fn accept_connect<B>(
     if !protocol.eq_ignore_ascii_case("websocket") {
         return Err(Refusal::new(501, "expected the protocol websocket"));
     }
-    let request = Parsed(request);
-    no_body(&request)?;
-    version(&request).map_err(Refusal::bad_request)?;
-    offers(&request)?;
-    Accepted::new(Switch::Connect, &request)
+    //= https://www.rfc-editor.org/rfc/rfc8441#section-4
+    //# On requests that contain the :protocol pseudo-header field, the :scheme and
+    //# :path pseudo-header fields of the target URI (see Section 5) MUST also be included.
+    match Target::parse(&request.uri().to_string()) {
+        Some(Target { authority: Some(_), .. }) => {}
+        Some(_) | None => return Err(Refusal::bad_request("expected :scheme, :authority and :path")),
+    }
+    no_body(headers)?;
+    if !is_version_13(headers) {
+        // HTTP/2 has no upgrade to require.
+        let refusal = Refusal::bad_request("expected exactly one sec-websocket-version, 13");
+        return Err(refusal.calling_for(&[("Sec-WebSocket-Version", "13")]));
+    }
+    offers(headers)?;
+    Accepted::new(Switch::Connect, headers)
 }
 
-fn count<B>(request: &http::Request<B>, config: &Config) -> Result<(), Refusal> {
-    if request.headers().len() > config.max_headers {
+fn count(headers: &HeaderMap, config: &Config) -> Result<(), Refusal> {
+    if headers.len() > config.max_headers {
         return Err(Refusal::head_too_large("the request has too many header fields"));
     }
     Ok(())
 }
 
 impl Accepted {
-    fn new<B>(switch: Switch, request: &Parsed<'_, B>) -> Result<Self, Refusal> {
-        let subprotocols = subprotocols(request)?.into_iter().map(ToOwned::to_owned).collect();
-        let extensions = request.0.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).iter().cloned().collect();
+    fn new(switch: Switch, headers: &HeaderMap) -> Result<Self, Refusal> {
+        let subprotocols = subprotocols(headers)?.into_iter().map(ToOwned::to_owned).collect();
+        let extensions = headers.get_all(SEC_WEBSOCKET_EXTENSIONS).iter().cloned().collect();
         Ok(Self { switch, subprotocols, extensions })
     }
 
@@ -116,10 +116,10 @@ impl Accepted {
     /// The 101, or the 200 over HTTP/2; the connection is to be upgraded behind it.
     ///
     /// # Errors
-    /// The response names a subprotocol that was not offered.
+    /// The response names a subprotocol or an extension that was not offered.
     pub fn respond(&self, response: &Response) -> Result<http::Response<()>, InvalidField> {
         let offered: Vec<&str> = self.subprotocols.iter().map(String::as_str).collect();
-        response.check_offer(&offered)?;
+        response.check_offer(&offered, self.extensions())?;
         let mut answer = http::Response::new(());
         match self.switch {
             Switch::Upgrade(accept) => {

@@ -1,0 +1,77 @@
+//! What a client is answered by the acceptor: the 101, or one whole refusal, and nothing behind it is looked at.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use tidewire_tokio::{
+    accept::{AcceptError, Acceptor},
+    websocket::WebSocket,
+};
+use tidewire_ws::handshake::{Refusal, Request, Response};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Protocol: v2, v1\r\n\r\n";
+
+/// What a client reads that sends `stream` and ends it, and what the server has in the end.
+async fn answered(
+    stream: &[u8],
+    respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
+) -> (String, Result<WebSocket<DuplexStream>, AcceptError>) {
+    let (mut client, server) = duplex(1 << 16);
+    client.write_all(stream).await.unwrap();
+    client.shutdown().await.unwrap();
+    let accepted = Acceptor::default().accept_with(server, respond).await;
+    let mut answer = vec![0; 1 << 16];
+    let len = client.read(&mut answer).await.unwrap();
+    answer.truncate(len);
+    (String::from_utf8(answer).unwrap(), accepted)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_subprotocol_is_chosen_among_those_on_offer() {
+    let (answer, accepted) = answered(REQUEST, |request| {
+        let response = Response::new().choose_subprotocol(request.subprotocols(), |name| name == "v1");
+        Ok(response.header("Set-Cookie", "a=1").unwrap())
+    })
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    assert!(answer.ends_with("\r\nSec-WebSocket-Protocol: v1\r\nSet-Cookie: a=1\r\n\r\n"), "{answer}");
+    assert!(accepted.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_choice_that_was_not_offered_is_the_servers_fault() {
+    let (answer, accepted) = answered(REQUEST, |_| Ok(Response::new().subprotocol("other").unwrap())).await;
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    assert!(matches!(accepted, Err(AcceptError::Refused(refusal)) if refusal.status() == 500));
+}
+
+/// Class G: one answer, however the refusal comes about, and what was pipelined behind the request is not read as one.
+#[tokio::test(start_paused = true)]
+async fn a_refused_upgrade_is_answered_once_and_what_follows_it_is_not_read() {
+    let text = String::from_utf8(REQUEST.to_vec()).unwrap();
+    let table = [
+        (text.replace("GET", "POST"), 405),
+        (text.replace("HTTP/1.1", "HTTP/1.0"), 400),
+        (text.replace("Host: a\r\n", ""), 400),
+        (text.replace("websocket", "h2c"), 426),
+        (text.replace("n: Upgrade", "n: close"), 426),
+        (text.replace("n: 13", "n: 8"), 426),
+        (text.replace("Sec-WebSocket-Key", "X-Key"), 400),
+        (text.replace("Host", "Content-Length: 9\r\nHost"), 400),
+        (text.replace("Host", "Transfer-Encoding: chunked\r\nHost"), 400),
+        (text.replace("Host", &format!("X: {}\r\nHost", "x".repeat(16 * 1024))), 431),
+        (text, 401),
+    ];
+    for (head, status) in table {
+        let stream = head.clone() + "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+        let (answer, accepted) = answered(stream.as_bytes(), |_| {
+            Err(Refusal::new(401, "expected a token").header("WWW-Authenticate", "Bearer").unwrap())
+        })
+        .await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{head}\n{answer}");
+        assert_eq!(answer.matches("Content-Length: ").count(), 1, "{answer}");
+        assert!(!answer.contains("smuggled"));
+        assert!(matches!(accepted, Err(AcceptError::Refused(refusal)) if refusal.status() == status));
+    }
+}
