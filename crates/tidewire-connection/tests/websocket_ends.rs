@@ -83,6 +83,14 @@ fn an_end_of_stream_in_each_state() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.1
+//= type=test
+//# If at any point the underlying transport layer connection is
+//# unexpectedly lost, the client MUST _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.2
+//= type=test
+//# To do so, the server MUST simply _Close the WebSocket Connection_
+//# (Section 7.1.1).
 #[test]
 fn a_transport_error_in_each_state_keeps_the_first_record() {
     for state in STATES {
@@ -179,6 +187,15 @@ fn the_last_words_of_each_state_have_a_deadline() {
     assert_eq!(server.ended(), Some((Endpoint::Local, said, ClosingHandshake::Incomplete)));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+//= type=test
+//# To do so, the client MUST _Close the WebSocket Connection_, and MAY
+//# report the problem to the user (which would be especially useful for
+//# developers) in an appropriate manner.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+//= type=test
+//# Similarly, to do so, the server MUST _Close the WebSocket Connection_,
+//# and SHOULD log the problem.
 #[test]
 fn a_violation_reaches_the_peer_and_both_ends_part() {
     let cases: [(&[u8], CloseCode, ProtocolError); 4] = [

@@ -1,4 +1,5 @@
 //! What Tidewire's tests, fuzz targets and benches share: properties over bytes, and strategies.
 
+pub mod conformance;
 pub mod properties;
 pub mod splits;

@@ -95,6 +95,20 @@ fn outcome(mut reader: ResponseReader, pieces: &[&[u8]], eof: bool) -> Outcome {
 //# |Sec-WebSocket-Key|.  The value of this header field MUST be a
 //# nonce consisting of a randomly selected 16-byte value that has
 //# been base64-encoded (see Section 4 of [RFC4648]).
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# Once a connection to the server has been established (including a
+//# connection via a proxy or over a TLS-encrypted tunnel), the client MUST
+//# send an opening handshake to the server.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The "Request-URI" part of the request MUST match the /resource name/
+//# defined in Section 3 (a relative URI) or be an absolute http/https URI
+//# that, when parsed, has a /resource name/, /host/, and /port/ that match
+//# the corresponding ws/wss URI.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The nonce MUST be selected randomly for each connection.
 #[test]
 fn the_request_is_that_of_the_standard() {
     let mut output = Vec::new();
@@ -106,6 +120,15 @@ fn the_request_is_that_of_the_standard() {
     assert_eq!(String::from_utf8(output).unwrap(), expected);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The handshake MUST be a valid HTTP request as specified by [RFC2616].
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+//= type=test
+//# The absence of such a field is equivalent to the null value (meaning
+//# that if the server does not wish to agree to one of the suggested
+//# subprotocols, it MUST NOT send back a |Sec-WebSocket-Protocol| header
+//# field in its response).
 #[test]
 fn our_server_takes_what_our_client_sends_and_back() {
     let mut sent = Vec::new();
@@ -219,6 +242,13 @@ const TABLE: &[Row] = {
 //# If the server's response does not conform to the requirements for the
 //# server's handshake as defined in this section and in Section 4.2.2,
 //# the client MUST _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The client MUST validate the server's response as follows:
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.1
+//= type=test
+//# To do so, the client MUST _Fail the WebSocket Connection_ as defined in
+//# Section 7.1.7.
 #[test]
 fn the_table_holds_whole_and_at_every_split() {
     for (change, error) in TABLE {
@@ -414,6 +444,20 @@ fn debug_shows_no_credentials() {
     assert!(shown.contains("Authorization") && !shown.contains("secret"), "{shown}");
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The components of the WebSocket URI passed into this algorithm (/host/,
+//# /port/, /resource name/, and /secure/ flag) MUST be valid according to
+//# the specification of WebSocket URIs specified in Section 3.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# If any of the components are invalid, the client MUST _Fail the
+//# WebSocket Connection_ and abort these steps.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+//= type=test
+//# The elements that comprise this value MUST be non-empty strings with
+//# characters in the range U+0021 to U+007E not including separator
+//# characters as defined in [RFC2616] and MUST all be unique strings.
 #[test]
 fn what_is_no_field_is_refused() {
     let request = || Request::new("a", "/", NONCE).unwrap();
@@ -439,6 +483,11 @@ fn what_is_no_field_is_refused() {
 }
 
 #[cfg(feature = "deflate")]
+//= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+//= type=test
+//# Note that the client is only offering to use any advertised extensions
+//# and MUST NOT use them unless the server indicates that it wishes to use
+//# the extension.
 #[test]
 fn an_offer_is_answered_or_declined_or_the_connection_fails() {
     use tidewire_ws::deflate::{InvalidAgreement, Pool};

@@ -130,6 +130,28 @@ fn table() -> String {
 //# An endpoint MUST NOT continue to attempt to
 //# process data (including a responding Close frame) from the remote
 //# endpoint after being instructed to _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//= type=test
+//# To _Send a WebSocket Message_ comprising of /data/ over a WebSocket
+//# connection, an endpoint MUST perform the following steps.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//= type=test
+//# The endpoint MUST ensure the WebSocket connection is in the OPEN state
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//= type=test
+//# If at any point the state of the WebSocket connection changes, the
+//# endpoint MUST abort the following steps.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+//= type=test
+//# If a control frame (Section 5.5) is received, the frame MUST be handled
+//# as defined by Section 5.5.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.2
+//= type=test
+//# To _Start the WebSocket Closing Handshake_ with a status code (Section
+//# 7.4) /code/ and an optional close reason (Section 7.1.6) /reason/, an
+//# endpoint MUST send a Close control frame, as described in Section 5.5.1,
+//# whose status code is set to /code/ and whose close reason is set to
+//# /reason/.
 #[test]
 fn every_phase_answers_every_input_as_the_table_says() {
     let (printed, committed) = (table(), include_str!("closing.txt"));

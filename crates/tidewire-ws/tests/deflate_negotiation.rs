@@ -35,6 +35,10 @@ const PLAIN: &str = "permessage-deflate; server_no_context_takeover; client_no_c
 //= type=test
 //# A server MUST decline an extension negotiation offer for this
 //# extension if any of the following conditions are met:
+//= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+//= type=test
+//# The parameters supplied with any given extension MUST be defined for
+//# that extension.
 #[test]
 fn every_combination_in_an_offer_is_answered_or_declined() {
     let mut tried = 0;
@@ -77,6 +81,18 @@ fn every_combination_in_an_offer_is_answered_or_declined() {
     assert_eq!(tried, 9 * 19 * 19);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+//= type=test
+//# If the server supports multiple extensions, then the value MUST be
+//# derived from the client's handshake, specifically by selecting one or
+//# more of the values from the |Sec-WebSocket-Extensions| field.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.8
+//= type=test
+//# The endpoints of a connection MUST negotiate the use of any extensions
+//# during the opening handshake.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+//= type=test
+//# Any extension-token used MUST be a registered token
 #[test]
 fn the_first_offer_that_fits_is_taken() {
     for (offers, expected) in [

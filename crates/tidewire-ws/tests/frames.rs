@@ -37,6 +37,47 @@ fn close_code_of(output: &[u8]) -> Option<u16> {
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-5.7
 //= type=test
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+//= type=test
+//# A server MUST NOT mask any frames that it sends to the client.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+//= type=test
+//# frame-rsv1 = %x0 / %x1 ; 1 bit in length, MUST be 0 unless ; negotiated
+//# otherwise
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+//= type=test
+//# An endpoint MUST be capable of handling control frames in the middle of
+//# a fragmented message.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+//= type=test
+//# Clients and servers MUST support receiving both fragmented and
+//# unfragmented messages.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//= type=test
+//# An endpoint MUST encapsulate the /data/ in a WebSocket frame as defined
+//# in Section 5.2.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//= type=test
+//# The opcode (frame-opcode) of the first frame containing the data MUST be
+//# set to the appropriate value from Section 5.2 for data that is to be
+//# interpreted by the recipient as text or binary data.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+//= type=test
+//# Incoming data MUST be parsed as WebSocket frames as defined in Section
+//# 5.2.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+//= type=test
+//# Upon receiving a data frame (Section 5.6), the endpoint MUST note the
+//# /type/ of the data as defined by the opcode (frame-opcode) from Section
+//# 5.2.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+//= type=test
+//# Subsequent data frames MUST be interpreted as belonging to a new
+//# WebSocket message.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+//= type=test
+//# A server MUST remove masking for data frames received from a client as
+//# described in Section 5.3.
 #[test]
 fn the_examples_of_the_standard() {
     let unmasked: [&[u8]; 5] = [
@@ -167,6 +208,12 @@ fn a_million_tiny_fragments_cost_what_they_bring() {
     }
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-10.4
+//= type=test
+//# Implementations that have implementation- and/or platform-specific
+//# limitations regarding the frame size or total message size after
+//# reassembly from multiple frames MUST protect themselves against
+//# exceeding those limits.
 #[test]
 fn a_message_at_the_limit_arrives_and_one_byte_more_is_1009() {
     let low: fn(&mut Config) = |config| config.max_message_len = 10;
@@ -196,6 +243,10 @@ fn text_fails_at_the_first_bad_byte_even_of_a_frame_that_is_not_whole() {
     assert_eq!(serve(defaults, &masked(0x81, b"\xF0\x9F")).0, [Err(ProtocolError::InvalidUtf8)]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2
+//= type=test
+//# Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in
+//# response, unless it already received a Close frame.
 #[test]
 fn while_output_is_blocked_only_the_newest_pong_is_kept() {
     let config = Arc::new(Config::default());

@@ -18,6 +18,10 @@ fn server() -> (Writer, Vec<u8>) {
 //# clear and an opcode other than 0, followed by zero or more frames
 //# with the FIN bit clear and the opcode set to 0, and terminated by
 //# a single frame with the FIN bit set and an opcode of 0.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//= type=test
+//# The FIN bit (frame-fin) of the last frame containing the data MUST be
+//# set to 1 as defined in Section 5.2.
 #[test]
 fn a_message_in_pieces_is_that_of_the_standard() {
     let (mut writer, mut output) = server();
@@ -35,6 +39,25 @@ fn a_message_in_pieces_is_that_of_the_standard() {
     assert_eq!(output, [0x02, 0x00, 0x00, 0x01, 0x61, 0x80, 0x00, 0x82, 0x01, 0x62]);
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+//= type=test
+//# a client MUST mask all frames that it sends to the server
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.3
+//= type=test
+//# A masked frame MUST have the field frame-masked set to 1, as defined in
+//# Section 5.2.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.3
+//= type=test
+//# When preparing a masked frame, the client MUST pick a fresh masking key
+//# from the set of allowed 32-bit values.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//= type=test
+//# If the data is being sent by the client, the frame(s) MUST be masked as
+//# defined in Section 5.3.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-10.3
+//= type=test
+//# Clients MUST choose a new masking key for each frame, using an algorithm
+//# that cannot be predicted by end applications that provide data.
 #[test]
 fn a_client_masks_each_piece_with_a_key_of_its_own() {
     let mut keys = 0;
@@ -49,6 +72,10 @@ fn a_client_masks_each_piece_with_a_key_of_its_own() {
     assert_eq!(writer.admit_piece(MessageKind::Text, 1, Fragment::Final).err(), Some(SendError::MustMask));
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+//= type=test
+//# Since control frames cannot be fragmented, the type for all fragments in
+//# a message MUST be either text, binary, or one of the reserved opcodes.
 #[test]
 fn within_a_message_only_its_next_piece_and_control_frames_go_out() {
     let (mut writer, mut output) = server();
@@ -151,6 +178,10 @@ fn what_was_joined_comes_as_the_first_piece_and_what_was_lent_does_not_come_agai
 
 proptest! {
     /// A valid text, cut into frames and into inputs at any byte, with pings between the frames.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    //= type=test
+    //# Message fragments MUST be delivered to the recipient in the order sent
+    //# by the sender.
     #[test]
     fn any_cuts_give_the_same_text(
         text in "(?s).{0,60}",

@@ -227,6 +227,9 @@ impl Writer {
     }
 
     /// The transport failed.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.1
+    //# If at any point the underlying transport layer connection is
+    //# unexpectedly lost, the client MUST _Fail the WebSocket Connection_.
     pub fn handle_transport_error(&mut self, now: Duration) {
         let record = self.begun.take();
         self.end(record.map_or(
@@ -302,6 +305,10 @@ impl Writer {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+    //# After both sending and receiving a Close message, an endpoint considers
+    //# the WebSocket connection closed and MUST close the underlying TCP
+    //# connection.
     pub(super) fn close_received(&mut self, now: Duration, frame: Option<CloseFrame<'_>>) {
         let record = match self.begun.take() {
             Some(begun) => Ended { closing_handshake: ClosingHandshake::Complete, ..*begun },
@@ -321,12 +328,25 @@ impl Writer {
         //# first by the server, so that it holds the TIME_WAIT state and not the
         //# client
         self.transport = match self.role() {
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+            //# The server MUST close the underlying TCP connection immediately; the
+            //# client SHOULD wait for the server to close the connection but MAY close
+            //# the connection at any time after sending and receiving a Close message,
+            //# e.g., if it has not received a TCP Close from the server in a reasonable
+            //# time period.
             Role::Server => Transport::ShutDown,
             // What waits in the output, our echo with it, is written while the server's end of stream is awaited.
             Role::Client => Transport::Discard,
         };
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+    //# To do so, the client MUST _Close the WebSocket Connection_, and MAY
+    //# report the problem to the user (which would be especially useful for
+    //# developers) in an appropriate manner.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+    //# Similarly, to do so, the server MUST _Close the WebSocket Connection_,
+    //# and SHOULD log the problem.
     pub(super) fn violated(&mut self, now: Duration, error: ProtocolError) {
         self.begun = None;
         self.end(Ended {
@@ -364,6 +384,9 @@ impl Writer {
         self.ended.get_or_insert_with(|| Box::new(record));
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.2
+    //# To do so, the server MUST simply _Close the WebSocket Connection_
+    //# (Section 7.1.1).
     fn closed(&mut self, now: Duration) {
         self.transport = Transport::Closed;
         self.lifecycle.handle_closed(now);

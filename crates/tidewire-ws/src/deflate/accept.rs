@@ -23,6 +23,13 @@ impl Pool {
     //# A server MUST NOT accept a PMCE extension negotiation offer together
     //# with another extension if the PMCE will conflict with the extension
     //# on their use of the RSV1 bit.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+    //# If the server supports multiple extensions, then the value MUST be
+    //# derived from the client's handshake, specifically by selecting one or
+    //# more of the values from the |Sec-WebSocket-Extensions| field.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.8
+    //# The endpoints of a connection MUST negotiate the use of any extensions
+    //# during the opening handshake.
     #[must_use]
     pub fn accept<'h>(&self, values: impl IntoIterator<Item = &'h [u8]>) -> Option<Agreement> {
         let offers = extensions::parse(values).ok()?;

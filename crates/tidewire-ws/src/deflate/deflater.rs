@@ -57,8 +57,7 @@ impl Deflater {
                 if output[start..].ends_with(&TAIL) {
                     output.truncate(output.len() - TAIL.len());
                 }
-                //= https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3.6
-                //# 0x00, is used as the payload
+                // Of nothing a flush makes nothing; one empty block it has to be (§7.2.3.6).
                 if output.len() == start {
                     output.push(0x00);
                 }

@@ -34,6 +34,8 @@ pub(crate) use inflater::{InflateError, Inflater};
 pub(crate) use pool::{Pooled, WindowedDeflater};
 
 /// The name of the extension.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+//# Any extension-token used MUST be a registered token
 pub const NAME: &str = "permessage-deflate";
 
 /// What ends each message's compressed data and is not sent (RFC 7692 §7.2.1).

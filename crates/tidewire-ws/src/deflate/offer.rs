@@ -115,6 +115,10 @@ impl Offer {
     //# accepted an extension negotiation offer for this extension with an
     //# extension negotiation response meeting any of the following
     //# conditions:
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+    //# Note that the client is only offering to use any advertised extensions
+    //# and MUST NOT use them unless the server indicates that it wishes to use
+    //# the extension.
     pub fn agree<'h>(
         self,
         values: impl IntoIterator<Item = &'h [u8]>,

@@ -39,6 +39,9 @@ impl Parameters {
     //= https://www.rfc-editor.org/rfc/rfc7692#section-7.1
     //# A server MUST decline an extension negotiation offer for this
     //# extension if any of the following conditions are met:
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+    //# The parameters supplied with any given extension MUST be defined for
+    //# that extension.
     pub(super) fn read(extension: &Extension<'_>) -> Result<Self, Unusable> {
         let mut read = Self::default();
         for (name, value) in &extension.parameters {

@@ -44,6 +44,15 @@ impl CloseCode {
     /// # Errors
     ///
     /// Any number but 1000–1003, 1007–1014 and 3000–4999.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+    //# 1005 is a reserved value and MUST NOT be set as a status code in a Close
+    //# control frame by an endpoint.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+    //# 1006 is a reserved value and MUST NOT be set as a status code in a Close
+    //# control frame by an endpoint.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1
+    //# 1015 is a reserved value and MUST NOT be set as a status code in a Close
+    //# control frame by an endpoint.
     pub const fn new(code: u16) -> Result<Self, InvalidCloseCode> {
         match code {
             1000..=1003 | 1007..=1014 | 3000..=4999 => Ok(Self(code)),

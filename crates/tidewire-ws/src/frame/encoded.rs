@@ -54,6 +54,9 @@ pub fn header_for(opcode: Opcode, payload_len: usize, masking_key: Option<Maskin
 }
 
 /// Appends one unfragmented frame to `output`, masked where there is a key.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+//# An endpoint MUST encapsulate the /data/ in a WebSocket frame as defined
+//# in Section 5.2.
 #[inline]
 pub(crate) fn append_frame(opcode: Opcode, key: Option<MaskingKey>, payload: &[u8], output: &mut Vec<u8>) {
     match key {
@@ -79,6 +82,9 @@ fn append_unmasked_frame(opcode: Opcode, payload: &[u8], output: &mut Vec<u8>) {
 }
 
 /// As [`append_unmasked_frame`]; by itself, so that neither is in the other's way.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.3
+//# A masked frame MUST have the field frame-masked set to 1, as defined in
+//# Section 5.2.
 #[inline(never)]
 fn append_masked_frame(opcode: Opcode, key: MaskingKey, payload: &[u8], output: &mut Vec<u8>) {
     let (first, MaskingKey([a, b, c, d])) = (FIN | opcode.bits(), key);

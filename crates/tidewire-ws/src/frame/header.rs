@@ -116,6 +116,8 @@ impl Header {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5
         //# All control frames MUST have a payload length of 125 bytes or less
         //# and MUST NOT be fragmented.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+        //# Control frames themselves MUST NOT be fragmented.
         if opcode.is_control() && !fin {
             return Err(ProtocolError::FragmentedControl(opcode));
         }

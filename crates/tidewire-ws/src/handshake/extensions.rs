@@ -153,6 +153,9 @@ impl<'h> Scanner<'h> {
     //# ;When using the quoted-string syntax variant, the value
     //# ;after quoted-string unescaping MUST conform to the
     //# ;'token' ABNF.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.3
+    //# When using the quoted-string syntax variant, the value ; after
+    //# quoted-string unescaping MUST conform to the ; 'token' ABNF.
     fn value(&mut self) -> Result<Cow<'h, str>, MalformedExtensions> {
         if !self.take(b'"') {
             return self.token().map(Cow::Borrowed);
@@ -217,6 +220,14 @@ mod tests {
         assert_eq!(parse([]).unwrap(), []);
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.3
+    //= type=test
+    //# When using the quoted-string syntax variant, the value ; after
+    //# quoted-string unescaping MUST conform to the ; 'token' ABNF.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+    //= type=test
+    //# ;When using the quoted-string syntax variant, the value ;after
+    //# quoted-string unescaping MUST conform to the ;'token' ABNF.
     #[test]
     fn what_is_no_list_is_refused() {
         use MalformedExtensions::{Empty, NotToken, OpenQuote, Separator};

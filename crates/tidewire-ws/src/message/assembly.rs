@@ -67,6 +67,9 @@ impl Assembly {
     }
 
     /// Appends `piece` to the message of `kind` that it begins or goes on.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    //# Message fragments MUST be delivered to the recipient in the order sent
+    //# by the sender.
     pub(crate) fn append(
         &mut self,
         kind: MessageKind,
@@ -128,6 +131,9 @@ impl Assembly {
     /// Gives the message away, with its buffer; `None` when none is in progress.
     ///
     /// A text that ends within a character is not UTF-8.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.6
+    //# Note that a particular text frame might include a partial UTF-8
+    //# sequence; however, the whole message MUST contain valid UTF-8.
     pub(crate) fn finish(&mut self) -> Result<Option<Joined>, InvalidUtf8> {
         match mem::take(self) {
             Self::Idle => Ok(None),

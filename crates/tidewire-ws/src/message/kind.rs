@@ -12,6 +12,10 @@ pub enum MessageKind {
 }
 
 impl MessageKind {
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+    //# The opcode (frame-opcode) of the first frame containing the data MUST be
+    //# set to the appropriate value from Section 5.2 for data that is to be
+    //# interpreted by the recipient as text or binary data.
     pub(crate) const fn opcode(self) -> Opcode {
         match self {
             Self::Text => Opcode::Text,

@@ -32,6 +32,8 @@ mod assembly;
 
 mod utf8;
 
+mod utf8_bytes;
+
 mod writer;
 
 mod closing;
@@ -43,4 +45,5 @@ pub use kind::{Fragment, MessageKind};
 pub use pieces::{Piece, Pieces};
 pub use reader::Reader;
 pub use send_error::SendError;
+pub use utf8_bytes::Utf8Bytes;
 pub use writer::Writer;

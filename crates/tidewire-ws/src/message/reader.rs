@@ -245,6 +245,8 @@ impl Reader {
 
     /// Whether a frame with this header may come here, and what the message is that it belongs to. All limits are
     /// checked here, before a byte of the payload is kept.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-10.7
+    //# Incoming data MUST always be validated by both clients and servers.
     #[inline]
     pub(crate) fn admit(&self, header: &Header) -> Result<Admitted, ProtocolError> {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
@@ -266,10 +268,17 @@ impl Reader {
             (Role::Server, Some(_)) | (Role::Client, None) => {}
         }
         let kind = match header.opcode {
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+            //# Upon receiving a data frame (Section 5.6), the endpoint MUST note the
+            //# /type/ of the data as defined by the opcode (frame-opcode) from Section
+            //# 5.2.
             Opcode::Text => MessageKind::Text,
             Opcode::Binary => MessageKind::Binary,
             Opcode::Continuation => return self.admit_continuation(header),
             // They may come in the middle of a message, and their length is limited by itself.
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+            //# An endpoint MUST be capable of handling control frames in the middle of
+            //# a fragmented message.
             Opcode::Close => return Ok(Admitted::Control(Control::Close)),
             Opcode::Ping => return Ok(Admitted::Control(Control::Ping)),
             Opcode::Pong => return Ok(Admitted::Control(Control::Pong)),

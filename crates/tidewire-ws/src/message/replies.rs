@@ -46,6 +46,9 @@ impl Walk<'_> {
     }
 
     /// Does what a control frame asks for, and lends its payload.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+    //# If a control frame (Section 5.5) is received, the frame MUST be handled
+    //# as defined by Section 5.5.
     pub(crate) fn reply(
         &mut self,
         kind: Control,

@@ -22,6 +22,9 @@ pub(crate) enum Coding {
 
 impl Coding {
     /// The reserved bits of a message's first frame.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+    //# frame-rsv1 = %x0 / %x1 ; 1 bit in length, MUST be 0 unless ; negotiated
+    //# otherwise
     pub(crate) fn rsv(self) -> Rsv {
         match self {
             Self::Plain => Rsv::NONE,
@@ -100,6 +103,9 @@ impl<'a> Walk<'a> {
     }
 
     /// The next part, or `None` when all of the input is read.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+    //# Incoming data MUST be parsed as WebSocket frames as defined in Section
+    //# 5.2.
     #[inline]
     pub(crate) fn next(&mut self, max_len: MaxLen) -> Result<Option<Part>, ProtocolError> {
         loop {
@@ -157,6 +163,9 @@ impl<'a> Walk<'a> {
         })
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    //# Clients and servers MUST support receiving both fragmented and
+    //# unfragmented messages.
     #[inline]
     fn begin_data(&mut self, header: &Header, begun: Begun, whole: Option<usize>) -> Option<Part> {
         match whole {
@@ -175,6 +184,9 @@ impl<'a> Walk<'a> {
         None
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+    //# A server MUST remove masking for data frames received from a client as
+    //# described in Section 5.3.
     #[inline]
     fn unmask(&mut self, header: &Header, len: usize) -> Range<usize> {
         let place = self.consumed..self.consumed + len;
@@ -197,6 +209,9 @@ impl<'a> Walk<'a> {
             Fragment::More => Following::Frames,
             Fragment::Final if remaining > 0 => Following::Bytes(remaining),
             Fragment::Final => {
+                //= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
+                //# Subsequent data frames MUST be interpreted as belonging to a new
+                //# WebSocket message.
                 self.reader.message = Progress::Idle;
                 Following::Nothing
             }

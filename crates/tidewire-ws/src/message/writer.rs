@@ -26,6 +26,12 @@ enum Masking {
 }
 
 impl Masking {
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.3
+    //# When preparing a masked frame, the client MUST pick a fresh masking key
+    //# from the set of allowed 32-bit values.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-10.3
+    //# Clients MUST choose a new masking key for each frame, using an algorithm
+    //# that cannot be predicted by end applications that provide data.
     #[inline]
     fn key(&mut self) -> Option<MaskingKey> {
         match self {
@@ -259,6 +265,12 @@ impl Writer {
     /// # Errors
     ///
     /// Our close frame is out, or the reason is longer than 123 bytes.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.2
+    //# To _Start the WebSocket Closing Handshake_ with a status code (Section
+    //# 7.4) /code/ and an optional close reason (Section 7.1.6) /reason/, an
+    //# endpoint MUST send a Close control frame, as described in Section 5.5.1,
+    //# whose status code is set to /code/ and whose close reason is set to
+    //# /reason/.
     pub fn close(&mut self, body: Option<(CloseCode, &str)>, output: &mut Vec<u8>) -> Result<(), SendError> {
         self.open()?;
         let frame = match body {
@@ -353,6 +365,11 @@ impl Writer {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+    //# The endpoint MUST ensure the WebSocket connection is in the OPEN state
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+    //# If at any point the state of the WebSocket connection changes, the
+    //# endpoint MUST abort the following steps.
     #[inline]
     fn between_messages(&self) -> Result<(), SendError> {
         match self.state {
@@ -362,6 +379,9 @@ impl Writer {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+    //# To _Send a WebSocket Message_ comprising of /data/ over a WebSocket
+    //# connection, an endpoint MUST perform the following steps.
     #[inline]
     fn send(&mut self, kind: MessageKind, payload: &[u8], output: &mut Vec<u8>) -> Result<(), SendError> {
         self.between_messages()?;
@@ -429,6 +449,9 @@ impl Writer {
     //# clear and an opcode other than 0, followed by zero or more frames
     //# with the FIN bit clear and the opcode set to 0, and terminated by
     //# a single frame with the FIN bit set and an opcode of 0.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+    //# Since control frames cannot be fragmented, the type for all fragments in
+    //# a message MUST be either text, binary, or one of the reserved opcodes.
     fn piece_header(&mut self, begun: Begun, fragment: Fragment) -> Result<Header, SendError> {
         let (opcode, rsv) = match self.state {
             Outbound::Open => (begun.kind.opcode(), begun.coding.rsv()),
@@ -436,6 +459,9 @@ impl Writer {
             Outbound::Within(before) => return Err(SendError::WithinMessage(before.kind)),
             Outbound::CloseSent => return Err(SendError::NotOpen),
         };
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+        //# The FIN bit (frame-fin) of the last frame containing the data MUST be
+        //# set to 1 as defined in Section 5.2.
         let fin = match fragment {
             Fragment::More => {
                 self.state = Outbound::Within(begun);
@@ -466,6 +492,9 @@ impl Writer {
         Ok(())
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-6.1
+    //# If the data is being sent by the client, the frame(s) MUST be masked as
+    //# defined in Section 5.3.
     #[inline]
     fn append(&mut self, opcode: Opcode, payload: &[u8], output: &mut Vec<u8>) {
         append_frame(opcode, self.masking.key(), payload, output);

@@ -83,6 +83,46 @@ fn run(row: &Row, pieces: &[&[u8]], config: &Arc<Config>) {
     assert!(writer.send_text("x", &mut output).is_err());
 }
 
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+//= type=test
+//# The server MUST close the connection upon receiving a frame that is not
+//# masked.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+//= type=test
+//# A client MUST close a connection if it detects a masked frame.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+//= type=test
+//# MUST be 0 unless an extension is negotiated that defines meanings for
+//# non-zero values.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+//= type=test
+//# If a nonzero value is received and none of the negotiated extensions
+//# defines the meaning of such a nonzero value, the receiving endpoint MUST
+//# _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+//= type=test
+//# If an unknown opcode is received, the receiving endpoint MUST _Fail the
+//# WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+//= type=test
+//# Control frames themselves MUST NOT be fragmented.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.4
+//= type=test
+//# The fragments of one message MUST NOT be interleaved between the
+//# fragments of another message unless an extension has been negotiated
+//# that can interpret the interleaving.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.6
+//= type=test
+//# Note that a particular text frame might include a partial UTF-8
+//# sequence; however, the whole message MUST contain valid UTF-8.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-8.1
+//= type=test
+//# When an endpoint is to interpret a byte stream as UTF-8 but finds that
+//# the byte stream is not, in fact, a valid UTF-8 stream, that endpoint
+//# MUST _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-10.7
+//= type=test
+//# Incoming data MUST always be validated by both clients and servers.
 #[test]
 fn every_bad_input_is_answered_with_its_close_code_whole_and_in_pieces() {
     let (config, mut counts) = (config(), BTreeMap::new());

@@ -43,6 +43,23 @@ fn answer<'s>(pieces: impl Iterator<Item = &'s [u8]>) -> (u16, usize) {
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.3
 //= type=test
 //# Sec-WebSocket-Protocol-Client = 1#token
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+//= type=test
+//# When a client establishes a WebSocket connection to a server, the server
+//# MUST complete the following steps to accept the connection and send the
+//# server's opening handshake.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+//= type=test
+//# If this version does not match a version understood by the server, the
+//# server MUST abort the WebSocket handshake described in this section and
+//# instead send an appropriate HTTP error code (such as 426 Upgrade
+//# Required) and a |Sec-WebSocket-Version| header field indicating the
+//# version(s) the server is capable of understanding.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-9.1
+//= type=test
+//# If a value is received by either the client or the server during
+//# negotiation that does not conform to the ABNF below, the recipient of
+//# such malformed data MUST immediately _Fail the WebSocket Connection_.
 #[test]
 fn the_table_holds_whole_and_at_every_split() {
     for (change, status) in TABLE {

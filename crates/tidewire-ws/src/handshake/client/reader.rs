@@ -144,6 +144,9 @@ impl ResponseReader {
         }
     }
 
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.1
+    //# To do so, the client MUST _Fail the WebSocket Connection_ as defined in
+    //# Section 7.1.7.
     fn fail(&mut self, error: InvalidResponse) -> InvalidResponse {
         self.state = State::Failed(error);
         self.collector = Collector::new();

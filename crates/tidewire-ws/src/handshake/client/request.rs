@@ -44,8 +44,15 @@ impl Request {
     //# The request MUST contain a |Host| header field whose value
     //# contains /host/ plus optionally ":" followed by /port/ (when not
     //# using the default port).
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The components of the WebSocket URI passed into this algorithm (/host/,
+    //# /port/, /resource name/, and /secure/ flag) MUST be valid according to
+    //# the specification of WebSocket URIs specified in Section 3.
     pub fn new(authority: &str, target: &str, nonce: [u8; 16]) -> Result<Self, InvalidField> {
         if !is_authority(authority.as_bytes()) {
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+            //# If any of the components are invalid, the client MUST _Fail the
+            //# WebSocket Connection_ and abort these steps.
             return Err(InvalidField::Authority);
         }
         match Target::parse(target) {
@@ -113,6 +120,10 @@ impl Request {
     //# The request MUST include a header field with the name
     //# |Sec-WebSocket-Version|.  The value of this header field MUST be
     //# 13.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# Once a connection to the server has been established (including a
+    //# connection via a proxy or over a TLS-encrypted tunnel), the client MUST
+    //# send an opening handshake to the server.
     pub fn encode(&self, output: &mut Vec<u8>) {
         let mut text = Text(output);
         // Writing to memory does not fail.
@@ -148,6 +159,9 @@ impl Request {
     pub(super) fn each_field(&self, mut write: impl FnMut(&str, &str)) {
         write("Upgrade", "websocket");
         write("Connection", "Upgrade");
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+        //# The request MUST include a header field with the name
+        //# |Sec-WebSocket-Key|.
         write("Sec-WebSocket-Key", self.key.as_str());
         write("Sec-WebSocket-Version", "13");
         if !self.subprotocols.is_empty() {

@@ -73,6 +73,8 @@ impl Expected {
     //# If the server's response does not conform to the requirements for the
     //# server's handshake as defined in this section and in Section 4.2.2,
     //# the client MUST _Fail the WebSocket Connection_.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
+    //# The client MUST validate the server's response as follows:
     pub(super) fn judge(self, response: &(impl Fields + ?Sized)) -> Result<Opened, InvalidResponse> {
         //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
         //# If the response lacks an |Upgrade| header field or the |Upgrade|

@@ -111,6 +111,10 @@ impl<'h> Request<'h> {
     ///
     /// # Errors
     /// The response names a subprotocol or an extension that was not offered; nothing is written then.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
+    //# When a client establishes a WebSocket connection to a server, the server
+    //# MUST complete the following steps to accept the connection and send the
+    //# server's opening handshake.
     pub fn accept(&self, response: &Response, output: &mut Vec<u8>) -> Result<(), InvalidField> {
         response.check_offer(&self.subprotocols(), self.extensions())?;
         write_accept(&self.accept, response, output);
