@@ -56,6 +56,16 @@ fn every_committed_input_holds() {
     }
 }
 
+/// Check C2; whole and byte by byte are part of the property itself.
+#[test]
+fn every_committed_stream_gives_the_same_at_a_thousand_splits() {
+    for target in ["ws_stream", "ws_pieces"] {
+        for input in fs::read_dir(fuzz().join("corpus").join(target)).unwrap() {
+            ws::stream_at_splits(&fs::read(input.unwrap().path()).unwrap(), 1_000);
+        }
+    }
+}
+
 #[test]
 fn targets_corpora_and_properties_are_the_same_set() {
     let known: BTreeSet<String> = TARGETS.iter().map(|(target, _)| (*target).to_owned()).collect();

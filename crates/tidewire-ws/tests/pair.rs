@@ -6,12 +6,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use tidewire_ws::Role;
 use tidewire_ws::frame::{CloseCode, MaskingKey};
-use tidewire_ws::message::{Config, Eof, Event, Reader, Writer};
+use tidewire_ws::message::{Config, Eof, Event, Fragment, MessageKind, Reader, SendError, Writer};
+
+const WITHIN_TEXT: SendError = SendError::WithinMessage(MessageKind::Text);
 
 #[derive(Clone, Debug)]
 enum Operation {
     Text(String),
     Binary(Vec<u8>),
+    /// A piece of a text message.
+    Piece(String, Fragment),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(u16),
@@ -23,6 +27,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         3 => "(?s).{0,60}".prop_map(Operation::Text),
         3 => prop::collection::vec(any::<u8>(), 0..300).prop_map(Operation::Binary),
+        3 => ("(?s).{0,60}", prop::sample::select(vec![Fragment::More, Fragment::Final]))
+            .prop_map(|(piece, fragment)| Operation::Piece(piece, fragment)),
         2 => prop::collection::vec(any::<u8>(), 0..=125).prop_map(Operation::Ping),
         1 => prop::collection::vec(any::<u8>(), 0..=125).prop_map(Operation::Pong),
         1 => (3000u16..5000).prop_map(Operation::Close),
@@ -45,6 +51,8 @@ struct Side {
     output: Vec<u8>,
     /// Sent, not yet seen by the other side.
     expected: VecDeque<Expected>,
+    /// What was sent of a message in pieces.
+    begun: Option<String>,
     /// Payloads that a pong may have here: of pings that the other side saw, or of its own accord.
     pongs_allowed: Vec<Vec<u8>>,
 }
@@ -65,12 +73,38 @@ impl Side {
             }
         };
         let reader = Reader::new(role, config);
-        Self { reader, writer, output: Vec::new(), expected: VecDeque::new(), pongs_allowed: Vec::new() }
+        Self {
+            reader,
+            writer,
+            output: Vec::new(),
+            expected: VecDeque::new(),
+            begun: None,
+            pongs_allowed: Vec::new(),
+        }
     }
 
     fn send(&mut self, other: &mut Self, operation: Operation) {
         let (open, before) = (!self.writer.close_sent(), self.output.len());
+        let between_messages = open && self.begun.is_none();
         let (sent, expected) = match operation {
+            Operation::Text(_) | Operation::Binary(_) if open && !between_messages => {
+                // Within a message in pieces no other can begin; the next piece is no other.
+                assert_eq!(self.writer.send_text("x", &mut self.output), Err(WITHIN_TEXT));
+                assert_eq!(self.writer.send_binary(b"x", &mut self.output), Err(WITHIN_TEXT));
+                assert_eq!(self.output.len(), before);
+                return;
+            }
+            Operation::Piece(piece, fragment) => {
+                let sent = self.writer.send_text_piece(&piece, fragment, &mut self.output).is_ok();
+                let text = self.begun.take().unwrap_or_default() + &piece;
+                match fragment {
+                    Fragment::Final => (sent, Some(Expected::Text(text))),
+                    Fragment::More => {
+                        self.begun = Some(text);
+                        (sent, None)
+                    }
+                }
+            }
             Operation::Text(text) => {
                 (self.writer.send_text(&text, &mut self.output).is_ok(), Some(Expected::Text(text)))
             }
@@ -132,15 +166,74 @@ impl Side {
     }
 }
 
+/// How the pair compresses.
+#[derive(Clone, Copy, Debug)]
+enum Compression {
+    None,
+    #[cfg(feature = "deflate")]
+    Each,
+    #[cfg(feature = "deflate")]
+    Takeover,
+}
+
+fn compression() -> impl Strategy<Value = Compression> {
+    prop::sample::select(vec![
+        Compression::None,
+        #[cfg(feature = "deflate")]
+        Compression::Each,
+        #[cfg(feature = "deflate")]
+        Compression::Takeover,
+    ])
+}
+
+fn pair(compression: Compression) -> (Side, Side) {
+    let (client, server) = (Side::new(Role::Client), Side::new(Role::Server));
+    #[cfg(not(feature = "deflate"))]
+    let Compression::None = compression;
+    #[cfg(feature = "deflate")]
+    {
+        use tidewire_ws::deflate::{self, ContextTakeover, Pool};
+        let takeover = match compression {
+            Compression::None => return (client, server),
+            Compression::Each => ContextTakeover::Off,
+            Compression::Takeover => ContextTakeover::On,
+        };
+        let mut config = deflate::Config::default();
+        config.min_len = 10;
+        (config.send_takeover, config.receive_takeover) = (takeover, takeover);
+        let pool = Pool::new(config);
+        let offer = pool.offer();
+        let of_server = pool.accept([offer.header_value().as_bytes()]).unwrap();
+        let of_client = offer.agree([of_server.header_value().as_bytes()]).unwrap().unwrap();
+        (client.with_deflate(&of_client), server.with_deflate(&of_server))
+    }
+    #[cfg(not(feature = "deflate"))]
+    (client, server)
+}
+
+#[cfg(feature = "deflate")]
+impl Side {
+    fn with_deflate(self, agreement: &tidewire_ws::deflate::Agreement) -> Self {
+        Self {
+            reader: self.reader.with_deflate(agreement),
+            writer: self.writer.with_deflate(agreement),
+            ..self
+        }
+    }
+}
+
 proptest! {
     #[test]
-    fn random_operations_on_both_sides_end_in_a_clean_close(operations in prop::collection::vec((any::<bool>(), operation()), 0..80)) {
-        let (mut client, mut server) = (Side::new(Role::Client), Side::new(Role::Server));
+    fn random_operations_on_both_sides_end_in_a_clean_close(
+        compression in compression(),
+        operations in prop::collection::vec((any::<bool>(), operation()), 0..80),
+    ) {
+        let (mut client, mut server) = pair(compression);
         for (by_client, operation) in operations {
             let (actor, other) = if by_client { (&mut client, &mut server) } else { (&mut server, &mut client) };
             match operation {
                 Operation::Deliver(len) => actor.deliver(other, len),
-                Operation::Text(_) | Operation::Binary(_) | Operation::Ping(_) | Operation::Pong(_) | Operation::Close(_) => {
+                Operation::Text(_) | Operation::Binary(_) | Operation::Piece(..) | Operation::Ping(_) | Operation::Pong(_) | Operation::Close(_) => {
                     actor.send(other, operation);
                 }
             }

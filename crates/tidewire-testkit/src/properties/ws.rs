@@ -158,3 +158,16 @@ pub fn stream(data: &[u8]) {
         }
     }
 }
+
+/// A stream gives the same events, the same end and the same answers at `count` random splits.
+///
+/// # Panics
+/// When it does not.
+pub fn stream_at_splits(data: &[u8], count: u64) {
+    for role in [Role::Server, Role::Client] {
+        let whole = read(role, &splits::whole(data));
+        for seed in 0..count {
+            assert_eq!(read(role, &splits::random(data, seed)), whole, "{role:?}, seed {seed}");
+        }
+    }
+}
