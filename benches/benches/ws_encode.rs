@@ -5,7 +5,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use std::{hint::black_box, sync::Arc};
 use tidewire_bench::frames::KEY;
 use tidewire_ws::{
-    frame::MaskingKey,
+    frame::{MaskingKey, Opcode, encode_frame},
     message::{Config, MessageKind, Writer},
 };
 
@@ -22,6 +22,14 @@ fn unmasked(criterion: &mut Criterion) {
                 output.clear();
                 assert!(server.send_binary(black_box(&payload), &mut output).is_ok());
                 black_box(&output);
+            });
+        });
+        let mut buffer = vec![0; size + 14];
+        group.bench_function(BenchmarkId::new("tidewire-slice", size), |bencher| {
+            bencher.iter(|| {
+                let len = encode_frame(Opcode::Binary, None, black_box(&payload), &mut buffer);
+                black_box(&buffer);
+                len
             });
         });
         #[cfg(feature = "peers")]

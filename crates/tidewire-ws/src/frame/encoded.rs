@@ -3,7 +3,7 @@
 
 use super::header::{FIN, LENGTH_16, MASK};
 use super::mask::append_masked;
-use super::{Header, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv};
+use super::{Header, MAX_CONTROL_PAYLOAD_LEN, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv, mask};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -100,6 +100,44 @@ fn append_masked_frame(opcode: Opcode, key: MaskingKey, payload: &[u8], output: 
     append_masked(payload, key, output);
 }
 
+/// Writes one unfragmented frame to the start of `buffer`, masked where there is a key; gives its length in bytes, or
+/// `None` when it does not fit, and then nothing is written.
+///
+/// For those who have a buffer of their own and no [`Writer`](crate::message::Writer): nothing is checked but the room.
+///
+/// ```
+/// use tidewire_ws::frame::{Opcode, encode_frame};
+/// let mut buffer = [0; 7];
+/// assert_eq!(encode_frame(Opcode::Text, None, b"Hello", &mut buffer), Some(7));
+/// assert_eq!(buffer, [0x81, 0x05, 0x48, 0x65, 0x6C, 0x6C, 0x6F]);
+/// assert_eq!(encode_frame(Opcode::Text, None, b"Hello!", &mut buffer), None);
+/// ```
+#[inline]
+pub fn encode_frame(
+    opcode: Opcode,
+    masking_key: Option<MaskingKey>,
+    payload: &[u8],
+    buffer: &mut [u8],
+) -> Option<usize> {
+    if let (None, 0..=MAX_CONTROL_PAYLOAD_LEN) = (masking_key, payload.len()) {
+        let frame = buffer.get_mut(..2 + payload.len())?;
+        let (header, body) = frame.split_first_chunk_mut::<2>()?;
+        *header = [FIN | opcode.bits(), payload.len() as u8];
+        body.copy_from_slice(payload);
+        return Some(2 + payload.len());
+    }
+    let header = header_for(opcode, payload.len(), masking_key);
+    let header = header.as_bytes();
+    let frame_len = header.len().checked_add(payload.len())?;
+    let (head, body) = buffer.get_mut(..frame_len)?.split_at_mut(header.len());
+    head.copy_from_slice(header);
+    body.copy_from_slice(payload);
+    if let Some(key) = masking_key {
+        mask(body, key, 0);
+    }
+    Some(frame_len)
+}
+
 /// A whole message as a server sends it: encoded once, shared by all who receive it.
 ///
 /// A server's frames are never masked, so the same bytes serve every subscriber; a clone is a reference. Ask
@@ -185,5 +223,23 @@ mod tests {
         let mut output = vec![1, 2, 3];
         append_frame(Opcode::Text, Some(MaskingKey([0x37, 0xFA, 0x21, 0x3D])), b"Hello", &mut output);
         assert_eq!(output, [1, 2, 3, 0x81, 0x85, 0x37, 0xFA, 0x21, 0x3D, 0x7F, 0x9F, 0x4D, 0x51, 0x58]);
+    }
+
+    #[test]
+    fn a_frame_in_a_buffer_is_that_in_a_vector_and_needs_all_its_room() {
+        for len in [0, 1, 124, 125, 126, 0xFFFF, 0x1_0000] {
+            let payload = vec![0x5A; len];
+            for key in [None, Some(MaskingKey([0x37, 0xFA, 0x21, 0x3D]))] {
+                let mut expected = Vec::new();
+                append_frame(Opcode::Binary, key, &payload, &mut expected);
+                let mut buffer = vec![0xEE; expected.len() + 1];
+                assert_eq!(encode_frame(Opcode::Binary, key, &payload, &mut buffer), Some(expected.len()));
+                assert_eq!(buffer[..expected.len()], expected);
+                assert_eq!(buffer[expected.len()], 0xEE);
+                let mut small = vec![0xEE; expected.len() - 1];
+                assert_eq!(encode_frame(Opcode::Binary, key, &payload, &mut small), None);
+                assert!(small.iter().all(|octet| *octet == 0xEE));
+            }
+        }
     }
 }

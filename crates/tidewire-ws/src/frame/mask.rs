@@ -48,8 +48,8 @@ impl From<[u8; 4]> for MaskingKey {
 pub fn mask(data: &mut [u8], key: MaskingKey, offset: usize) {
     let key = key.rotated(offset);
     #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-    if data.len() >= wide::MIN_LEN && wide::is_available() {
-        return wide::mask(data, key);
+    if let Some(avx2) = (data.len() >= wide::MIN_LEN).then(wide::Avx2::detect).flatten() {
+        return avx2.mask(data, key);
     }
     mask_words(data, key);
 }
@@ -61,10 +61,9 @@ pub(crate) fn append_masked(payload: &[u8], key: MaskingKey, output: &mut Vec<u8
     output.reserve(payload.len());
     let room = &mut output.spare_capacity_mut()[..payload.len()];
     #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-    if payload.len() >= wide::MIN_LEN && wide::is_available() {
-        wide::copy(payload, room, key);
-    } else {
-        copy_words(payload, room, key);
+    match (payload.len() >= wide::MIN_LEN).then(wide::Avx2::detect).flatten() {
+        Some(avx2) => avx2.copy(payload, room, key),
+        None => copy_words(payload, room, key),
     }
     #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
     copy_words(payload, room, key);
@@ -89,7 +88,13 @@ fn mask_words(data: &mut [u8], key: MaskingKey) {
         }
     }
     // A word is twice the key, so the rest begins at the key's first octet again.
-    for (octet, key) in words.into_remainder().iter_mut().zip(key.iter().cycle()) {
+    let mut halves = words.into_remainder().chunks_exact_mut(4);
+    for half in &mut halves {
+        if let Ok(octets) = <&mut [u8; 4]>::try_from(half) {
+            *octets = (u32::from_ne_bytes(*octets) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+        }
+    }
+    for (octet, key) in halves.into_remainder().iter_mut().zip(key) {
         *octet ^= key;
     }
 }
@@ -130,34 +135,38 @@ mod wide {
     /// Bytes of a vector.
     const VECTOR_LEN: usize = 32;
 
-    #[inline]
-    pub(super) fn is_available() -> bool {
-        std::arch::is_x86_feature_detected!("avx2")
-    }
+    /// The knowledge that the processor has AVX2: there is no other way to it than to ask.
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx2(());
 
-    #[inline]
-    pub(super) fn mask(data: &mut [u8], key: MaskingKey) {
-        assert!(is_available());
-        // SAFETY: All that is unsafe about it is that the processor must have AVX2, and it has.
-        unsafe { mask_avx2(data, key) }
-    }
+    impl Avx2 {
+        #[inline]
+        pub(super) fn detect() -> Option<Self> {
+            std::arch::is_x86_feature_detected!("avx2").then_some(Self(()))
+        }
 
-    #[inline]
-    pub(super) fn copy(source: &[u8], target: &mut [MaybeUninit<u8>], key: MaskingKey) {
-        assert!(is_available());
-        // SAFETY: All that is unsafe about it is that the processor must have AVX2, and it has.
-        unsafe { copy_avx2(source, target, key) }
+        #[inline]
+        pub(super) fn mask(self, data: &mut [u8], key: MaskingKey) {
+            // SAFETY: All that is unsafe about it is that the processor must have AVX2, and it has.
+            unsafe { mask_avx2(data, key) }
+        }
+
+        #[inline]
+        pub(super) fn copy(self, source: &[u8], target: &mut [MaybeUninit<u8>], key: MaskingKey) {
+            // SAFETY: All that is unsafe about it is that the processor must have AVX2, and it has.
+            unsafe { copy_avx2(source, target, key) }
+        }
     }
 
     /// # Safety
     /// The processor has AVX2.
     #[target_feature(enable = "avx2")]
     unsafe fn mask_avx2(data: &mut [u8], key: MaskingKey) {
-        if data.len() < MIN_ALIGNED_LEN {
-            return mask_words(data, key);
-        }
         // A vector that lies across two lines of the cache costs two.
-        let head_len = data.as_ptr().align_offset(VECTOR_LEN).min(data.len());
+        let head_len = match data.len() {
+            0..MIN_ALIGNED_LEN => 0,
+            len => data.as_ptr().align_offset(VECTOR_LEN).min(len),
+        };
         let (head, body) = data.split_at_mut(head_len);
         mask_words(head, key);
         let key = key.rotated(head_len);

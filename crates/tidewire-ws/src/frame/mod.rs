@@ -16,7 +16,7 @@ mod error;
 
 pub use close::{CloseCode, CloseFrame, InvalidCloseCode, ReasonTooLong};
 pub use decoder::{Decoder, Piece, Pieces};
-pub use encoded::{EncodedFrame, EncodedHeader, header_for};
+pub use encoded::{EncodedFrame, EncodedHeader, encode_frame, header_for};
 pub use error::ProtocolError;
 pub use header::{Header, Rsv};
 pub use mask::{MaskingKey, mask};
