@@ -101,7 +101,7 @@ const HELLO: [u8; 9] = [0xC1, 0x07, 0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
 
 #[test]
 fn the_examples_of_the_standard_are_received() {
-    let examples: [(&[u8], &[&str]); 6] = [
+    let examples: [(&[u8], &[&str]); 7] = [
         // §7.2.3.1: one compressed DEFLATE block, whole and in two frames.
         (&HELLO, &["Hello"]),
         (&[0x41, 0x03, 0xF2, 0x48, 0xCD, 0x80, 0x04, 0xC9, 0xC9, 0x07, 0x00], &["Hello"]),
@@ -113,6 +113,11 @@ fn the_examples_of_the_standard_are_received() {
         (
             &[0xC1, 0x0D, 0xF2, 0x48, 0x05, 0x00, 0x00, 0x00, 0xFF, 0xFF, 0xCA, 0xC9, 0xC9, 0x07, 0x00],
             &["Hello"],
+        ),
+        // A block with BFINAL ends the message's bytes, and an empty frame the message.
+        (
+            &[0x41, 0x07, 0xF3, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00, 0x00, 0x00, 0x80, 0x00, 0x81, 0x01, 0x21],
+            &["Hello", "!"],
         ),
         // §7.2.3.6: an empty message; and one that is not compressed.
         (&[0xC1, 0x01, 0x00, 0x81, 0x02, 0x48, 0x69], &["", "Hi"]),
@@ -359,6 +364,8 @@ fn a_broadcast_is_compressed_once_per_window_and_shared_where_it_may_be() {
         let frame = message.frame_for(writer).unwrap().bytes().clone();
         assert_eq!(client(ContextTakeover::Off, 10_000).receive(&[&frame]).unwrap(), [text.as_bytes()]);
     }
+    let least = Broadcast::binary(&[0; 256], &pool);
+    assert_ne!(least.frame_for(&wide).unwrap(), least.plain());
     let short = Broadcast::binary(&[0; 255], &pool);
     assert_eq!(short.frame_for(&wide).unwrap(), short.plain());
     let (_, of_client) = agree(&Pool::default(), &Pool::default());

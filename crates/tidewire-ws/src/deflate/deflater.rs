@@ -34,7 +34,7 @@ impl Deflater {
     pub(crate) fn deflate(&mut self, mut piece: &[u8], fragment: Fragment, output: &mut Vec<u8>) {
         let start = output.len();
         if !piece.is_empty() {
-            output.reserve(piece.len() / 2 + FLUSH_ROOM);
+            output.reserve(piece.len().max(FLUSH_ROOM));
             loop {
                 let before = self.inner.total_in();
                 let status = self.inner.compress_vec(piece, output, FlushCompress::Sync);
@@ -43,7 +43,7 @@ impl Deflater {
                 if piece.is_empty() && output.len() < output.capacity() {
                     break;
                 }
-                output.reserve((output.len() - start).max(piece.len() / 2).max(FLUSH_ROOM));
+                output.reserve(output.len().max(FLUSH_ROOM));
             }
         }
         match fragment {

@@ -79,10 +79,10 @@ impl Inflater {
     /// Inflates `input` into the room that `output` has, no further.
     pub(crate) fn inflate_some(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<Left, InflateError> {
         let mut read = 0;
+        if output.len() == output.capacity() {
+            return Ok(Left::After(read));
+        }
         loop {
-            if output.len() == output.capacity() {
-                return Ok(Left::After(read));
-            }
             if read < input.len() {
                 self.place = Place::Within;
             }
@@ -91,21 +91,23 @@ impl Inflater {
                 .inner
                 .decompress_vec(&input[read..], output, FlushDecompress::None)
                 .map_err(|_| InflateError::Corrupt)?;
-            read += (self.inner.total_in() - before.0) as usize;
-            let progress = (self.inner.total_in(), self.inner.total_out()) != before;
+            let after = (self.inner.total_in(), self.inner.total_out());
+            read += (after.0 - before.0) as usize;
             match status {
                 //= https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3.4
                 //# On platforms where the flush method using an empty DEFLATE block with
                 //# no compression is not available, implementers can choose to flush
                 //# data using DEFLATE blocks with "BFINAL" set to 1.
                 Status::StreamEnd => self.reset(),
-                Status::Ok if progress => {}
                 Status::Ok | Status::BufError => {}
             }
-            if read == input.len() && output.len() < output.capacity() {
+            if output.len() == output.capacity() {
+                return Ok(Left::After(read));
+            }
+            if read == input.len() {
                 return Ok(Left::Nothing);
             }
-            if !progress && output.len() < output.capacity() {
+            if after == before {
                 // There is input and there is room, and yet nothing moves.
                 return Err(InflateError::Corrupt);
             }

@@ -127,7 +127,6 @@ impl Offer {
         let response = match listed.as_slice() {
             [] => return Ok(None),
             [one] if one.name == NAME => one,
-            [_] => return Err(InvalidAgreement::NotOffered),
             more if more.iter().all(|one| one.name == NAME) => return Err(InvalidAgreement::Twice),
             _ => return Err(InvalidAgreement::NotOffered),
         };
