@@ -1,15 +1,18 @@
-//! RFC 6455 without I/O: frames, messages, the closing handshake, and the server's opening handshake.
+//! RFC 6455 and RFC 7692 without I/O: frames, messages, the opening and the closing handshake of both roles, compression.
 //!
 //! ```text
-//!   bytes in ──▶ handshake::HeadReader ──▶ Request ──▶ 101, or a Refusal
-//!            ──▶ message::Reader ──▶ Event (lent)     message::Writer ──▶ bytes out (the caller's buffer)
-//!                     │                                     ▲
-//!                     └──── pong, echo of a close, close frame of a violation
-//!            ──▶ frame::Decoder ──▶ headers and pieces of payload, for those who stream
+//!   server: bytes in ──▶ handshake::HeadReader ──▶ Request ──▶ 101, or a Refusal
+//!   client: handshake::client::Request ──▶ bytes out, bytes in ──▶ Opened, or Declined
+//!
+//!   then:   bytes in ──▶ message::Reader ──▶ Event, or Piece (lent)     message::Writer ──▶ bytes out
+//!                             │                                              ▲
+//!                             └───── pong, echo of a close, close frame of a violation
+//!
+//!   or:     bytes in ──▶ frame::Decoder ──▶ headers and pieces of payload, for those who speak frames
 //! ```
 //!
-//! Rooms, by section of the standard: [`handshake`] is §4, [`frame`] is §5, [`message`] is §5.4, §5.5, §6 and §7. Out of
-//! scope: sockets, TLS, time (a heartbeat is `tidewire-lifecycle`'s).
+//! Rooms, by section of the standards: [`handshake`] is RFC 6455 §4, [`frame`] is §5, [`message`] is §5.4, §5.5, §6 and
+//! §7, `deflate` is RFC 7692. Out of scope: sockets, TLS, time (a heartbeat is `tidewire-lifecycle`'s).
 //!
 //! # A whole connection, byte by byte
 //!
@@ -49,9 +52,42 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Compressed, byte by byte
+//!
+//! ```
+//! # #[cfg(feature = "deflate")] {
+//! use std::sync::Arc;
+//! use tidewire_ws::deflate::{Config, Pool};
+//! use tidewire_ws::{Role, message};
+//!
+//! let mut config = Config::default();
+//! config.min_len = 0; // even what is short
+//! let pool = Pool::new(config);
+//! // What a client offers in Sec-WebSocket-Extensions, and what goes into the 101 (RFC 7692 §7.1).
+//! let agreement = pool.accept([&b"permessage-deflate; client_max_window_bits"[..]]).expect("a fair offer");
+//! assert_eq!(
+//!     agreement.header_value(),
+//!     "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+//! );
+//! let limits = Arc::new(message::Config::default());
+//! let mut reader = message::Reader::new(Role::Server, limits.clone()).with_deflate(&agreement);
+//! let mut writer = message::Writer::server(limits).with_deflate(&agreement);
+//!
+//! // "Hello", compressed as in RFC 7692 §7.2.3.1 and masked with zeros: RSV1 is set.
+//! let mut input = [0xC1, 0x87, 0, 0, 0, 0, 0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
+//! let mut output = Vec::new();
+//! let mut events = reader.receive(&mut input);
+//! assert_eq!(events.next(&mut writer, &mut output), Some(Ok(message::Event::Text("Hello".into()))));
+//! writer.send_text(&"o".repeat(100), &mut output).expect("it is open");
+//! assert_eq!(output[0], 0xC1);
+//! assert!(output.len() < 10);
+//! # }
+//! ```
+//!
 //! # Limits
 //!
-//! [`message::Config`] and [`handshake::Config`] hold them, each with its default; the README has them as a table.
+//! [`message::Config`], [`handshake::Config`] and `deflate::Config` hold them, each with its default; the README has them
+//! as a table.
 #![no_std]
 
 extern crate alloc;
