@@ -55,7 +55,8 @@ impl fmt::Display for WindowBits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// How hard to compress, 1 (fast) to 9 (small). Default: 1, which costs a third of 6 for a tenth more bytes.
+    /// How hard to compress, 1 (fast) to 9 (small). Default: 1, which takes a third to a half of the time of 6, for
+    /// messages that come out 5 to 40 % longer.
     pub level: u8,
     /// Messages shorter than this many bytes are sent as they are. Default: 256.
     pub min_len: usize,
