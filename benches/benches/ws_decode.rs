@@ -36,6 +36,28 @@ fn tidewire(group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, stream: &
     });
 }
 
+/// The same, received in the pieces in which it comes: nothing is joined.
+fn tidewire_pieces(group: &mut BenchmarkGroup<'_, WallTime>, id: BenchmarkId, stream: &[u8]) {
+    let config = Arc::new(Config::default());
+    let mut reader = Reader::new(Role::Server, config.clone());
+    let mut writer = Writer::server(config);
+    let mut output = Vec::new();
+    group.bench_function(id, |bencher| {
+        bencher.iter_batched_ref(
+            || stream.to_vec(),
+            |input| {
+                for piece in input.chunks_mut(1460) {
+                    let mut pieces = reader.receive_pieces(piece);
+                    while let Some(piece) = pieces.next(&mut writer, &mut output) {
+                        assert!(black_box(piece).is_ok());
+                    }
+                }
+            },
+            BatchSize::LargeInput,
+        );
+    });
+}
+
 #[cfg(feature = "peers")]
 mod peers {
     use super::{BatchSize, BenchmarkGroup, BenchmarkId, WallTime, black_box};
@@ -157,6 +179,7 @@ fn binary(criterion: &mut Criterion) {
         #[cfg(feature = "peers")]
         peers::all(&mut group, &size.to_string(), &stream, count);
         tidewire(&mut group, BenchmarkId::new("tidewire-1460", size), &stream, 1460);
+        tidewire_pieces(&mut group, BenchmarkId::new("tidewire-1460-pieces", size), &stream);
     }
     group.finish();
 }

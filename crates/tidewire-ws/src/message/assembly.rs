@@ -144,13 +144,13 @@ impl Assembly {
     }
 }
 
-/// How many bytes beyond `len` to make room for, when `piece_len` do not fit into `capacity`: twice what is held,
-/// but no more than the message is known to have.
+/// How many bytes beyond `len` to make room for, when `piece_len` do not fit into `capacity`: so that there is room for
+/// twice what came, but no more than the message is known to have.
 fn growth(len: usize, capacity: usize, piece_len: usize, following: Following) -> Option<usize> {
     if capacity - len.min(capacity) >= piece_len {
         return None;
     }
-    let doubled = capacity.saturating_mul(2).saturating_sub(len).max(piece_len);
+    let doubled = len.saturating_add(piece_len).saturating_mul(2) - len;
     let known = match following {
         Following::Nothing => piece_len,
         Following::Bytes(rest) => {
