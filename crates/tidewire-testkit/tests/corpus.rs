@@ -6,12 +6,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use tidewire_testkit::properties::{hub, sse, ws, ws_deflate, ws_handshake, ws_parts, ws_pieces};
+use tidewire_testkit::properties::{hub, sse, ws, ws_deflate, ws_handshake, ws_pair, ws_parts, ws_pieces};
 
 type Property = fn(&[u8]);
 
 /// Each fuzz target and the property that it is to hold.
-const TARGETS: [(&str, Property); 15] = [
+const TARGETS: [(&str, Property); 16] = [
     ("hub_cursor", hub::cursor),
     ("hub_operations", hub::operations),
     ("sse_parse_splits", sse::parse_splits),
@@ -23,6 +23,7 @@ const TARGETS: [(&str, Property); 15] = [
     ("ws_handshake_head", ws_handshake::head),
     ("ws_header", ws::header),
     ("ws_inflate", ws_deflate::inflate),
+    ("ws_operations", ws_pair::operations),
     ("ws_pieces", ws_pieces::pieces),
     ("ws_response", ws_parts::response),
     ("ws_stream", ws::stream),

@@ -5,5 +5,6 @@ pub mod sse;
 pub mod ws;
 pub mod ws_deflate;
 pub mod ws_handshake;
+pub mod ws_pair;
 pub mod ws_parts;
 pub mod ws_pieces;
