@@ -338,6 +338,52 @@ fn an_idle_connection_holds_nothing_and_the_pool_no_more_than_its_limit() {
 }
 
 #[test]
+fn decompressors_come_back_up_to_the_limit() {
+    let mut config = Config::default();
+    (config.max_idle, config.level) = (2, 1);
+    let pool = Pool::new(config);
+    let (server, client) = agree(&pool, &pool);
+    let mut source = Seeded::new(3);
+    let noise: Vec<u8> = (0..20_000).map(|_| source.next_u64() as u8).collect();
+    let mut from = End::new(&server, 1 << 20);
+    let mut sent = Vec::new();
+    from.writer.send_binary_piece(&noise, Fragment::Final, &mut sent).unwrap();
+    let before = pool.idle_len_bytes();
+    // Short of 8 KiB a message waits without a decompressor, beyond it holds one.
+    let mut ends: Vec<End> = (0..5).map(|_| End::new(&client, 1 << 20)).collect();
+    for (index, end) in ends.iter_mut().enumerate() {
+        assert!(end.receive(&[&sent[..8_000]]).unwrap().is_empty());
+        assert!(end.reader.held_len_bytes() >= 7_996, "{index}: it waits as it came");
+        assert!(end.receive(&[&sent[8_000..9_000]]).unwrap().is_empty());
+    }
+    assert_eq!(pool.idle_len_bytes(), before);
+    for (count, end) in ends.iter_mut().enumerate() {
+        assert_eq!(end.receive(&[&sent[9_000..]]).unwrap(), [&noise[..]]);
+        assert_eq!(pool.idle_len_bytes(), before + (count + 1).min(2) * 48 * 1024);
+    }
+}
+
+#[test]
+fn compressors_for_different_windows_are_kept_apart() {
+    let pool = Pool::default();
+    let mut source = Seeded::new(9);
+    let block: Vec<u8> = (0..1_000).map(|_| source.next_u64() as u8).collect();
+    let twice = block.repeat(2);
+    let mut sizes = Vec::new();
+    for offer in ["=15", "=9", "=12", "=9", "=15"] {
+        let offer = format!("permessage-deflate; server_max_window_bits{offer}");
+        let agreement = pool.accept([offer.as_bytes()]).unwrap();
+        let mut end = End::new(&agreement, 1 << 20);
+        end.writer.send_binary(&twice, &mut end.output).unwrap();
+        sizes.push(end.output.len());
+    }
+    // The second half is a reference to the first, unless the window is too small for it.
+    assert!(sizes[0] < 1_100 && sizes[2] < 1_100 && sizes[4] < 1_100, "{sizes:?}");
+    assert!(sizes[1] > 1_900 && sizes[3] > 1_900, "{sizes:?}");
+    assert_eq!(pool.idle_len_bytes(), 3 * 376 * 1024, "one for each window");
+}
+
+#[test]
 fn a_broadcast_is_compressed_once_per_window_and_shared_where_it_may_be() {
     let pool = Pool::default();
     let server = |offer: &str, pool: &Pool| {
