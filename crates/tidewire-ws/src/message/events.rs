@@ -4,8 +4,8 @@ use super::assembly::Joined;
 use super::reader::Control;
 use super::replies::Reply;
 #[cfg(feature = "deflate")]
-use super::walk::Coding;
-use super::walk::{Begun, Following, MaxLen, Part, Place, Walk};
+use super::walk::Following;
+use super::walk::{Begun, Coding, MaxLen, Part, Place, Walk};
 use super::{MessageKind, Reader, Writer};
 use crate::frame::{CloseFrame, ProtocolError};
 use alloc::borrow::Cow;
@@ -54,15 +54,6 @@ enum Found {
     JoinedText(String),
     JoinedBinary(Vec<u8>),
     Control(Control, Place),
-}
-
-impl From<Joined> for Found {
-    fn from(joined: Joined) -> Self {
-        match joined {
-            Joined::Text(text) => Self::JoinedText(text),
-            Joined::Binary(bytes) => Self::JoinedBinary(bytes),
-        }
-    }
 }
 
 /// Whatever is there is wanted.
@@ -117,37 +108,24 @@ impl<'a> Events<'a> {
     #[inline]
     fn find(&mut self) -> Result<Option<Found>, ProtocolError> {
         loop {
-            return Ok(Some(match self.walk.next(ALL)? {
+            let joined = match self.walk.next(ALL)? {
                 None => return Ok(None),
-                #[cfg(feature = "deflate")]
-                Some(Part::Whole(Begun { kind, coding: Coding::Deflated }, place)) => {
-                    match self.walk.inflate(kind, place, Following::Nothing)? {
-                        None => continue,
-                        Some(joined) => joined.into(),
-                    }
+                Some(Part::Control(kind, place)) => return Ok(Some(Found::Control(kind, place))),
+                Some(Part::Whole(Begun { kind: MessageKind::Text, coding: Coding::Plain }, place)) => {
+                    return Ok(Some(Found::Text(place)));
+                }
+                Some(Part::Whole(Begun { kind: MessageKind::Binary, coding: Coding::Plain }, place)) => {
+                    return Ok(Some(Found::Binary(place)));
                 }
                 #[cfg(feature = "deflate")]
-                Some(Part::Piece(Begun { kind, coding: Coding::Deflated }, place, following)) => {
-                    match self.walk.inflate(kind, place, following)? {
-                        None => continue,
-                        Some(joined) => joined.into(),
-                    }
-                }
-                Some(Part::Whole(Begun { kind: MessageKind::Text, .. }, place)) => Found::Text(place),
-                Some(Part::Whole(Begun { kind: MessageKind::Binary, .. }, place)) => Found::Binary(place),
-                Some(Part::Control(kind, place)) => Found::Control(kind, place),
-                Some(Part::Piece(begun, place, following)) => {
-                    let Walk { reader, input, .. } = &mut self.walk;
-                    reader.assembly.append(begun.kind, &input[place], following)?;
-                    match following {
-                        Following::Bytes(_) | Following::Frames => continue,
-                        Following::Nothing => match reader.assembly.finish()? {
-                            None => continue,
-                            Some(joined) => joined.into(),
-                        },
-                    }
-                }
-            }));
+                Some(Part::Whole(begun, place)) => self.walk.join(begun, place, Following::Nothing)?,
+                Some(Part::Piece(begun, place, following)) => self.walk.join(begun, place, following)?,
+            };
+            match joined {
+                None => {}
+                Some(Joined::Text(text)) => return Ok(Some(Found::JoinedText(text))),
+                Some(Joined::Binary(bytes)) => return Ok(Some(Found::JoinedBinary(bytes))),
+            }
         }
     }
 }

@@ -1,14 +1,13 @@
 //! The bytes of a message on their way from the input into what is joined or lent: inflated where they are compressed
 //! (RFC 6455 §6.2, RFC 7692 §6.2).
 
-use super::assembly::Passed;
+use super::assembly::{Joined, Passed};
 use super::walk::{Begun, Coding, Following, Walk};
 use crate::frame::ProtocolError;
 use core::ops::Range;
 #[cfg(feature = "deflate")]
 use {
     super::MessageKind,
-    super::assembly::Joined,
     super::utf8::InvalidUtf8,
     alloc::{string::String, vec::Vec},
 };
@@ -49,23 +48,33 @@ impl Walk<'_> {
         Ok(passed)
     }
 
-    /// Takes the next piece of a compressed message; gives the message when it is whole.
-    #[cfg(feature = "deflate")]
-    pub(crate) fn inflate(
+    /// Takes the next piece of a message; gives the message when it is whole.
+    pub(crate) fn join(
         &mut self,
-        kind: MessageKind,
+        begun: Begun,
         place: Range<usize>,
         following: Following,
     ) -> Result<Option<Joined>, ProtocolError> {
         let Self { reader, input, .. } = self;
-        let Some(inflation) = &mut reader.inflation else { return Ok(None) };
-        let Some(inflated) = inflation.join(&input[place], following)? else { return Ok(None) };
-        if reader.assembly.is_within_character() {
-            // The beginning of the message was lent, up to within a character.
-            reader.assembly.append(kind, &inflated, Following::Nothing)?;
-            return Ok(reader.assembly.finish()?);
+        let piece = &input[place];
+        match begun.coding {
+            Coding::Plain => reader.assembly.append(begun.kind, piece, following)?,
+            #[cfg(feature = "deflate")]
+            Coding::Deflated => {
+                // Without compression no such message begins.
+                let Some(inflation) = &mut reader.inflation else { return Ok(None) };
+                let Some(inflated) = inflation.join(piece, following)? else { return Ok(None) };
+                if !reader.assembly.is_within_character() {
+                    return owned(begun.kind, inflated).map(Some);
+                }
+                // The beginning of the message was lent, up to within a character.
+                reader.assembly.append(begun.kind, &inflated, Following::Nothing)?;
+            }
         }
-        owned(kind, inflated).map(Some)
+        match following {
+            Following::Bytes(_) | Following::Frames => Ok(None),
+            Following::Nothing => Ok(reader.assembly.finish()?),
+        }
     }
 }
 
