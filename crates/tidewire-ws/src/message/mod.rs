@@ -3,6 +3,16 @@
 //! Two halves, so that an echo can borrow both: a [`Reader`] takes what comes in and gives [`Event`]s, a
 //! [`Writer`] appends frames to the caller's output. What a received frame makes necessary (a pong, the echo
 //! of a close, the close frame that answers a violation) the reader has the writer append at once.
+//!
+//! | Where to look | What for |
+//! |---|---|
+//! | `reader` | which frame may come where, and the limits (§5.1, §5.2, §5.4, §10.4) |
+//! | `walk` | from bytes to parts of messages (§5.2, §5.4) |
+//! | `events`, `pieces` | whole messages; messages as they come (§6.2) |
+//! | `assembly`, `utf8`, `passing` | joining, and text that fails at its first bad byte (§8.1) |
+//! | `replies`, `closing` | what is answered at once, and how a connection ended (§5.5, §7.1) |
+//! | `writer`, `fragments`, `control` | messages, messages in pieces, control frames on their way out (§6.1, §5.4, §5.5) |
+//! | `inflation`, `deflation` | the same compressed (RFC 7692) |
 
 mod config;
 
@@ -35,6 +45,12 @@ mod utf8;
 mod utf8_bytes;
 
 mod writer;
+
+mod masking;
+
+mod fragments;
+
+mod control;
 
 mod closing;
 
