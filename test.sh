@@ -38,7 +38,7 @@ step_lints() {
 
 step_docs() { RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --no-deps --workspace --all-features; }
 
-step_tests() { cargo test --quiet --workspace && cargo test --quiet -p tidewire-ws --all-features; }
+step_tests() { cargo test --quiet --workspace && cargo test --quiet -p tidewire-ws -p tidewire-tokio --all-features; }
 
 step_alone() {
   local crate

@@ -75,3 +75,43 @@ async fn a_refused_upgrade_is_answered_once_and_what_follows_it_is_not_read() {
         assert!(matches!(accepted, Err(AcceptError::Refused(refusal)) if refusal.status() == status));
     }
 }
+
+#[cfg(feature = "deflate")]
+#[tokio::test]
+async fn who_offers_compression_gets_it_and_who_does_not_does_not() {
+    use tidewire_tokio::websocket::Message;
+    use tidewire_ws::deflate::Pool;
+    for (offer, agreed, frame) in [
+        (
+            "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n",
+            "\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+             client_no_context_takeover\r\n",
+            &b"\xC1\x87\x00\x00\x00\x00\xF2\x48\xCD\xC9\xC9\x07\x00"[..],
+        ),
+        ("", "\r\n\r\n", b"\x81\x85\x00\x00\x00\x00Hello"),
+    ] {
+        let (mut client, server) = duplex(4096);
+        let request = format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{offer}\r\n"
+        );
+        client.write_all(&[request.as_bytes(), frame].concat()).await.unwrap();
+        let mut acceptor = Acceptor::default();
+        acceptor.deflate = Some(Pool::default());
+        let mut websocket = acceptor.accept(server).await.unwrap();
+        assert_eq!(websocket.next().await, Some(Message::Text("Hello".to_owned())));
+        websocket.feed_text(&"tide ".repeat(100)).unwrap();
+        websocket.flush().await;
+        let mut answer = vec![0; 4096];
+        let mut len = 0;
+        while !answer[..len].windows(4).any(|end| end == b"\r\n\r\n") || answer[..len].ends_with(b"\r\n\r\n")
+        {
+            len += client.read(&mut answer[len..]).await.unwrap();
+        }
+        let head_len = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        let head = String::from_utf8_lossy(&answer[..head_len]).into_owned();
+        assert!(head.contains(agreed), "{head}");
+        let sent = answer[head_len];
+        assert_eq!(sent, if offer.is_empty() { 0x81 } else { 0xC1 });
+    }
+}
