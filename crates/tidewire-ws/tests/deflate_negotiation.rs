@@ -282,4 +282,7 @@ fn a_client_that_may_only_use_8_bits_sends_nothing_compressed() {
     let mut output = Vec::new();
     writer.send_text(&"a".repeat(10_000), &mut output).unwrap();
     assert_eq!(output[0], 0x81);
+    output.clear();
+    writer.send_text_piece("a", tidewire_ws::message::Fragment::More, &mut output).unwrap();
+    assert_eq!(output, [0x01, 0x81, 0, 0, 0, 0, b'a']);
 }

@@ -176,6 +176,34 @@ fn what_was_joined_comes_as_the_first_piece_and_what_was_lent_does_not_come_agai
     assert_eq!(events.next(&mut writer, &mut output), Some(Ok(Event::Text("ef".into()))));
 }
 
+#[test]
+fn what_is_not_asked_for_is_not_consumed() {
+    let config = Arc::new(Config::default());
+    let mut reader = Reader::new(Role::Client, config.clone());
+    let (mut writer, mut output) = (Writer::client(config, || MaskingKey([0; 4])), Vec::new());
+    let mut input = [0x02, 0x01, b'a', 0x89, 0x00, 0x80, 0x01, b'b'];
+    let mut pieces = reader.receive_pieces(&mut input);
+    let binary = |payload: &'static [u8], fragment| Some(Ok(Piece::Binary(payload.into(), fragment)));
+    assert_eq!(pieces.next(&mut writer, &mut output), binary(b"a", Fragment::More));
+    assert_eq!(pieces.consumed(), 3);
+    assert_eq!(pieces.next(&mut writer, &mut output), Some(Ok(Piece::Ping(b""))));
+    assert_eq!(pieces.consumed(), 5);
+    let mut pieces = reader.receive_pieces(&mut input[5..]);
+    assert_eq!(pieces.next(&mut writer, &mut output), binary(b"b", Fragment::Final));
+    assert_eq!(pieces.consumed(), 3);
+}
+
+#[test]
+fn what_is_held_is_the_message_and_the_control_frame_in_progress() {
+    let config = Arc::new(Config::default());
+    let mut reader = Reader::new(Role::Client, config.clone());
+    let (mut writer, mut output) = (Writer::client(config, || MaskingKey([0; 4])), Vec::new());
+    let mut input = [&[0x02, 0x14][..], &[b'a'; 20], &[0x89, 0x14], &[b'p'; 10]].concat();
+    assert!(reader.receive(&mut input).next(&mut writer, &mut output).is_none());
+    let held = reader.held_len_bytes();
+    assert!((30..=60).contains(&held), "{held} bytes for 20 of a message and 10 of a ping");
+}
+
 proptest! {
     /// A valid text, cut into frames and into inputs at any byte, with pings between the frames.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-5.4

@@ -102,31 +102,71 @@ pub(super) fn low_limits() -> Arc<Config> {
     Arc::new(config)
 }
 
-pub(super) fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
-    let config = low_limits();
-    let mut reader = Reader::new(role, config.clone());
-    let mut writer = match role {
+/// How events are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pace {
+    /// All that an input has to give, one after the other.
+    Steady,
+    /// One at a time: what was not read is given again.
+    Paused,
+}
+
+impl Said {
+    fn new(event: Result<Event<'_>, ProtocolError>) -> Self {
+        match event {
+            Ok(Event::Text(text)) => Self::Text(text.into_owned()),
+            Ok(Event::Binary(bytes)) => Self::Binary(bytes.into_owned()),
+            Ok(Event::Ping(payload)) => Self::Ping(payload.to_vec()),
+            Ok(Event::Pong(payload)) => Self::Pong(payload.to_vec()),
+            Ok(Event::Close(frame)) => Self::close(frame),
+            Err(error) => Self::Failed(error),
+        }
+    }
+}
+
+/// The two halves of the endpoint that `role` names.
+pub(super) fn halves(role: Role, config: Arc<Config>) -> (Reader, Writer) {
+    let reader = Reader::new(role, config.clone());
+    let writer = match role {
         Role::Server => Writer::server(config),
         Role::Client => Writer::client(config, || MaskingKey([0; 4])),
     };
+    (reader, writer)
+}
+
+/// Gives `pieces` to an endpoint; what it says, and what it answers. Of `arrived` bytes it may hold as many as
+/// `max_held` says.
+pub(super) fn drive(
+    (mut reader, mut writer): (Reader, Writer),
+    pieces: &[&[u8]],
+    pace: Pace,
+    max_held: fn(arrived: usize) -> usize,
+) -> (Vec<Said>, Vec<u8>) {
     let (mut said, mut output, mut arrived) = (Vec::new(), Vec::new(), 0);
     for piece in pieces {
         arrived += piece.len();
-        let mut piece = piece.to_vec();
-        let mut events = reader.receive(&mut piece);
-        while let Some(event) = events.next(&mut writer, &mut output) {
-            assert!(!matches!(said.last(), Some(Said::Failed(_) | Said::Close(_))), "an event after the end");
-            said.push(match event {
-                Ok(Event::Text(text)) => Said::Text(text.into_owned()),
-                Ok(Event::Binary(bytes)) => Said::Binary(bytes.into_owned()),
-                Ok(Event::Ping(payload)) => Said::Ping(payload.to_vec()),
-                Ok(Event::Pong(payload)) => Said::Pong(payload.to_vec()),
-                Ok(Event::Close(frame)) => Said::close(frame),
-                Err(error) => Said::Failed(error),
-            });
+        let (mut input, mut from) = (piece.to_vec(), 0);
+        loop {
+            let mut events = reader.receive(&mut input[from..]);
+            let before = said.len();
+            while let Some(event) = events.next(&mut writer, &mut output) {
+                assert!(
+                    !matches!(said.last(), Some(Said::Failed(_) | Said::Close(_))),
+                    "an event after the end"
+                );
+                said.push(Said::new(event));
+                if let Pace::Paused = pace {
+                    break;
+                }
+            }
+            from += events.consumed();
+            assert_eq!(input[from..], piece[from..], "what was not read is as it was");
+            if said.len() == before || from == input.len() {
+                break;
+            }
         }
-        drop(events);
-        assert!(reader.held_len_bytes() <= 2 * arrived + 64, "held more than twice what arrived");
+        assert_eq!(from, input.len(), "all of it is read");
+        assert!(reader.held_len_bytes() <= max_held(arrived), "{} bytes held", reader.held_len_bytes());
     }
     match said.last() {
         Some(Said::Failed(_) | Said::Close(_)) => assert!(!reader.wants_read() && writer.close_sent()),
@@ -137,8 +177,18 @@ pub(super) fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
     (said, output)
 }
 
-/// A stream gives the same events, the same end and the same answers in any pieces, to a server and to a client; after
-/// a violation or a close nothing more comes; what is held is bounded by what arrived.
+pub(super) fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
+    read_at(Pace::Steady, role, pieces)
+}
+
+/// Twice what arrived is held at the most.
+fn read_at(pace: Pace, role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {
+    drive(halves(role, low_limits()), pieces, pace, |arrived| 2 * arrived + 64)
+}
+
+/// A stream gives the same events, the same end and the same answers in any pieces, to a server and to a client, also
+/// when what was not read is given again; after a violation or a close nothing more comes; what is held is bounded by
+/// what arrived.
 ///
 /// # Panics
 /// When it does not.
@@ -147,6 +197,9 @@ pub fn stream(data: &[u8]) {
         let whole = read(role, &splits::whole(data));
         for pieces in [splits::bytewise(data), splits::random(data, data.len() as u64)] {
             assert_eq!(read(role, &pieces), whole, "{role:?}");
+        }
+        for pieces in [splits::whole(data), splits::random(data, !(data.len() as u64))] {
+            assert_eq!(read_at(Pace::Paused, role, &pieces), whole, "{role:?}, one event at a time");
         }
         for said in &whole.0 {
             match said {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 use tidewire_ws::Role;
-use tidewire_ws::deflate::{Config, ContextTakeover, Pool, WindowBits};
+use tidewire_ws::deflate::{Agreement, Config, ContextTakeover, Pool, WindowBits};
 use tidewire_ws::frame::{Header, MaskingKey, Opcode, ProtocolError, Rsv};
 use tidewire_ws::message::{self, Event, Fragment, Reader, Writer};
 
+use super::ws::{Pace, Said, drive, halves};
+use super::ws_pieces::{Way, read_in_pieces};
 use crate::splits::{self, Seeded};
 
 const LIMIT: usize = 20_000;
@@ -107,4 +109,67 @@ pub fn round_trip(data: &[u8]) {
     }
     assert_eq!(received, sent);
     assert_eq!(reader.held_len_bytes(), 0);
+}
+
+/// An agreement as a client and a server see it, of the settings that `seed` stands for.
+fn agreement(role: Role, seed: u64) -> Agreement {
+    let mut config = Config::default();
+    (config.send_takeover, config.receive_takeover) = (takeover(seed), takeover(seed >> 1));
+    let pool = Pool::new(config);
+    let offer = pool.offer();
+    let server = pool.accept([offer.header_value().as_bytes()]).expect("our own offer");
+    match role {
+        Role::Server => server,
+        Role::Client => {
+            let agreed = offer.agree([server.header_value().as_bytes()]).expect("our own response");
+            agreed.expect("an agreement")
+        }
+    }
+}
+
+/// Any stream, behind a byte of settings, to an endpoint that takes compressed messages: the same events, end and
+/// answers in any pieces; of the same messages those that it takes in pieces are a beginning, for they fail at once.
+///
+/// # Panics
+/// When it is not so.
+pub fn stream(data: &[u8]) {
+    let Some((settings, data)) = data.split_first() else { return };
+    let seed = u64::from(*settings);
+    for role in [Role::Server, Role::Client] {
+        let endpoint = || {
+            let agreement = agreement(role, seed);
+            let (reader, writer) = halves(role, limits());
+            (reader.with_deflate(&agreement), writer)
+        };
+        // What waits compressed, what is inflated and what it is copied from: all of it under the limit.
+        let max_held = |_| 4 * LIMIT;
+        let read = |pieces: &[&[u8]], pace| drive(endpoint(), pieces, pace, max_held);
+        let whole = read(&splits::whole(data), Pace::Steady);
+        // The messages may be long: they are not printed.
+        for pieces in [splits::bytewise(data), splits::random(data, data.len() as u64)] {
+            assert!(read(&pieces, Pace::Steady) == whole, "{role:?}, in {} pieces", pieces.len());
+        }
+        for pieces in [splits::whole(data), splits::random(data, !(data.len() as u64))] {
+            assert!(read(&pieces, Pace::Paused) == whole, "{role:?}, one event at a time");
+        }
+        for pieces in [splits::whole(data), splits::bytewise(data), splits::random(data, seed)] {
+            for way in [Way::Pieces, Way::Mixed(seed), Way::Mixed(!seed)] {
+                let (said, _) = read_in_pieces(endpoint(), &pieces, way, 4 * LIMIT);
+                assert!(agrees(&said, &whole.0), "{role:?} {way:?}, in {} pieces", pieces.len());
+            }
+        }
+    }
+}
+
+/// A compressed message that is not right fails in pieces as soon as that is seen, and joined when it is whole.
+fn agrees(in_pieces: &[Said], whole: &[Said]) -> bool {
+    match in_pieces.split_last() {
+        Some((Said::Failed(_), before)) => match whole.last() {
+            Some(Said::Text(_) | Said::Binary(_)) => before == whole,
+            Some(Said::Ping(_) | Said::Pong(_) | Said::Close(_) | Said::Failed(_)) | None => {
+                whole.starts_with(before)
+            }
+        },
+        Some(_) | None => in_pieces == whole,
+    }
 }

@@ -1,14 +1,14 @@
 //! Messages received in pieces are those received whole (tidewire-ws, `Reader::receive_pieces`).
 
-use super::ws::{Said, low_limits, read};
+use super::ws::{Said, halves, low_limits, read};
 use crate::splits::{self, Seeded};
 use tidewire_ws::Role;
-use tidewire_ws::frame::{MaskingKey, ProtocolError};
+use tidewire_ws::frame::ProtocolError;
 use tidewire_ws::message::{Event, Fragment, Piece, Reader, Writer};
 
 /// How an input is received.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+pub(super) enum Way {
     Pieces,
     /// Whole or in pieces, as a seed decides for each input.
     Mixed(u64),
@@ -62,33 +62,46 @@ impl Joiner {
     }
 }
 
-fn read_in_pieces(role: Role, inputs: &[&[u8]], way: Way) -> (Vec<Said>, Vec<u8>) {
-    let config = low_limits();
-    let mut reader = Reader::new(role, config.clone());
-    let mut writer = match role {
-        Role::Server => Writer::server(config),
-        Role::Client => Writer::client(config, || MaskingKey([0; 4])),
-    };
+/// Gives `inputs` to an endpoint that lends messages as they come; where all of them are lent it may hold `max_held`
+/// bytes. Now and then what was not read is given again.
+pub(super) fn read_in_pieces(
+    (mut reader, mut writer): (Reader, Writer),
+    inputs: &[&[u8]],
+    way: Way,
+    max_held: usize,
+) -> (Vec<Said>, Vec<u8>) {
     let mut source = match way {
         Way::Pieces => None,
         Way::Mixed(seed) => Some(Seeded::new(seed)),
     };
     let (mut joiner, mut output) = (Joiner::default(), Vec::new());
-    for input in inputs {
-        let mut input = input.to_vec();
-        if source.as_mut().is_some_and(|source| source.below(2) == 0) {
-            let mut events = reader.receive(&mut input);
-            while let Some(event) = events.next(&mut writer, &mut output) {
-                joiner.whole(event);
+    for original in inputs {
+        let (mut input, mut from) = (original.to_vec(), 0);
+        while from < input.len() {
+            let is_paused = source.as_mut().is_some_and(|source| source.below(2) == 0);
+            if source.as_mut().is_some_and(|source| source.below(2) == 0) {
+                let mut events = reader.receive(&mut input[from..]);
+                while let Some(event) = events.next(&mut writer, &mut output) {
+                    joiner.whole(event);
+                    if is_paused {
+                        break;
+                    }
+                }
+                from += events.consumed();
+            } else {
+                let mut pieces = reader.receive_pieces(&mut input[from..]);
+                while let Some(piece) = pieces.next(&mut writer, &mut output) {
+                    joiner.piece(piece);
+                    if is_paused {
+                        break;
+                    }
+                }
+                from += pieces.consumed();
             }
-        } else {
-            let mut pieces = reader.receive_pieces(&mut input);
-            while let Some(piece) = pieces.next(&mut writer, &mut output) {
-                joiner.piece(piece);
-            }
-            if source.is_none() {
-                assert!(reader.held_len_bytes() <= 2 * 125, "nothing but a cut control frame is held");
-            }
+            assert_eq!(input[from..], original[from..], "what was not read is as it was");
+        }
+        if source.is_none() {
+            assert!(reader.held_len_bytes() <= max_held, "{} bytes held", reader.held_len_bytes());
         }
     }
     (joiner.said, output)
@@ -105,7 +118,9 @@ pub fn pieces(data: &[u8]) {
         let whole = read(role, &splits::whole(data));
         for inputs in [splits::whole(data), splits::bytewise(data), splits::random(data, seed)] {
             for way in [Way::Pieces, Way::Mixed(seed), Way::Mixed(!seed)] {
-                assert_eq!(read_in_pieces(role, &inputs, way), whole, "{role:?} {way:?}");
+                // Nothing but a cut control frame is held.
+                let read = read_in_pieces(halves(role, low_limits()), &inputs, way, 2 * 125);
+                assert_eq!(read, whole, "{role:?} {way:?}");
             }
         }
     }

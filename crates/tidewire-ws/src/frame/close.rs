@@ -234,6 +234,16 @@ mod tests {
     }
 
     #[test]
+    fn errors_say_what_was_expected() {
+        extern crate std;
+        use std::string::ToString;
+        let invalid = CloseCode::new(1005).unwrap_err();
+        assert!(invalid.to_string().contains("1005"), "{invalid}");
+        let too_long = CloseFrame::new(CloseCode::NORMAL, &"r".repeat(124)).unwrap_err();
+        assert!(too_long.to_string().contains("124"), "{too_long}");
+    }
+
+    #[test]
     fn the_named_codes_are_valid() {
         let named = [
             CloseCode::NORMAL,

@@ -8,6 +8,7 @@ use core::ops::Range;
 #[cfg(feature = "deflate")]
 use {
     super::MessageKind,
+    super::assembly::Assembly,
     super::utf8::InvalidUtf8,
     alloc::{string::String, vec::Vec},
 };
@@ -65,6 +66,8 @@ impl Walk<'_> {
                 let Some(inflation) = &mut reader.inflation else { return Ok(None) };
                 let Some(inflated) = inflation.join(piece, following)? else { return Ok(None) };
                 if !reader.assembly.is_within_character() {
+                    // Of a beginning that was lent nothing may be left to the next message.
+                    reader.assembly = Assembly::Idle;
                     return owned(begun.kind, inflated).map(Some);
                 }
                 // The beginning of the message was lent, up to within a character.
