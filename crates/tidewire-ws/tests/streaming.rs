@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use proptest::prelude::*;
+use std::borrow::Cow;
 use std::sync::Arc;
 use tidewire_testkit::properties::ws_pieces;
 use tidewire_ws::Role;
@@ -174,6 +175,35 @@ fn what_was_joined_comes_as_the_first_piece_and_what_was_lent_does_not_come_agai
     assert_eq!(pieces.next(&mut writer, &mut output), Some(Ok(Piece::Text("abcd".into(), Fragment::More))));
     let mut events = reader.receive(&mut third[..2]);
     assert_eq!(events.next(&mut writer, &mut output), Some(Ok(Event::Text("ef".into()))));
+}
+
+#[test]
+fn a_piece_is_lent_from_the_input_unless_something_was_joined_before_it() {
+    let config = Arc::new(Config::default());
+    let mut reader = Reader::new(Role::Client, config.clone());
+    let (mut writer, mut output) = (Writer::client(config, || MaskingKey([0; 4])), Vec::new());
+    for first in [0x81, 0x82] {
+        let mut inputs = [[first, 0x05, b'a'], [b'b', b'c', b'd']];
+        let [whole, pieces] = &mut inputs;
+        assert!(reader.receive(whole).next(&mut writer, &mut output).is_none());
+        let mut pieces = reader.receive_pieces(pieces);
+        match pieces.next(&mut writer, &mut output) {
+            Some(Ok(Piece::Text(Cow::Owned(text), Fragment::More))) => assert_eq!(text, "abcd"),
+            Some(Ok(Piece::Binary(Cow::Owned(bytes), Fragment::More))) => assert_eq!(bytes, b"abcd"),
+            other => panic!("{other:?}"),
+        }
+        let mut last = [b'e', first, 0x01, b'f'];
+        let mut pieces = reader.receive_pieces(&mut last);
+        for expected in ["e", "f"] {
+            match pieces.next(&mut writer, &mut output) {
+                Some(Ok(Piece::Text(Cow::Borrowed(text), Fragment::Final))) => assert_eq!(text, expected),
+                Some(Ok(Piece::Binary(Cow::Borrowed(bytes), Fragment::Final))) => {
+                    assert_eq!(bytes, expected.as_bytes());
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 }
 
 #[test]
