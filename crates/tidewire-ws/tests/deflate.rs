@@ -240,6 +240,18 @@ fn what_is_not_deflate_or_not_whole_is_1007() {
     );
 }
 
+/// With a context that is taken over, too, and nothing of what came spills into the next message.
+#[test]
+fn a_cut_message_fails_and_an_empty_one_does_not_with_takeover_too() {
+    let cut = [0xC2, 0x04, 0xF2, 0x48, 0xCD, 0xC9];
+    assert_eq!(client(ContextTakeover::On, 100).receive(&[&cut]), Err(ProtocolError::InvalidDeflate));
+    for takeover in [ContextTakeover::Off, ContextTakeover::On] {
+        let stream = [&HELLO[..], &[0xC1, 0x00], &HELLO, &[0xC1, 0x00], &HELLO].concat();
+        let messages = client(takeover, 100).receive(&[&stream]).unwrap();
+        assert_eq!(messages, [&b"Hello"[..], b"", b"Hello", b"", b"Hello"], "{takeover:?}");
+    }
+}
+
 #[test]
 fn a_message_may_be_as_long_as_the_limit_inflated_and_not_a_byte_longer() {
     let (server, _) = agree(&pool(ContextTakeover::Off, 15, 6), &Pool::default());

@@ -1,7 +1,8 @@
 //! Decompression of messages, with its output limited inside the loop (RFC 7692 §6.2, §7.2.2).
 
-use super::TAIL;
+use super::{ContextTakeover, TAIL};
 use alloc::vec::Vec;
+use core::mem;
 use flate2::{Decompress, FlushDecompress, Status};
 
 /// Bytes that one decompressor holds.
@@ -9,6 +10,9 @@ pub(super) const INFLATER_LEN: usize = 48 * 1024;
 
 /// The smallest step by which the output grows.
 const MIN_GROWTH: usize = 512;
+
+/// A whole block without compression and without bytes.
+const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xFF, 0xFF];
 
 /// Why a message was not inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +26,7 @@ pub(crate) enum InflateError {
 /// Where the decompressor is in its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// Nothing was read since a block with BFINAL, or since the beginning.
+    /// Nothing was read since a block with BFINAL, since the end of a message, or since the beginning.
     Fresh,
     Within,
 }
@@ -98,6 +102,7 @@ impl Inflater {
                 //# On platforms where the flush method using an empty DEFLATE block with
                 //# no compression is not available, implementers can choose to flush
                 //# data using DEFLATE blocks with "BFINAL" set to 1.
+                // It ends the window, as it does for all that flush like this: zlib begins a new stream.
                 Status::StreamEnd => self.reset(),
                 Status::Ok | Status::BufError => {}
             }
@@ -126,16 +131,23 @@ impl Inflater {
         }
     }
 
-    /// Whether a message that has been inflated with its tail was whole: its last block has ended. Only for a
-    /// decompressor that forgets everything afterwards.
-    pub(crate) fn ended(&mut self) -> bool {
-        // An empty final block, 0x03 0x00, is read to the end of a stream only where a block may begin.
-        let mut probe = [0; 8];
-        match self.place {
-            Place::Fresh => true,
-            Place::Within => {
-                let status = self.inner.decompress(&[0x03, 0x00], &mut probe, FlushDecompress::None);
+    /// Ends a message that has been inflated with its tail; whether it was whole, which is whether its last block has
+    /// ended. Without takeover the decompressor is to be reset behind it.
+    pub(crate) fn end_message(&mut self, takeover: ContextTakeover) -> bool {
+        let mut output = [0; 8];
+        match (mem::replace(&mut self.place, Place::Fresh), takeover) {
+            (Place::Fresh, _) => true,
+            // An empty final block is read to the end of a stream only where a block may begin.
+            (Place::Within, ContextTakeover::Off) => {
+                let status = self.inner.decompress(&[0x03, 0x00], &mut output, FlushDecompress::None);
                 matches!(status, Ok(Status::StreamEnd))
+            }
+            // An empty block without compression changes nothing where a block may begin. Within a block it is data, an
+            // error or a final block; only in the middle of a code's description it may be nothing that shows.
+            (Place::Within, ContextTakeover::On) => {
+                let before = self.inner.total_out();
+                let status = self.inner.decompress(&EMPTY_BLOCK, &mut output, FlushDecompress::None);
+                matches!(status, Ok(Status::Ok)) && self.inner.total_out() == before
             }
         }
     }

@@ -92,13 +92,13 @@ impl Inflation {
         let tail = self.inflater.as_ref().map_or(&[][..], |inflater| inflater.tail());
         self.inflate(tail)?;
         self.given_len = 0;
-        match self.agreement.receiving().takeover {
-            ContextTakeover::On => Ok(()),
-            ContextTakeover::Off => match self.inflater.take().is_none_or(|mut inflater| inflater.ended()) {
-                true => Ok(()),
-                false => Err(ProtocolError::InvalidDeflate),
-            },
+        let takeover = self.agreement.receiving().takeover;
+        let whole = self.inflater.as_mut().is_none_or(|inflater| inflater.end_message(takeover));
+        match takeover {
+            ContextTakeover::On => {}
+            ContextTakeover::Off => self.inflater = None,
         }
+        if whole { Ok(()) } else { Err(ProtocolError::InvalidDeflate) }
     }
 
     fn protocol_error(&self, error: InflateError) -> ProtocolError {
