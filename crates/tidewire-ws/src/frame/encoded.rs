@@ -2,8 +2,8 @@
 //! (RFC 6455 §5.2).
 
 use super::header::{FIN, LENGTH_16, MASK};
-use super::mask::append_masked;
-use super::{Header, MAX_CONTROL_PAYLOAD_LEN, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv, mask};
+use super::mask::{append_masked, copy_masked};
+use super::{Header, MAX_HEADER_LEN, MaskingKey, Opcode, Rsv};
 use alloc::vec::Vec;
 use bytes::Bytes;
 
@@ -119,23 +119,46 @@ pub fn encode_frame(
     payload: &[u8],
     buffer: &mut [u8],
 ) -> Option<usize> {
-    if let (None, 0..=MAX_CONTROL_PAYLOAD_LEN) = (masking_key, payload.len()) {
-        let frame = buffer.get_mut(..2 + payload.len())?;
-        let (header, body) = frame.split_first_chunk_mut::<2>()?;
-        *header = [FIN | opcode.bits(), payload.len() as u8];
-        body.copy_from_slice(payload);
-        return Some(2 + payload.len());
+    let first = FIN | opcode.bits();
+    match (masking_key, payload.len()) {
+        (None, len @ 0..=125) => place([first, len as u8], payload, None, buffer),
+        (None, len @ 126..=0xFFFF) => {
+            let [high, low] = (len as u16).to_be_bytes();
+            place([first, LENGTH_16, high, low], payload, None, buffer)
+        }
+        (Some(MaskingKey([a, b, c, d])), len @ 0..=125) => {
+            place([first, MASK | len as u8, a, b, c, d], payload, masking_key, buffer)
+        }
+        (Some(MaskingKey([a, b, c, d])), len @ 126..=0xFFFF) => {
+            let [high, low] = (len as u16).to_be_bytes();
+            place([first, MASK | LENGTH_16, high, low, a, b, c, d], payload, masking_key, buffer)
+        }
+        (_, len) => {
+            let header = header_for(opcode, len, masking_key);
+            let (head, body) = buffer.split_at_mut_checked(header.as_bytes().len())?;
+            let body_len = place([], payload, masking_key, body)?;
+            head.copy_from_slice(header.as_bytes());
+            Some(head.len() + body_len)
+        }
     }
-    let header = header_for(opcode, payload.len(), masking_key);
-    let header = header.as_bytes();
-    let frame_len = header.len().checked_add(payload.len())?;
-    let (head, body) = buffer.get_mut(..frame_len)?.split_at_mut(header.len());
-    head.copy_from_slice(header);
-    body.copy_from_slice(payload);
-    if let Some(key) = masking_key {
-        mask(body, key, 0);
+}
+
+/// Writes a header of a length known in advance, which is a store or two, and the payload behind it.
+#[inline]
+fn place<const HEADER_LEN: usize>(
+    header: [u8; HEADER_LEN],
+    payload: &[u8],
+    key: Option<MaskingKey>,
+    buffer: &mut [u8],
+) -> Option<usize> {
+    let (head, rest) = buffer.split_first_chunk_mut::<HEADER_LEN>()?;
+    let body = rest.get_mut(..payload.len())?;
+    *head = header;
+    match key {
+        None => body.copy_from_slice(payload),
+        Some(key) => copy_masked(payload, key, body),
     }
-    Some(frame_len)
+    Some(HEADER_LEN + payload.len())
 }
 
 /// A whole message as a server sends it: encoded once, shared by all who receive it.

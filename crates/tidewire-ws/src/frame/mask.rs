@@ -60,15 +60,25 @@ pub fn mask(data: &mut [u8], key: MaskingKey, offset: usize) {
 pub(crate) fn append_masked(payload: &[u8], key: MaskingKey, output: &mut Vec<u8>) {
     output.reserve(payload.len());
     let room = &mut output.spare_capacity_mut()[..payload.len()];
-    #[cfg(all(feature = "simd", target_arch = "x86_64"))]
-    match (payload.len() >= wide::MIN_LEN).then(wide::Avx2::detect).flatten() {
-        Some(avx2) => avx2.copy(payload, room, key),
-        None => copy_words(payload, room, key),
-    }
-    #[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
-    copy_words(payload, room, key);
+    copy(payload, room, key, MaybeUninit::new);
     // SAFETY: The room has the length of the payload, lies within the capacity, and each byte of it was written.
     unsafe { output.set_len(output.len() + payload.len()) };
+}
+
+/// Writes `payload`, masked from its first octet, to a place of the same length.
+#[inline]
+pub(crate) fn copy_masked(payload: &[u8], key: MaskingKey, target: &mut [u8]) {
+    copy(payload, target, key, |octet| octet);
+}
+
+/// Both of them: what a place holds is made of an octet, so that one may be without any yet.
+#[inline]
+fn copy<T>(source: &[u8], target: &mut [T], key: MaskingKey, place: impl Fn(u8) -> T + Copy) {
+    #[cfg(all(feature = "simd", target_arch = "x86_64"))]
+    if let Some(avx2) = (source.len() >= wide::MIN_LEN).then(wide::Avx2::detect).flatten() {
+        return avx2.copy(source, target, key, place);
+    }
+    copy_words(source, target, key, place);
 }
 
 /// The key twice, as a word of memory.
@@ -99,20 +109,32 @@ fn mask_words(data: &mut [u8], key: MaskingKey) {
     }
 }
 
-/// The same from one place to another of the same length, of which each byte is written.
+/// The same from one place to another of the same length, of which each octet is written.
 #[inline(always)]
-fn copy_words(source: &[u8], target: &mut [MaybeUninit<u8>], key: MaskingKey) {
+fn copy_words<T>(source: &[u8], target: &mut [T], key: MaskingKey, place: impl Fn(u8) -> T + Copy) {
     assert_eq!(source.len(), target.len());
-    let (wide, key) = (word(key), key.0);
     let mut from = source.chunks_exact(8);
-    let mut to = target.chunks_exact_mut(8);
-    for (to, from) in (&mut to).zip(&mut from) {
-        if let (Ok(to), Ok(from)) = (<&mut [_; 8]>::try_from(to), <[u8; 8]>::try_from(from)) {
-            *to = (u64::from_ne_bytes(from) ^ wide).to_ne_bytes().map(MaybeUninit::new);
-        }
+    for (to, from) in target.chunks_exact_mut(8).zip(&mut from) {
+        copy_word(<&mut [T; 8]>::try_from(to).ok(), from.first_chunk(), key, place);
     }
-    for ((to, from), key) in to.into_remainder().iter_mut().zip(from.remainder()).zip(key.iter().cycle()) {
-        to.write(from ^ key);
+    if from.remainder().is_empty() {
+        return;
+    }
+    // The last word may lie across the one before it: what is written twice is the same.
+    if let Some(last) = source.last_chunk() {
+        copy_word(target.last_chunk_mut(), Some(last), key.rotated(source.len()), place);
+        return;
+    }
+    for ((to, from), key) in target.iter_mut().zip(source).zip(key.0.iter().cycle()) {
+        *to = place(from ^ key);
+    }
+}
+
+/// One word of it, where there is one.
+#[inline(always)]
+fn copy_word<T>(to: Option<&mut [T; 8]>, from: Option<&[u8; 8]>, key: MaskingKey, place: impl Fn(u8) -> T) {
+    if let (Some(to), Some(from)) = (to, from) {
+        *to = (u64::from_ne_bytes(*from) ^ word(key)).to_ne_bytes().map(place);
     }
 }
 
@@ -124,7 +146,6 @@ mod wide {
     extern crate std;
 
     use super::{MaskingKey, copy_words, mask_words};
-    use core::mem::MaybeUninit;
 
     /// What is shorter is done before it is asked for.
     pub(super) const MIN_LEN: usize = 128;
@@ -152,9 +173,15 @@ mod wide {
         }
 
         #[inline]
-        pub(super) fn copy(self, source: &[u8], target: &mut [MaybeUninit<u8>], key: MaskingKey) {
+        pub(super) fn copy<T>(
+            self,
+            source: &[u8],
+            target: &mut [T],
+            key: MaskingKey,
+            place: impl Fn(u8) -> T + Copy,
+        ) {
             // SAFETY: All that is unsafe about it is that the processor must have AVX2, and it has.
-            unsafe { copy_avx2(source, target, key) }
+            unsafe { copy_avx2(source, target, key, place) }
         }
     }
 
@@ -180,8 +207,8 @@ mod wide {
     /// # Safety
     /// The processor has AVX2.
     #[target_feature(enable = "avx2")]
-    unsafe fn copy_avx2(source: &[u8], target: &mut [MaybeUninit<u8>], key: MaskingKey) {
-        copy_words(source, target, key);
+    unsafe fn copy_avx2<T>(source: &[u8], target: &mut [T], key: MaskingKey, place: impl Fn(u8) -> T + Copy) {
+        copy_words(source, target, key, place);
     }
 }
 
@@ -221,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_masked_is_what_the_octet_formula_makes_of_it() {
+    fn what_is_appended_or_copied_masked_is_what_the_octet_formula_makes_of_it() {
         let key = MaskingKey([0x37, 0xFA, 0x21, 0x3D]);
         let source: Vec<u8> = (0..5000u32).map(|i| (i * 37 + 11) as u8).collect();
         for len in (0..300).chain([511, 512, 4095, 4096, 4097, 4990]) {
@@ -233,6 +260,9 @@ mod tests {
                 append_masked(payload, key, &mut output);
                 assert_eq!(output[..before], vec![0xEE; before]);
                 assert_eq!(output[before..], slow, "start {start} len {len}");
+                let mut copied = vec![0xEE; len];
+                copy_masked(payload, key, &mut copied);
+                assert_eq!(copied, slow, "start {start} len {len}");
             }
         }
     }
