@@ -83,13 +83,6 @@ fn without_heartbeats_five_idle_minutes_close_both_ends_cleanly() {
 //# After both sending and receiving a Close message, an endpoint considers
 //# the WebSocket connection closed and MUST close the underlying TCP
 //# connection.
-//= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
-//= type=test
-//# The server MUST close the underlying TCP connection immediately; the
-//# client SHOULD wait for the server to close the connection but MAY close
-//# the connection at any time after sending and receiving a Close message,
-//# e.g., if it has not received a TCP Close from the server in a reasonable
-//# time period.
 #[test]
 fn either_end_may_begin_the_close_and_both_know_who_did() {
     for client_begins in [true, false] {

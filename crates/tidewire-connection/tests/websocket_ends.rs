@@ -83,10 +83,6 @@ fn an_end_of_stream_in_each_state() {
     }
 }
 
-//= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.1
-//= type=test
-//# If at any point the underlying transport layer connection is
-//# unexpectedly lost, the client MUST _Fail the WebSocket Connection_.
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.2
 //= type=test
 //# To do so, the server MUST simply _Close the WebSocket Connection_
@@ -100,6 +96,95 @@ fn a_transport_error_in_each_state_keeps_the_first_record() {
         assert_eq!((server.writer.transport(), server.writer.poll_timeout()), (Transport::Closed, None));
         let failed = (Endpoint::Remote, Cause::Transport, ClosingHandshake::Incomplete);
         assert_eq!(server.ended(), Some(record_in(state).unwrap_or(failed)), "in {state:?}");
+    }
+}
+
+/// Trailing bytes are thrown away until the peer's stream ends.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+//= type=test
+//# The server MUST close the underlying TCP connection immediately; the
+//# client SHOULD wait for the server to close the connection but MAY close
+//# the connection at any time after sending and receiving a Close message,
+//# e.g., if it has not received a TCP Close from the server in a reasonable
+//# time period.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+//= type=test
+//# An endpoint SHOULD use a method that cleanly closes the TCP connection,
+//# as well as the TLS session, if applicable, discarding any trailing bytes
+//# that may have been received.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+//= type=test
+//# The underlying TCP connection, in most normal cases, SHOULD be closed
+//# first by the server, so that it holds the TIME_WAIT state and not the
+//# client
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+//= type=test
+//# As such, when a server is instructed to _Close the WebSocket Connection_
+//# it SHOULD initiate a TCP Close immediately, and when a client is
+//# instructed to do the same, it SHOULD wait for a TCP Close from the
+//# server.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.2
+//= type=test
+//# Once an endpoint has both sent and received a Close control frame, that
+//# endpoint SHOULD _Close the WebSocket Connection_ as defined in Section
+//# 7.1.1.
+#[test]
+fn a_server_closes_its_transport_at_once_and_a_client_waits_for_it() {
+    let Pair { mut client, mut server, .. } = pair(off);
+    client.close(second(1), CloseCode::NORMAL, "");
+    assert_eq!(client.writer.transport(), Transport::Open, "the answer is awaited");
+    server.receive(second(1), std::mem::take(&mut client.output));
+    assert_eq!(server.writer.transport(), Transport::ShutDown);
+    let echo = std::mem::take(&mut server.output);
+    assert_eq!(echo, b"\x88\x02\x03\xE8");
+    server.writer.handle_sent(second(1), echo.len(), 0);
+    server.writer.handle_shut_down(second(1));
+    assert_eq!(server.writer.transport(), Transport::Discard);
+    server.receive(second(1), late_input());
+    assert!(server.heard.is_empty() && server.output.is_empty());
+
+    client.receive(second(2), echo);
+    assert_eq!(client.writer.transport(), Transport::Discard, "it does not shut down first");
+    assert!(client.writer.poll_timeout().is_some(), "it does not wait for ever");
+    client.reader.handle_eof(second(3), &mut client.writer);
+    server.reader.handle_eof(second(3), &mut server.writer);
+    assert_eq!(
+        (client.writer.transport(), server.writer.transport()),
+        (Transport::Closed, Transport::Closed)
+    );
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.1
+//= type=test
+//# If at any point the underlying transport layer connection is
+//# unexpectedly lost, the client MUST _Fail the WebSocket Connection_.
+#[test]
+fn a_client_whose_transport_is_lost_is_closed() {
+    let Pair { mut client, .. } = pair(|_, _| {});
+    client.writer.handle_transport_error(second(1));
+    assert_eq!((client.writer.transport(), client.writer.is_open()), (Transport::Closed, false));
+    let lost = (Endpoint::Remote, Cause::Transport, ClosingHandshake::Incomplete);
+    assert_eq!(client.ended(), Some(lost));
+}
+
+//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+//= type=test
+//# To do so, the client MUST _Close the WebSocket Connection_, and MAY
+//# report the problem to the user (which would be especially useful for
+//# developers) in an appropriate manner.
+#[test]
+fn a_client_that_meets_a_violation_says_so_and_closes_its_transport() {
+    let mut pair = pair(|_, _| {});
+    // An empty text under a key: no server masks.
+    pair.client.receive(second(1), b"\x81\x80\0\0\0\0".to_vec());
+    assert_eq!(pair.client.writer.transport(), Transport::ShutDown);
+    let masked = Cause::Violation(ProtocolError::Masked);
+    assert_eq!(pair.client.ended(), Some((Endpoint::Remote, masked, ClosingHandshake::Incomplete)));
+    assert_eq!((pair.client.output[0], pair.client.output[1], pair.client.output.len()), (0x88, 0x82, 8));
+    pair.settle();
+    assert_eq!(pair.server.ended().unwrap().1, close_of(CloseCode::PROTOCOL_ERROR, ""));
+    for end in [&pair.server, &pair.client] {
+        assert_eq!((end.writer.transport(), end.writer.poll_timeout()), (Transport::Closed, None));
     }
 }
 
@@ -189,13 +274,7 @@ fn the_last_words_of_each_state_have_a_deadline() {
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
 //= type=test
-//# To do so, the client MUST _Close the WebSocket Connection_, and MAY
-//# report the problem to the user (which would be especially useful for
-//# developers) in an appropriate manner.
-//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
-//= type=test
 //# Similarly, to do so, the server MUST _Close the WebSocket Connection_,
-//# and SHOULD log the problem.
 #[test]
 fn a_violation_reaches_the_peer_and_both_ends_part() {
     let cases: [(&[u8], CloseCode, ProtocolError); 4] = [

@@ -6,18 +6,25 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use tidewire_testkit::properties::{hub, sse, ws, ws_deflate, ws_handshake, ws_pair, ws_parts, ws_pieces};
+use tidewire_testkit::properties::{
+    hub, sse, ws, ws_deflate, ws_eof, ws_handshake, ws_pair, ws_parts, ws_pieces,
+};
 
 type Property = fn(&[u8]);
 
+/// A property that is tried at so many random splits.
+type AtSplits = fn(&[u8], u64);
+
 /// Each fuzz target and the property that it is to hold.
-const TARGETS: [(&str, Property); 16] = [
+const TARGETS: [(&str, Property); 18] = [
     ("hub_cursor", hub::cursor),
     ("hub_operations", hub::operations),
     ("sse_parse_splits", sse::parse_splits),
     ("sse_round_trip", sse::round_trip),
     ("ws_close", ws_parts::close),
     ("ws_deflate_round_trip", ws_deflate::round_trip),
+    ("ws_deflate_stream", ws_deflate::stream),
+    ("ws_eof", ws_eof::every_end),
     ("ws_extension_list", ws_parts::extension_list),
     ("ws_frames", ws::frames),
     ("ws_handshake_head", ws_handshake::head),
@@ -60,9 +67,15 @@ fn every_committed_input_holds() {
 /// Check C2; whole and byte by byte are part of the property itself.
 #[test]
 fn every_committed_stream_gives_the_same_at_a_thousand_splits() {
-    for target in ["ws_stream", "ws_pieces"] {
+    let splits: [(&str, AtSplits); 4] = [
+        ("ws_stream", ws::stream_at_splits),
+        ("ws_pieces", ws::stream_at_splits),
+        ("ws_frames", ws::frames_at_splits),
+        ("ws_deflate_stream", ws_deflate::stream_at_splits),
+    ];
+    for (target, at_splits) in splits {
         for input in fs::read_dir(fuzz().join("corpus").join(target)).unwrap() {
-            ws::stream_at_splits(&fs::read(input.unwrap().path()).unwrap(), 1_000);
+            at_splits(&fs::read(input.unwrap().path()).unwrap(), 1_000);
         }
     }
 }

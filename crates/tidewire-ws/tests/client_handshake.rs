@@ -106,9 +106,6 @@ fn outcome(mut reader: ResponseReader, pieces: &[&[u8]], eof: bool) -> Outcome {
 //# defined in Section 3 (a relative URI) or be an absolute http/https URI
 //# that, when parsed, has a /resource name/, /host/, and /port/ that match
 //# the corresponding ws/wss URI.
-//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-//= type=test
-//# The nonce MUST be selected randomly for each connection.
 #[test]
 fn the_request_is_that_of_the_standard() {
     let mut output = Vec::new();
@@ -123,12 +120,6 @@ fn the_request_is_that_of_the_standard() {
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 //= type=test
 //# The handshake MUST be a valid HTTP request as specified by [RFC2616].
-//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
-//= type=test
-//# The absence of such a field is equivalent to the null value (meaning
-//# that if the server does not wish to agree to one of the suggested
-//# subprotocols, it MUST NOT send back a |Sec-WebSocket-Protocol| header
-//# field in its response).
 #[test]
 fn our_server_takes_what_our_client_sends_and_back() {
     let mut sent = Vec::new();
@@ -453,11 +444,6 @@ fn debug_shows_no_credentials() {
 //= type=test
 //# If any of the components are invalid, the client MUST _Fail the
 //# WebSocket Connection_ and abort these steps.
-//= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-//= type=test
-//# The elements that comprise this value MUST be non-empty strings with
-//# characters in the range U+0021 to U+007E not including separator
-//# characters as defined in [RFC2616] and MUST all be unique strings.
 #[test]
 fn what_is_no_field_is_refused() {
     let request = || Request::new("a", "/", NONCE).unwrap();

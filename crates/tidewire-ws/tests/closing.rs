@@ -145,13 +145,12 @@ fn table() -> String {
 //= type=test
 //# If a control frame (Section 5.5) is received, the frame MUST be handled
 //# as defined by Section 5.5.
-//= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.2
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
 //= type=test
-//# To _Start the WebSocket Closing Handshake_ with a status code (Section
-//# 7.4) /code/ and an optional close reason (Section 7.1.6) /reason/, an
-//# endpoint MUST send a Close control frame, as described in Section 5.5.1,
-//# whose status code is set to /code/ and whose close reason is set to
-//# /reason/.
+//# It SHOULD do so as soon as practical.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2
+//= type=test
+//# It SHOULD respond with Pong frame as soon as is practical.
 #[test]
 fn every_phase_answers_every_input_as_the_table_says() {
     let (printed, committed) = (table(), include_str!("closing.txt"));

@@ -338,7 +338,7 @@ fn an_idle_connection_holds_nothing_and_the_pool_no_more_than_its_limit() {
     }
     let idle = pool.idle_len_bytes();
     assert!(
-        (2 * 300_000..=2 * 400_000 + 50_000).contains(&idle),
+        (2 * 300_000..=2 * 410_000 + 50_000).contains(&idle),
         "{idle}: two compressors, one decompressor"
     );
     // A connection that ends in the middle of a message gives back what it held, too.
@@ -400,7 +400,7 @@ fn compressors_for_different_windows_are_kept_apart() {
     // The second half is a reference to the first, unless the window is too small for it.
     assert!(sizes[0] < 1_100 && sizes[2] < 1_100 && sizes[4] < 1_100, "{sizes:?}");
     assert!(sizes[1] > 1_900 && sizes[3] > 1_900, "{sizes:?}");
-    assert_eq!(pool.idle_len_bytes(), 3 * 376 * 1024, "one for each window");
+    assert_eq!(pool.idle_len_bytes(), 3 * 392 * 1024, "one for each window");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Check C4: random streams, valid and mutated, through this crate and through tungstenite: the same messages and the
-//! same verdict, but for the differences that are named here.
+//! same verdict and the same answers, but for the differences that are named here.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 use tidewire_testkit::splits::Seeded;
 use tidewire_ws::Role;
-use tidewire_ws::frame::{Header, MaskingKey, ProtocolError, mask};
+use tidewire_ws::frame::{CloseCode, Header, MaskingKey, ProtocolError, mask};
 use tidewire_ws::message::{Config, Event, Reader, Writer};
 use tungstenite::protocol::{self, WebSocketConfig};
 
@@ -32,7 +32,42 @@ enum Verdict {
     Failed(u16),
 }
 
-fn ours(role: Role, stream: &[u8]) -> (Vec<Said>, Verdict, Option<ProtocolError>) {
+/// A control frame that was sent in answer: its first byte, and its payload.
+type Answer = (u8, Vec<u8>);
+
+/// The control frames in an output, by the figure of §5.2 alone.
+fn answers(mut output: &[u8]) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    while let [first, second, rest @ ..] = output {
+        let key_len = if second & 0x80 == 0 { 0 } else { 4 };
+        let (key, rest) = rest.split_at(key_len);
+        let (payload, rest) = rest.split_at(usize::from(second & 0x7F));
+        let unmasked =
+            payload.iter().enumerate().map(|(index, byte)| byte ^ key.get(index % 4).unwrap_or(&0));
+        answers.push((*first, unmasked.collect()));
+        output = rest;
+    }
+    answers
+}
+
+/// The answers of both to what both took are the same, but for the close frame of an endpoint that fails, which
+/// tungstenite leaves to its caller.
+fn same_answers(ours: &[Answer], theirs: &[Answer], verdict: &Verdict) -> bool {
+    match (verdict, ours.split_last(), theirs.split_last()) {
+        // It gives the reason back with the code; §5.5.1 asks for the code.
+        (Verdict::Closed(_), Some(((0x88, code), ours)), Some(((0x88, body), theirs))) => {
+            ours == theirs && body.starts_with(code) && (code.len() == 2 || body.is_empty())
+        }
+        (Verdict::Closed(_), _, _) => false,
+        (Verdict::Failed(_), Some(((first, code), ours)), _) => {
+            *first == 0x88 && code.len() == 2 && theirs.starts_with(ours)
+        }
+        (Verdict::Failed(_), None, _) => false,
+        (Verdict::Waiting, _, _) => ours == theirs,
+    }
+}
+
+fn ours(role: Role, stream: &[u8]) -> (Vec<Said>, Verdict, Option<ProtocolError>, Vec<Answer>) {
     let mut config = Config::default();
     (config.max_message_len, config.max_fragments) = (MAX_MESSAGE_LEN, u32::MAX);
     let config = Arc::new(config);
@@ -43,28 +78,32 @@ fn ours(role: Role, stream: &[u8]) -> (Vec<Said>, Verdict, Option<ProtocolError>
     };
     let (mut input, mut output, mut said) = (stream.to_vec(), Vec::new(), Vec::new());
     let mut events = reader.receive(&mut input);
+    let (mut verdict, mut failure) = (Verdict::Waiting, None);
     while let Some(event) = events.next(&mut writer, &mut output) {
-        said.push(match event {
-            Ok(Event::Text(text)) => Said::Text(text.into_owned()),
-            Ok(Event::Binary(bytes)) => Said::Binary(bytes.into_owned()),
-            Ok(Event::Ping(payload)) => Said::Ping(payload.to_vec()),
-            Ok(Event::Pong(payload)) => Said::Pong(payload.to_vec()),
+        match event {
+            Ok(Event::Text(text)) => said.push(Said::Text(text.into_owned())),
+            Ok(Event::Binary(bytes)) => said.push(Said::Binary(bytes.into_owned())),
+            Ok(Event::Ping(payload)) => said.push(Said::Ping(payload.to_vec())),
+            Ok(Event::Pong(payload)) => said.push(Said::Pong(payload.to_vec())),
             Ok(Event::Close(frame)) => {
-                let frame = frame.map(|frame| (frame.code().value(), frame.reason().to_owned()));
-                return (said, Verdict::Closed(frame), None);
+                verdict =
+                    Verdict::Closed(frame.map(|frame| (frame.code().value(), frame.reason().to_owned())));
             }
-            Err(error) => return (said, Verdict::Failed(error.close_code().value()), Some(error)),
-        });
+            Err(error) => (verdict, failure) = (Verdict::Failed(error.close_code().value()), Some(error)),
+        }
     }
-    (said, Verdict::Waiting, None)
+    (said, verdict, failure, answers(&output))
 }
 
-/// A stream that ends in "not yet".
-struct Wire<'s>(&'s [u8]);
+/// A stream that ends in "not yet", and what is written to it.
+struct Wire<'s> {
+    stream: &'s [u8],
+    written: Vec<u8>,
+}
 
 impl Read for Wire<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(buffer)? {
+        match self.stream.read(buffer)? {
             0 => Err(io::ErrorKind::WouldBlock.into()),
             len => Ok(len),
         }
@@ -73,7 +112,7 @@ impl Read for Wire<'_> {
 
 impl Write for Wire<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(bytes.len())
+        self.written.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -81,7 +120,7 @@ impl Write for Wire<'_> {
     }
 }
 
-fn theirs(role: Role, stream: &[u8]) -> (Vec<Said>, Verdict) {
+fn theirs(role: Role, stream: &[u8]) -> (Vec<Said>, Verdict, Vec<Answer>) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(MAX_MESSAGE_LEN))
         .max_frame_size(Some(MAX_MESSAGE_LEN));
@@ -89,7 +128,8 @@ fn theirs(role: Role, stream: &[u8]) -> (Vec<Said>, Verdict) {
         Role::Server => protocol::Role::Server,
         Role::Client => protocol::Role::Client,
     };
-    let mut socket = protocol::WebSocket::from_raw_socket(Wire(stream), role, Some(config));
+    let wire = Wire { stream, written: Vec::new() };
+    let mut socket = protocol::WebSocket::from_raw_socket(wire, role, Some(config));
     let mut said = Vec::new();
     loop {
         let verdict = match socket.read() {
@@ -125,7 +165,9 @@ fn theirs(role: Role, stream: &[u8]) -> (Vec<Said>, Verdict) {
             Err(tungstenite::Error::Protocol(_)) => Verdict::Failed(1002),
             Err(error) => panic!("{error}"),
         };
-        return (said, verdict);
+        // It answers with the next call; that the connection is closed then is no news.
+        let _ = socket.flush();
+        return (said, verdict, answers(&socket.get_ref().written));
     }
 }
 
@@ -147,8 +189,12 @@ fn explain(error: Option<ProtocolError>, ours: &Verdict, theirs: &Verdict) -> Op
             Verdict::Closed(Some((1014, _))) => Some("tungstenite does not know the code 1014"),
             Verdict::Waiting | Verdict::Closed(_) | Verdict::Failed(_) => None,
         },
-        // Several things are wrong with one frame, and each crate says which it looked at first.
-        (Some(_), Verdict::Failed(_)) => Some("both fail, for another reason"),
+        (Some(ProtocolError::InvalidCloseCode(_)), Verdict::Failed(1007)) => {
+            Some("tungstenite looks at a close frame's reason before its code")
+        }
+        (Some(error), Verdict::Failed(1009)) if error.close_code() == CloseCode::PROTOCOL_ERROR => {
+            Some("tungstenite looks at a frame's length before what else is wrong with it")
+        }
         (Some(_) | None, Verdict::Closed(_) | Verdict::Failed(_) | Verdict::Waiting) => None,
     }
 }
@@ -229,8 +275,8 @@ fn both_say_the_same_of_every_stream_but_for_what_is_explained() {
         if is_mutated {
             mutate(&mut source, &mut stream);
         }
-        let (said, verdict, error) = ours(role, &stream);
-        let (they_said, their_verdict) = theirs(role, &stream);
+        let (said, verdict, error, answers) = ours(role, &stream);
+        let (they_said, their_verdict, their_answers) = theirs(role, &stream);
         if !is_mutated {
             assert_eq!((&said, &verdict), (&they_said, &their_verdict), "seed {seed}: {stream:02X?}");
         }
@@ -239,7 +285,13 @@ fn both_say_the_same_of_every_stream_but_for_what_is_explained() {
         let both = said.len().min(they_said.len());
         assert_eq!(said[..both], they_said[..both], "seed {seed}: {stream:02X?}");
         match why {
-            Some("the same") => assert_eq!(said, they_said, "seed {seed}: {stream:02X?}"),
+            Some("the same") => {
+                assert_eq!(said, they_said, "seed {seed}: {stream:02X?}");
+                assert!(
+                    same_answers(&answers, &their_answers, &verdict),
+                    "seed {seed}: {answers:02X?}, tungstenite {their_answers:02X?}, to {stream:02X?}"
+                );
+            }
             Some(_) => assert!(they_said.len() >= said.len(), "seed {seed}: {stream:02X?}"),
             None => panic!("seed {seed}: {verdict:?}, tungstenite {their_verdict:?}, of {stream:02X?}"),
         }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use tidewire_ws::Role;
 use tidewire_ws::frame::{MaskingKey, ProtocolError};
-use tidewire_ws::message::{Config, Event, Reader, Writer};
+use tidewire_ws::message::{Config, Event, Fragment, Piece, Reader, Writer};
 
 #[global_allocator]
 static ALLOC: dhat::Alloc = dhat::Alloc;
@@ -29,14 +29,13 @@ fn a_declared_length_allocates_nothing() {
     let mut config = Config::default();
     config.max_message_len = usize::MAX;
     let config = Arc::new(config);
-    for shift in [16, 20, 32, 40, 62] {
-        let length = (1u64 << shift).to_be_bytes();
-        let mut stream = [&[0x82, 0xFF][..], &length, &[1, 2, 3, 4], &[0xAA; 100]].concat();
+    for length in [1 << 16, 1 << 20, (1 << 32) - 1, 1 << 32, 1 << 40, 1 << 62, (1 << 63) - 1u64] {
+        let mut stream = [&[0x82, 0xFF][..], &length.to_be_bytes(), &[1, 2, 3, 4], &[0xAA; 100]].concat();
         let (mut reader, mut writer) = halves(&config);
         let (_, held) = count(|| {
             assert!(reader.receive(&mut stream).next(&mut writer, &mut Vec::new()).is_none());
         });
-        assert!(held <= 256, "2^{shift} declared, 100 bytes came: {held} held");
+        assert!(held <= 256, "{length:#x} declared, 100 bytes came: {held} held");
     }
     let (mut reader, mut writer) = halves(&Arc::default());
     let mut output = Vec::with_capacity(64);
@@ -81,41 +80,97 @@ fn fragments_cost_what_they_carry() {
     }
 }
 
-/// A stream of small messages, echoed, allocates nothing.
+/// A stream of small messages, echoed, allocates nothing, in either role.
 fn small_messages_allocate_nothing() {
     let mut config = Config::default();
     // No pong is kept back: all of the output is written in one go.
     config.pong_high_water = usize::MAX;
     let config = Arc::new(config);
-    let mut client = Writer::client(config.clone(), || MaskingKey([0x37, 0xFA, 0x21, 0x3D]));
-    let mut stream = Vec::new();
-    for _ in 0..100 {
-        client.send_text("a small message, as most are", &mut stream).unwrap();
-        client.send_binary(&[7; 125], &mut stream).unwrap();
-        client.send_binary(&[7; 1_000], &mut stream).unwrap();
-        client.send_ping(b"are you there?", &mut stream).unwrap();
-    }
-    let (mut reader, mut writer) = halves(&config);
-    let mut output = Vec::with_capacity(2 * stream.len());
-    let mut input = stream.clone();
-    let mut messages = 0;
-    let (allocations, _) = count(|| {
-        for _ in 0..10 {
-            input.copy_from_slice(&stream);
-            output.clear();
-            let mut events = reader.receive(&mut input);
-            while let Some(event) = events.next(&mut writer, &mut output) {
-                match event.unwrap() {
-                    Event::Text(text) => writer.send_text(&text, &mut output).unwrap(),
-                    Event::Binary(payload) => writer.send_binary(&payload, &mut output).unwrap(),
-                    Event::Ping(_) => {}
-                    Event::Pong(_) | Event::Close(_) => panic!("nobody sent one"),
+    let client = || Writer::client(config.clone(), || MaskingKey([0x37, 0xFA, 0x21, 0x3D]));
+    let server = || Writer::server(config.clone());
+    for (role, mut peer, mut writer) in
+        [(Role::Server, client(), server()), (Role::Client, server(), client())]
+    {
+        let mut stream = Vec::new();
+        for _ in 0..100 {
+            peer.send_text("a small message, as most are", &mut stream).unwrap();
+            peer.send_binary(&[7; 125], &mut stream).unwrap();
+            peer.send_binary(&[7; 1_000], &mut stream).unwrap();
+            peer.send_ping(b"are you there?", &mut stream).unwrap();
+            peer.send_pong(b"yes", &mut stream).unwrap();
+        }
+        let mut reader = Reader::new(role, config.clone());
+        let mut output = Vec::with_capacity(2 * stream.len());
+        let mut input = stream.clone();
+        let mut messages = 0;
+        let (allocations, _) = count(|| {
+            for _ in 0..10 {
+                input.copy_from_slice(&stream);
+                output.clear();
+                let mut events = reader.receive(&mut input);
+                while let Some(event) = events.next(&mut writer, &mut output) {
+                    match event.unwrap() {
+                        Event::Text(text) => writer.send_text(&text, &mut output).unwrap(),
+                        Event::Binary(payload) => writer.send_binary(&payload, &mut output).unwrap(),
+                        Event::Ping(_) | Event::Pong(_) => {}
+                        Event::Close(_) => panic!("nobody sent one"),
+                    }
+                    messages += 1;
                 }
-                messages += 1;
+            }
+        });
+        assert_eq!((messages, allocations), (5_000, 0), "{role:?}");
+    }
+}
+
+/// A message in pieces, out and in, allocates nothing, however long it is.
+fn pieces_allocate_nothing() {
+    let mut config = Config::default();
+    (config.max_message_len, config.max_fragments) = (usize::MAX, u32::MAX);
+    let config = Arc::new(config);
+    let mut client = Writer::client(config.clone(), || MaskingKey([0x37, 0xFA, 0x21, 0x3D]));
+    let (mut reader, mut writer) = halves(&config);
+    let (mut wire, mut output) = (Vec::with_capacity(4_096), Vec::new());
+    let mut received = 0;
+    let (allocations, _) = count(|| {
+        for index in 1..=10_000 {
+            wire.clear();
+            let fragment = if index == 10_000 { Fragment::Final } else { Fragment::More };
+            client.send_binary_piece(&[7; 1_000], fragment, &mut wire).unwrap();
+            for input in wire.chunks_mut(600) {
+                let mut pieces = reader.receive_pieces(input);
+                while let Some(piece) = pieces.next(&mut writer, &mut output) {
+                    let Ok(Piece::Binary(bytes, _)) = piece else { panic!("{piece:?}") };
+                    received += bytes.len();
+                }
             }
         }
     });
-    assert_eq!((messages, allocations), (4_000, 0));
+    assert_eq!((received, allocations), (10_000_000, 0));
+}
+
+/// Class N: who breaks the rules, or goes away, leaves nothing held for him.
+fn what_ends_a_connection_gives_everything_back() {
+    let config = Arc::new(Config::default());
+    let header = [0x01, 0xFE, 0xEA, 0x60, 0, 0, 0, 0];
+    let begun = [&header[..], &vec![b'a'; 60_000]].concat();
+    let violation = &[0x83, 0x80, 0, 0, 0, 0][..];
+    let close = &[0x88, 0x80, 0, 0, 0, 0][..];
+    for last in [violation, close, b""] {
+        let mut stream = [&begun, last].concat();
+        let (mut reader, mut writer) = halves(&config);
+        let mut output = Vec::with_capacity(64);
+        let profiler = dhat::Profiler::builder().testing().build();
+        let most = stream.chunks_mut(1_000).fold(0, |most, piece| {
+            while reader.receive(piece).next(&mut writer, &mut output).is_some() {}
+            most.max(reader.held_len_bytes())
+        });
+        let eof = reader.handle_eof();
+        let left = dhat::HeapStats::get().curr_bytes;
+        drop(profiler);
+        assert!((60_000..=120_000).contains(&most), "{most} held");
+        assert_eq!((left, reader.held_len_bytes()), (0, 0), "{eof:?}");
+    }
 }
 
 /// Class H: pings without end while the output does not drain.
@@ -166,7 +221,6 @@ fn an_idle_connection_holds_nothing() {
 #[cfg(feature = "deflate")]
 fn bomb(fragments: usize) -> Vec<u8> {
     use tidewire_ws::deflate::{Config, Pool};
-    use tidewire_ws::message::Fragment;
     let mut config = Config::default();
     config.level = 9;
     let agreement = Pool::new(config).accept([&b"permessage-deflate"[..]]).unwrap();
@@ -225,6 +279,8 @@ fn memory_grows_with_what_arrived_and_is_given_back() {
     a_declared_length_allocates_nothing();
     fragments_cost_what_they_carry();
     small_messages_allocate_nothing();
+    pieces_allocate_nothing();
+    what_ends_a_connection_gives_everything_back();
     pings_that_are_not_taken_cost_one_pong();
     an_idle_connection_holds_nothing();
     #[cfg(feature = "deflate")]

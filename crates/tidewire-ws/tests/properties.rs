@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use std::sync::Arc;
-use tidewire_testkit::properties::{ws, ws_handshake};
+use tidewire_testkit::properties::{ws, ws_eof, ws_handshake, ws_pair, ws_parts};
 use tidewire_ws::Role;
 use tidewire_ws::frame::{CloseCode, MaskingKey, mask};
 use tidewire_ws::message::{Config, Event, Reader, Writer};
@@ -98,6 +98,44 @@ proptest! {
     #[test]
     fn any_head_gets_the_same_answer_in_any_pieces(head in "(?s)(GET / HTTP/1.1\r\n)?(Host: a\r\n)?(Upgrade: websocket\r\n)?(Connection: [a-zA-Z, ]{0,9}(Upgrade)?\r\n)?(Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n)?(Sec-WebSocket-Version: 13\r\n)?.{0,9}(\r\n)?\r?\n.{0,9}") {
         ws_handshake::head(head.as_bytes());
+    }
+
+    #[test]
+    fn a_text_is_what_the_standard_library_says_it_is(
+        text in "(?s).{0,80}",
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+    ) {
+        let mut bytes = text.into_bytes();
+        for (index, byte) in damage {
+            if !bytes.is_empty() {
+                *index.get_mut(&mut bytes[..]) = byte;
+            }
+        }
+        ws_parts::utf8(&bytes);
+    }
+
+    #[test]
+    fn a_close_frame_is_judged_by_the_tables(
+        code in prop_oneof![990u16..1030, 2990u16..3010, 4990u16..5010, any::<u16>()],
+        reason in "(?s).{0,60}",
+        bad in prop::option::weighted(0.2, any::<u8>()),
+    ) {
+        let payload = [&code.to_be_bytes(), reason.as_bytes(), bad.as_slice()].concat();
+        for len in [0, 1, 2, payload.len()] {
+            ws_parts::close(&payload[..len.min(payload.len())]);
+        }
+    }
+
+    #[test]
+    fn every_end_of_a_stream_is_told_for_what_it_is(operations in prop::collection::vec(any::<u8>(), 0..24)) {
+        ws_eof::every_end(&operations);
+    }
+
+    #[test]
+    fn two_sides_lose_nothing_however_they_take_what_arrives(
+        operations in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        ws_pair::operations(&operations);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Hard lengths and violations at every cut; input given back and given again.
+//! Hard lengths (class A) and violations (class N) at every cut; input given back and given again.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::Arc;
@@ -18,6 +18,7 @@ fn header_64(payload_len: u64) -> Vec<u8> {
     [&[0x82, 0xFF][..], &payload_len.to_be_bytes(), &[0; 4]].concat()
 }
 
+/// Class A.
 #[test]
 fn lengths_at_the_edges_get_the_same_answer_at_every_cut() {
     let above =
@@ -60,6 +61,7 @@ fn lengths_at_the_edges_get_the_same_answer_at_every_cut() {
     }
 }
 
+/// Class A.
 #[test]
 fn a_sum_of_fragments_that_overflows_is_above_the_limit() {
     let (mut reader, mut writer, mut output) = server(usize::MAX);
@@ -69,6 +71,7 @@ fn a_sum_of_fragments_that_overflows_is_above_the_limit() {
     assert!(reader.wants_read() && reader.held_len_bytes() <= 8);
 }
 
+/// Class N.
 #[test]
 fn after_any_violation_a_good_frame_is_not_looked_at() {
     let bad: [(&[u8], u16); 14] = [

@@ -57,8 +57,7 @@ fn a_message_in_pieces_is_that_of_the_standard() {
 //# defined in Section 5.3.
 //= https://www.rfc-editor.org/rfc/rfc6455#section-10.3
 //= type=test
-//# Clients MUST choose a new masking key for each frame, using an algorithm
-//# that cannot be predicted by end applications that provide data.
+//# Clients MUST choose a new masking key for each frame
 #[test]
 fn a_client_masks_each_piece_with_a_key_of_its_own() {
     let mut keys = 0;

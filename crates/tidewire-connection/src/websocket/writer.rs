@@ -69,7 +69,7 @@ impl Writer {
     /// Whether messages can be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        !self.inner.close_sent()
+        self.transport == Transport::Open && !self.inner.close_sent()
     }
 
     /// What the caller is to do with the transport.
@@ -208,6 +208,10 @@ impl Writer {
     }
 
     /// The writing side is shut down, as [`Transport::ShutDown`] asked for.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+    //# An endpoint SHOULD use a method that cleanly closes the TCP
+    //# connection, as well as the TLS session, if applicable, discarding
+    //# any trailing bytes that may have been received.
     pub fn handle_shut_down(&mut self, now: Duration) {
         match self.transport {
             Transport::ShutDown => {
@@ -309,6 +313,10 @@ impl Writer {
     //# After both sending and receiving a Close message, an endpoint considers
     //# the WebSocket connection closed and MUST close the underlying TCP
     //# connection.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.2
+    //# Once an endpoint has both sent and received a Close control frame,
+    //# that endpoint SHOULD _Close the WebSocket Connection_ as defined in
+    //# Section 7.1.1.
     pub(super) fn close_received(&mut self, now: Duration, frame: Option<CloseFrame<'_>>) {
         let record = match self.begun.take() {
             Some(begun) => Ended { closing_handshake: ClosingHandshake::Complete, ..*begun },
@@ -327,6 +335,11 @@ impl Writer {
         //# The underlying TCP connection, in most normal cases, SHOULD be closed
         //# first by the server, so that it holds the TIME_WAIT state and not the
         //# client
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
+        //# As such, when a server is instructed to _Close the WebSocket
+        //# Connection_ it SHOULD initiate a TCP Close immediately, and when
+        //# a client is instructed to do the same, it SHOULD wait for a TCP
+        //# Close from the server.
         self.transport = match self.role() {
             //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
             //# The server MUST close the underlying TCP connection immediately; the
@@ -346,7 +359,6 @@ impl Writer {
     //# developers) in an appropriate manner.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
     //# Similarly, to do so, the server MUST _Close the WebSocket Connection_,
-    //# and SHOULD log the problem.
     pub(super) fn violated(&mut self, now: Duration, error: ProtocolError) {
         self.begun = None;
         self.end(Ended {

@@ -4,6 +4,7 @@ pub mod hub;
 pub mod sse;
 pub mod ws;
 pub mod ws_deflate;
+pub mod ws_eof;
 pub mod ws_handshake;
 pub mod ws_pair;
 pub mod ws_parts;

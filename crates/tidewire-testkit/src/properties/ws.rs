@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use tidewire_ws::Role;
 use tidewire_ws::frame::{CloseFrame, Decoder, Header, MaskingKey, Piece, ProtocolError};
-use tidewire_ws::message::{Config, Event, Reader, Writer};
+use tidewire_ws::message::{Config, Eof, Event, Reader, Writer};
 
 use crate::splits;
 
@@ -74,6 +74,17 @@ pub fn frames(data: &[u8]) {
             rest.iter().take(payload.len()).enumerate().map(|(index, byte)| byte ^ key[index % 4]).collect();
         assert_eq!(*payload, oracle);
         rest = &rest[payload.len()..];
+    }
+}
+
+/// A stream decodes to the same frames at `count` random splits.
+///
+/// # Panics
+/// When it does not.
+pub fn frames_at_splits(data: &[u8], count: u64) {
+    let whole = decode(&splits::whole(data));
+    for seed in 0..count {
+        assert_eq!(decode(&splits::random(data, seed)), whole, "seed {seed}");
     }
 }
 
@@ -175,6 +186,30 @@ pub(super) fn drive(
         }
     }
     (said, output)
+}
+
+/// Gives `pieces` to an endpoint, then the end of the stream, and then bytes that come too late for it.
+pub(super) fn drive_to_end(
+    (mut reader, mut writer): (Reader, Writer),
+    pieces: &[&[u8]],
+    late: &[u8],
+) -> (Vec<Said>, Eof) {
+    let (mut said, mut output) = (Vec::new(), Vec::new());
+    for piece in pieces {
+        let mut input = piece.to_vec();
+        let mut events = reader.receive(&mut input);
+        while let Some(event) = events.next(&mut writer, &mut output) {
+            said.push(Said::new(event));
+        }
+    }
+    let eof = reader.handle_eof();
+    assert_eq!((reader.held_len_bytes(), reader.wants_read()), (0, false));
+    let mut input = late.to_vec();
+    let mut events = reader.receive(&mut input);
+    assert_eq!(events.next(&mut writer, &mut output), None, "an event after the end");
+    assert_eq!(events.consumed(), late.len());
+    assert_eq!(reader.handle_eof(), eof, "asked again");
+    (said, eof)
 }
 
 pub(super) fn read(role: Role, pieces: &[&[u8]]) -> (Vec<Said>, Vec<u8>) {

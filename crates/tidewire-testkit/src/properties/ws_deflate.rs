@@ -8,6 +8,7 @@ use tidewire_ws::message::{self, Event, Fragment, Reader, Writer};
 
 use super::ws::{Pace, Said, drive, halves};
 use super::ws_pieces::{Way, read_in_pieces};
+use crate::inflate::{Fault, Inflater};
 use crate::splits::{self, Seeded};
 
 const LIMIT: usize = 20_000;
@@ -22,8 +23,8 @@ fn limits() -> Arc<message::Config> {
     Arc::new(config)
 }
 
-/// Any bytes as the payload of a compressed message: the same message or the same error in any pieces, never longer than
-/// the limit.
+/// Any bytes as the payload of a compressed message that comes twice: the same messages or the same error in any pieces,
+/// never longer than the limit, and what RFC 1951 makes of them.
 ///
 /// # Panics
 /// When it is not.
@@ -33,33 +34,67 @@ pub fn inflate(data: &[u8]) {
     let fields = Header::new(Opcode::Binary, data.len() as u64);
     let masking_key = Some(MaskingKey([0; 4]));
     let header_len = Header { rsv: Rsv::RSV1, masking_key, ..fields }.encode(&mut header);
-    let stream = [&header[..header_len], data].concat();
-    let read = |pieces: &[&[u8]]| {
-        let mut config = Config::default();
-        config.receive_takeover = takeover(seed);
-        let agreement = Pool::new(config).accept([&b"permessage-deflate"[..]]).expect("a fair offer");
-        let mut reader = Reader::new(Role::Server, limits()).with_deflate(&agreement);
-        let (mut writer, mut output) = (Writer::server(limits()), Vec::new());
-        let mut said: Vec<Result<Vec<u8>, ProtocolError>> = Vec::new();
-        for piece in pieces {
-            let mut input = piece.to_vec();
-            let mut events = reader.receive(&mut input);
-            while let Some(event) = events.next(&mut writer, &mut output) {
-                said.push(event.map(|event| match event {
-                    Event::Binary(bytes) => bytes.into_owned(),
-                    event @ (Event::Text(_) | Event::Ping(_) | Event::Pong(_) | Event::Close(_)) => {
-                        panic!("{event:?}")
-                    }
-                }));
+    let stream = [&header[..header_len], data].concat().repeat(2);
+    for takeover in [ContextTakeover::Off, ContextTakeover::On] {
+        let whole = read_binary(takeover, &splits::whole(&stream));
+        assert!(whole.iter().all(|message| message.as_ref().map_or(0, Vec::len) <= LIMIT));
+        for pieces in [splits::bytewise(&stream), splits::random(&stream, seed)] {
+            assert!(read_binary(takeover, &pieces) == whole, "{takeover:?}, in {} pieces", pieces.len());
+        }
+        if data.len() <= LIMIT {
+            assert_standard(takeover, data, &whole);
+        }
+    }
+}
+
+/// What a server makes of binary messages.
+fn read_binary(takeover: ContextTakeover, pieces: &[&[u8]]) -> Vec<Result<Vec<u8>, ProtocolError>> {
+    let mut config = Config::default();
+    config.receive_takeover = takeover;
+    let agreement = Pool::new(config).accept([&b"permessage-deflate"[..]]).expect("a fair offer");
+    let mut reader = Reader::new(Role::Server, limits()).with_deflate(&agreement);
+    let (mut writer, mut output) = (Writer::server(limits()), Vec::new());
+    let mut said = Vec::new();
+    for piece in pieces {
+        let mut input = piece.to_vec();
+        let mut events = reader.receive(&mut input);
+        while let Some(event) = events.next(&mut writer, &mut output) {
+            said.push(event.map(|event| match event {
+                Event::Binary(bytes) => bytes.into_owned(),
+                event @ (Event::Text(_) | Event::Ping(_) | Event::Pong(_) | Event::Close(_)) => {
+                    panic!("{event:?}")
+                }
+            }));
+        }
+    }
+    said
+}
+
+/// `said` is what the standard makes of two messages with this payload.
+fn assert_standard(takeover: ContextTakeover, payload: &[u8], mut said: &[Result<Vec<u8>, ProtocolError>]) {
+    let mut oracle = Inflater::new(15);
+    for _ in 0..2 {
+        let (first, rest) = said.split_first().expect("each message is answered");
+        match (oracle.message(payload, LIMIT), first) {
+            (Ok(expected), Ok(message)) => assert!(expected == *message, "{takeover:?}"),
+            (Err(Fault::TooLong), Err(ProtocolError::MessageTooLong { .. }))
+            | (Err(Fault::Invalid | Fault::Cut), Err(ProtocolError::InvalidDeflate)) => break,
+            // With a context that is kept, not every cut shows.
+            (Err(Fault::Cut), Ok(_)) if takeover == ContextTakeover::On => return,
+            (expected, message) => {
+                panic!(
+                    "{takeover:?}: {:?}, expected {:?}",
+                    message.as_ref().map(Vec::len),
+                    expected.map(|message| message.len())
+                )
             }
         }
-        assert!(said.iter().all(|message| message.as_ref().map_or(0, Vec::len) <= LIMIT));
-        said
-    };
-    let whole = read(&splits::whole(&stream));
-    for pieces in [splits::bytewise(&stream), splits::random(&stream, seed)] {
-        assert_eq!(read(&pieces), whole);
+        said = rest;
+        if takeover == ContextTakeover::Off {
+            oracle.reset();
+        }
     }
+    assert!(said.len() <= 1, "nothing comes after an error");
 }
 
 /// What is compressed at any setting, whole and in pieces, arrives as it was.
@@ -136,13 +171,7 @@ pub fn stream(data: &[u8]) {
     let Some((settings, data)) = data.split_first() else { return };
     let seed = u64::from(*settings);
     for role in [Role::Server, Role::Client] {
-        let endpoint = || {
-            let agreement = agreement(role, seed);
-            let (reader, writer) = halves(role, limits());
-            (reader.with_deflate(&agreement), writer)
-        };
-        // What waits compressed, what is inflated and what it is copied from: all of it under the limit.
-        let max_held = |_| 4 * LIMIT;
+        let endpoint = || endpoint(role, &agreement(role, seed));
         let read = |pieces: &[&[u8]], pace| drive(endpoint(), pieces, pace, max_held);
         let whole = read(&splits::whole(data), Pace::Steady);
         // The messages may be long: they are not printed.
@@ -159,6 +188,32 @@ pub fn stream(data: &[u8]) {
             }
         }
     }
+}
+
+/// Any stream, as [`stream`] has it, gives the same events, end and answers at `count` random splits.
+///
+/// # Panics
+/// When it does not.
+pub fn stream_at_splits(data: &[u8], count: u64) {
+    let Some((settings, data)) = data.split_first() else { return };
+    for role in [Role::Server, Role::Client] {
+        let agreement = agreement(role, u64::from(*settings));
+        let read = |pieces: &[&[u8]]| drive(endpoint(role, &agreement), pieces, Pace::Steady, max_held);
+        let whole = read(&splits::whole(data));
+        for seed in 0..count {
+            assert!(read(&splits::random(data, seed)) == whole, "{role:?}, seed {seed}");
+        }
+    }
+}
+
+fn endpoint(role: Role, agreement: &Agreement) -> (Reader, Writer) {
+    let (reader, writer) = halves(role, limits());
+    (reader.with_deflate(agreement), writer)
+}
+
+/// What waits compressed, what is inflated and what it is copied from: all of it under the limit.
+fn max_held(_arrived: usize) -> usize {
+    4 * LIMIT
 }
 
 /// A compressed message that is not right fails in pieces as soon as that is seen, and joined when it is whole.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tidewire_ws::Role;
 use tidewire_ws::deflate::{self, ContextTakeover, Pool};
 use tidewire_ws::frame::{CloseCode, MaskingKey};
-use tidewire_ws::message::{Config, Eof, Event, Fragment, Reader, Writer};
+use tidewire_ws::message::{Config, Eof, Event, Fragment, Piece, Reader, Writer};
 
 /// What the other side has to see, in this order.
 #[derive(Debug, PartialEq)]
@@ -22,7 +22,18 @@ struct Side {
     output: Vec<u8>,
     sent: VecDeque<Sent>,
     /// What went out of a message in pieces.
-    begun: Option<String>,
+    begun: Vec<u8>,
+    /// What came in of a message in pieces.
+    lent: Vec<u8>,
+}
+
+/// How what arrives is taken.
+#[derive(Clone, Copy)]
+enum Taking {
+    Whole,
+    /// One event at a time, as one does who is held back by what it does with them.
+    OneByOne,
+    InPieces,
 }
 
 impl Side {
@@ -35,7 +46,14 @@ impl Side {
             Role::Client => Writer::client(config.clone(), || MaskingKey([0x37, 0xFA, 0x21, 0x3D])),
         };
         let reader = Reader::new(role, config);
-        Self { reader, writer, output: Vec::new(), sent: VecDeque::new(), begun: None }
+        Self {
+            reader,
+            writer,
+            output: Vec::new(),
+            sent: VecDeque::new(),
+            begun: Vec::new(),
+            lent: Vec::new(),
+        }
     }
 
     fn with_deflate(self, agreement: &deflate::Agreement) -> Self {
@@ -62,18 +80,19 @@ impl Side {
             3 => (None, self.writer.send_pong(&payload, output).is_ok()),
             4 | 5 => {
                 let fragment = if operation % 7 == 4 { Fragment::More } else { Fragment::Final };
-                let accepted = self.writer.send_text_piece(&text, fragment, output).is_ok();
-                let joined = self.begun.clone().unwrap_or_default() + &text;
-                match (accepted, fragment) {
-                    (true, Fragment::More) => {
-                        self.begun = Some(joined);
-                        (None, true)
-                    }
-                    (true, Fragment::Final) => {
-                        self.begun = None;
-                        (Some(Sent::Text(joined)), true)
-                    }
-                    (false, _) => (None, false),
+                let (piece, sent, accepted) = if argument < 0x80 {
+                    let accepted = self.writer.send_text_piece(&text, fragment, output).is_ok();
+                    (text.as_bytes(), Sent::text as fn(Vec<u8>) -> Sent, accepted)
+                } else {
+                    let accepted = self.writer.send_binary_piece(&payload, fragment, output).is_ok();
+                    (&payload[..], Sent::Binary as fn(Vec<u8>) -> Sent, accepted)
+                };
+                if accepted {
+                    self.begun.extend_from_slice(piece);
+                }
+                match fragment {
+                    Fragment::Final if accepted => (Some(sent(std::mem::take(&mut self.begun))), true),
+                    Fragment::Final | Fragment::More => (None, accepted),
                 }
             }
             _ => {
@@ -89,23 +108,84 @@ impl Side {
     }
 
     /// Up to `len` bytes of what `from` has put out arrive here.
-    fn deliver(&mut self, from: &mut Self, len: usize) {
+    fn deliver(&mut self, from: &mut Self, len: usize, taking: Taking) {
         let mut input: Vec<u8> = from.output.drain(..len.min(from.output.len())).collect();
         from.writer.poll_pong(&mut from.output);
-        let mut events = self.reader.receive(&mut input);
+        let mut rest = &mut input[..];
+        while !rest.is_empty() {
+            let consumed = match taking {
+                Taking::Whole | Taking::OneByOne => self.take_events(rest, from, taking),
+                Taking::InPieces => self.take_pieces(rest, from),
+            };
+            rest = &mut rest[consumed..];
+        }
+    }
+
+    fn take_events(&mut self, input: &mut [u8], from: &mut Self, taking: Taking) -> usize {
+        let mut events = self.reader.receive(input);
         while let Some(event) = events.next(&mut self.writer, &mut self.output) {
             let seen = match event.expect("both sides keep the rules") {
-                Event::Text(text) => Sent::Text(text.into_owned()),
-                Event::Binary(bytes) => Sent::Binary(bytes.into_owned()),
+                // A part of it may have been lent.
+                Event::Text(text) => {
+                    self.lent.extend_from_slice(text.as_bytes());
+                    Sent::text(std::mem::take(&mut self.lent))
+                }
+                Event::Binary(bytes) => {
+                    self.lent.extend_from_slice(&bytes);
+                    Sent::Binary(std::mem::take(&mut self.lent))
+                }
                 Event::Ping(payload) => Sent::Ping(payload.to_vec()),
                 Event::Pong(_) => continue,
                 Event::Close(frame) => Sent::Close(frame.map_or(1005, |frame| frame.code().value())),
             };
-            match from.sent.pop_front() {
-                Some(sent) => assert_eq!(seen, sent),
-                None => assert!(matches!(seen, Sent::Close(_)) && self.writer.close_sent(), "{seen:?}"),
+            from.expect(seen, &self.writer);
+            if let Taking::OneByOne = taking {
+                break;
             }
         }
+        events.consumed()
+    }
+
+    fn take_pieces(&mut self, input: &mut [u8], from: &mut Self) -> usize {
+        let mut pieces = self.reader.receive_pieces(input);
+        while let Some(piece) = pieces.next(&mut self.writer, &mut self.output) {
+            let seen = match piece.expect("both sides keep the rules") {
+                Piece::Text(text, fragment) => {
+                    self.lent.extend_from_slice(text.as_bytes());
+                    match fragment {
+                        Fragment::More => continue,
+                        Fragment::Final => Sent::text(std::mem::take(&mut self.lent)),
+                    }
+                }
+                Piece::Binary(bytes, fragment) => {
+                    self.lent.extend_from_slice(&bytes);
+                    match fragment {
+                        Fragment::More => continue,
+                        Fragment::Final => Sent::Binary(std::mem::take(&mut self.lent)),
+                    }
+                }
+                Piece::Ping(payload) => Sent::Ping(payload.to_vec()),
+                Piece::Pong(_) => continue,
+                Piece::Close(frame) => Sent::Close(frame.map_or(1005, |frame| frame.code().value())),
+            };
+            from.expect(seen, &self.writer);
+        }
+        pieces.consumed()
+    }
+
+    /// The other side, which sends with `other`, has seen this of ours.
+    fn expect(&mut self, seen: Sent, other: &Writer) {
+        match self.sent.pop_front() {
+            Some(sent) => assert_eq!(seen, sent),
+            // The echo of its own close.
+            None => assert!(matches!(seen, Sent::Close(_)) && other.close_sent(), "{seen:?}"),
+        }
+    }
+}
+
+impl Sent {
+    fn text(bytes: Vec<u8>) -> Self {
+        Self::Text(String::from_utf8(bytes).expect("pieces of a text are cut between characters"))
     }
 }
 
@@ -133,13 +213,20 @@ pub fn operations(data: &[u8]) {
             if step[0] & 0x80 == 0 { (&mut client, &mut server) } else { (&mut server, &mut client) };
         match step[0] & 0x40 {
             0 => actor.act(step[0] & 0x3F, step[1]),
-            _ => actor.deliver(other, usize::from(step[1])),
+            _ => {
+                let taking = match step[0] & 0x30 {
+                    0x10 => Taking::OneByOne,
+                    0x20 => Taking::InPieces,
+                    _ => Taking::Whole,
+                };
+                actor.deliver(other, usize::from(step[1]), taking);
+            }
         }
     }
     client.act(6, 0);
     while !client.output.is_empty() || !server.output.is_empty() {
-        server.deliver(&mut client, 50);
-        client.deliver(&mut server, 70);
+        server.deliver(&mut client, 50, Taking::Whole);
+        client.deliver(&mut server, 70, Taking::OneByOne);
     }
     for side in [&mut client, &mut server] {
         assert!(side.sent.is_empty(), "lost: {:?}", side.sent);

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use tidewire_ws::Role;
-use tidewire_ws::frame::{CloseFrame, MaskingKey, ProtocolError};
+use tidewire_ws::frame::{CloseFrame, Header, MaskingKey, Opcode, ProtocolError, mask};
 use tidewire_ws::handshake::client::{Answer, Request};
 use tidewire_ws::handshake::{Config, extensions};
-use tidewire_ws::message::{self, Event, Reader, Writer};
+use tidewire_ws::message::{self, Event};
 
+use super::ws::halves;
 use crate::splits;
 
 /// A text message is taken or refused as the standard library judges its bytes, however it is cut into frames and
@@ -15,8 +16,17 @@ use crate::splits;
 /// # Panics
 /// When it is not.
 pub fn utf8(data: &[u8]) {
-    // Bytes up to here can be the beginning of a text.
-    let possible = match std::str::from_utf8(data) {
+    let possible = possible_len(data);
+    for role in [Role::Server, Role::Client] {
+        for fragments in [splits::whole(data), splits::random(data, data.len() as u64)] {
+            text_in_fragments(role, data, &fragments, possible);
+        }
+    }
+}
+
+/// Bytes from the first on that can be the beginning of a text.
+fn possible_len(data: &[u8]) -> usize {
+    match std::str::from_utf8(data) {
         Ok(_) => data.len(),
         Err(error) => match error.error_len() {
             None => data.len(),
@@ -27,57 +37,92 @@ pub fn utf8(data: &[u8]) {
                 })
                 .unwrap_or(data.len()),
         },
+    }
+}
+
+fn text_in_fragments(role: Role, data: &[u8], fragments: &[&[u8]], possible: usize) {
+    let mut config = message::Config::default();
+    (config.max_message_len, config.max_fragments) = (usize::MAX, u32::MAX);
+    let (mut reader, mut writer) = halves(role, Arc::new(config));
+    let key = MaskingKey([0x37, 0xFA, 0x21, 0x3D]);
+    let masking_key = (role == Role::Server).then_some(key);
+    let (mut output, mut fed, mut opcode) = (Vec::new(), 0, Opcode::Text);
+    let mut header_of = |fin, payload_len| {
+        let header = Header { fin, masking_key, ..Header::new(opcode, payload_len) };
+        opcode = Opcode::Continuation;
+        let mut encoded = [0; 14];
+        let header_len = header.encode(&mut encoded);
+        encoded[..header_len].to_vec()
     };
-    let config = Arc::new(message::Config::default());
-    let mut reader = Reader::new(Role::Client, config.clone());
-    let (mut writer, mut output) = (Writer::client(config, || MaskingKey([0; 4])), Vec::new());
-    let pieces = splits::random(data, data.len() as u64);
-    let fragments: Vec<&&[u8]> = pieces.iter().filter(|piece| piece.len() <= 125).collect();
-    let cut = fragments.len() != pieces.len();
-    let (mut fed, mut first) = (0, 0x01);
-    for piece in fragments {
-        let mut header = [first, piece.len() as u8];
-        assert!(reader.receive(&mut header).next(&mut writer, &mut output).is_none());
-        first = 0x00;
-        for byte in *piece {
-            let mut input = [*byte];
-            match reader.receive(&mut input).next(&mut writer, &mut output) {
-                None => assert!(cut || fed < possible, "byte {fed} cannot be right"),
+    for fragment in fragments {
+        let mut header = header_of(false, fragment.len() as u64);
+        assert_eq!(reader.receive(&mut header).next(&mut writer, &mut output), None);
+        let mut payload = fragment.to_vec();
+        if masking_key.is_some() {
+            mask(&mut payload, key, 0);
+        }
+        for byte in payload {
+            match reader.receive(&mut [byte]).next(&mut writer, &mut output) {
+                None => assert!(fed < possible, "byte {fed} cannot be right"),
                 Some(event) => {
                     assert_eq!(event, Err(ProtocolError::InvalidUtf8));
-                    assert!(cut || fed == possible, "byte {fed} can be right");
+                    assert_eq!(fed, possible, "byte {fed} can be right");
                     return;
                 }
             }
             fed += 1;
         }
     }
-    let mut last = [first | 0x80, 0];
+    let mut last = header_of(true, 0);
     let mut events = reader.receive(&mut last);
-    let event = events.next(&mut writer, &mut output).expect("the message is whole");
-    match (event, std::str::from_utf8(data)) {
-        (Ok(Event::Text(text)), Ok(expected)) => assert!(cut || text == expected),
-        (Err(ProtocolError::InvalidUtf8), Err(_)) => {}
-        (event, expected) => assert!(cut, "{event:?}, and the standard library {expected:?}"),
+    match (events.next(&mut writer, &mut output), std::str::from_utf8(data)) {
+        (Some(Ok(Event::Text(text))), Ok(expected)) => assert_eq!(text, expected),
+        (Some(Err(ProtocolError::InvalidUtf8)), Err(_)) => {}
+        (event, expected) => panic!("{event:?}, and the standard library {expected:?}"),
     }
 }
 
-/// A close frame's payload that decodes is what it encodes to again; its code may go over the wire.
+/// A close frame's payload is judged by the tables of RFC 6455 §5.5.1 and §7.4, encodes to what it was, and is echoed by
+/// its code.
 ///
 /// # Panics
-/// When it does not.
+/// When it is not.
 pub fn close(data: &[u8]) {
-    let Ok(Some(frame)) = CloseFrame::decode(data) else {
-        assert!(!data.is_empty() || CloseFrame::decode(data) == Ok(None));
-        return;
+    let expected = match data {
+        [] => Ok(None),
+        [_] => Err(ProtocolError::CloseTooShort),
+        [high, low, reason @ ..] => match (u16::from_be_bytes([*high, *low]), std::str::from_utf8(reason)) {
+            (code @ (1000..=1003 | 1007..=1014 | 3000..=4999), Ok(reason)) if reason.len() <= 123 => {
+                Ok(Some((code, reason)))
+            }
+            (1000..=1003 | 1007..=1014 | 3000..=4999, Ok(_)) => {
+                Err(ProtocolError::ControlTooLong { opcode: Opcode::Close, length_field: 126 })
+            }
+            (1000..=1003 | 1007..=1014 | 3000..=4999, Err(_)) => Err(ProtocolError::InvalidCloseReason),
+            (code, _) => Err(ProtocolError::InvalidCloseCode(code)),
+        },
     };
-    let mut encoded = [0; 125];
-    if data.len() <= encoded.len() {
+    let decoded = CloseFrame::decode(data);
+    assert_eq!(decoded.map(|frame| frame.map(|frame| (frame.code().value(), frame.reason()))), expected);
+    if let Ok(Some(frame)) = decoded {
+        let mut encoded = [0; 125];
         let len = frame.encode(&mut encoded);
         assert_eq!(encoded[..len], *data);
     }
-    assert!(matches!(frame.code().value(), 1000..=1003 | 1007..=1014 | 3000..=4999));
-    assert_eq!(frame.reason().as_bytes(), &data[2..]);
+    if data.len() <= 125 {
+        let (mut reader, mut writer) = halves(Role::Client, Arc::default());
+        let (mut input, mut output) = ([&[0x88, data.len() as u8], data].concat(), Vec::new());
+        let mut events = reader.receive(&mut input);
+        assert_eq!(events.next(&mut writer, &mut output), Some(decoded.map(Event::Close)));
+        // Masked with a key of zeros.
+        let answer = match expected {
+            Ok(None) => vec![0x88, 0x80, 0, 0, 0, 0],
+            Ok(Some(_)) => [&[0x88, 0x82, 0, 0, 0, 0], &data[..2]].concat(),
+            Err(ProtocolError::InvalidCloseReason) => vec![0x88, 0x82, 0, 0, 0, 0, 0x03, 0xEF],
+            Err(_) => vec![0x88, 0x82, 0, 0, 0, 0, 0x03, 0xEA],
+        };
+        assert_eq!(output, answer);
+    }
 }
 
 /// A list of extensions that is read is the same when it is written out and read again.

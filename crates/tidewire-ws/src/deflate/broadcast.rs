@@ -3,7 +3,6 @@
 use super::{ContextTakeover, Pool, WindowBits};
 use crate::frame::{EncodedFrame, Rsv};
 use crate::message::{Fragment, MessageKind, SendError, Writer};
-use alloc::vec::Vec;
 use std::sync::OnceLock;
 
 /// A message as a server sends it to many: encoded once as it is, and once compressed per window size that somebody
@@ -91,9 +90,9 @@ impl Broadcast {
     fn compress(&self, window: WindowBits) -> Option<EncodedFrame> {
         let frame = self.plain.bytes();
         let payload = &frame[frame.len() - self.payload_len..];
-        let mut compressed = Vec::new();
-        self.pool.deflater(window).deflater.deflate(payload, Fragment::Final, &mut compressed);
+        let mut held = self.pool.deflater(window);
+        let compressed = held.deflater.deflate(payload, Fragment::Final);
         (compressed.len() < self.payload_len)
-            .then(|| EncodedFrame::data(self.kind.opcode(), Rsv::RSV1, &compressed))
+            .then(|| EncodedFrame::data(self.kind.opcode(), Rsv::RSV1, compressed))
     }
 }

@@ -8,10 +8,15 @@ use flate2::{Compress, Compression, FlushCompress};
 /// Room that a flush needs to be told from one that has yet to be finished (zlib's manual, `deflate`).
 const FLUSH_ROOM: usize = 16;
 
+/// The most room for compressed bytes that a compressor keeps from one message to the next.
+pub(super) const MAX_KEPT_ROOM: usize = 16 * 1024;
+
 /// A compressor.
 #[derive(Debug)]
 pub(crate) struct Deflater {
     inner: Compress,
+    /// What the last piece came to.
+    output: Vec<u8>,
 }
 
 impl Deflater {
@@ -19,7 +24,8 @@ impl Deflater {
     pub(crate) fn new(level: u8, window: WindowBits) -> Self {
         let level = Compression::new(u32::from(level.clamp(1, 9)));
         // zlib has no window of 8 bits, and its Rust version panics when asked for one.
-        Self { inner: Compress::new_with_window_bits(level, false, window.value().max(9)) }
+        let inner = Compress::new_with_window_bits(level, false, window.value().max(9));
+        Self { inner, output: Vec::new() }
     }
 
     /// Forgets everything: the next message stands by itself.
@@ -27,14 +33,22 @@ impl Deflater {
         self.inner.reset();
     }
 
-    /// Appends a message's next piece, compressed and flushed, to `output`.
+    /// Gives back the memory that a long message has left.
+    pub(crate) fn shrink(&mut self) {
+        if self.output.capacity() > MAX_KEPT_ROOM {
+            self.output = Vec::new();
+        }
+    }
+
+    /// A message's next piece, compressed and flushed.
     //= https://www.rfc-editor.org/rfc/rfc7692#section-7.2.1
     //# 1.  Compress all the octets of the payload of the message using
     //#     DEFLATE.
-    pub(crate) fn deflate(&mut self, mut piece: &[u8], fragment: Fragment, output: &mut Vec<u8>) {
-        let start = output.len();
+    pub(crate) fn deflate(&mut self, mut piece: &[u8], fragment: Fragment) -> &[u8] {
+        let output = &mut self.output;
+        output.clear();
         if !piece.is_empty() {
-            output.reserve(piece.len().max(FLUSH_ROOM));
+            output.reserve((piece.len() / 2).max(FLUSH_ROOM));
             loop {
                 let before = self.inner.total_in();
                 let status = self.inner.compress_vec(piece, output, FlushCompress::Sync);
@@ -54,14 +68,15 @@ impl Deflater {
                 //#     After this step, the last octet of the compressed data contains
                 //#     (possibly part of) the DEFLATE header bits with the "BTYPE" bits
                 //#     set to 00.
-                if output[start..].ends_with(&TAIL) {
+                if output.ends_with(&TAIL) {
                     output.truncate(output.len() - TAIL.len());
                 }
                 // Of nothing a flush makes nothing; one empty block it has to be (§7.2.3.6).
-                if output.len() == start {
+                if output.is_empty() {
                     output.push(0x00);
                 }
             }
         }
+        output
     }
 }

@@ -11,8 +11,8 @@ pub(super) const INFLATER_LEN: usize = 48 * 1024;
 /// The smallest step by which the output grows.
 const MIN_GROWTH: usize = 512;
 
-/// A whole block without compression and without bytes.
-const EMPTY_BLOCK: [u8; 5] = [0x00, 0x00, 0x00, 0xFF, 0xFF];
+/// Two whole blocks without compression and without bytes.
+const EMPTY_BLOCKS: [u8; 10] = [0x00, 0x00, 0x00, 0xFF, 0xFF, 0x00, 0x00, 0x00, 0xFF, 0xFF];
 
 /// Why a message was not inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,21 +134,18 @@ impl Inflater {
     /// Ends a message that has been inflated with its tail; whether it was whole, which is whether its last block has
     /// ended. Without takeover the decompressor is to be reset behind it.
     pub(crate) fn end_message(&mut self, takeover: ContextTakeover) -> bool {
+        let (probe, expected) = match (mem::replace(&mut self.place, Place::Fresh), takeover) {
+            (Place::Fresh, _) => return true,
+            // An empty final block is read to the end of a stream where a block may begin, and hardly anywhere else.
+            (Place::Within, ContextTakeover::Off) => (&[0x03, 0x00][..], Status::StreamEnd),
+            // Empty blocks without compression change nothing where a block may begin. Within a block they are data, an
+            // error or a final block, mostly: a short code for its end can make them pass.
+            (Place::Within, ContextTakeover::On) => (&EMPTY_BLOCKS[..], Status::Ok),
+        };
         let mut output = [0; 8];
-        match (mem::replace(&mut self.place, Place::Fresh), takeover) {
-            (Place::Fresh, _) => true,
-            // An empty final block is read to the end of a stream only where a block may begin.
-            (Place::Within, ContextTakeover::Off) => {
-                let status = self.inner.decompress(&[0x03, 0x00], &mut output, FlushDecompress::None);
-                matches!(status, Ok(Status::StreamEnd))
-            }
-            // An empty block without compression changes nothing where a block may begin. Within a block it is data, an
-            // error or a final block; only in the middle of a code's description it may be nothing that shows.
-            (Place::Within, ContextTakeover::On) => {
-                let before = self.inner.total_out();
-                let status = self.inner.decompress(&EMPTY_BLOCK, &mut output, FlushDecompress::None);
-                matches!(status, Ok(Status::Ok)) && self.inner.total_out() == before
-            }
-        }
+        let before = (self.inner.total_in(), self.inner.total_out());
+        let status = self.inner.decompress(probe, &mut output, FlushDecompress::None);
+        let after = (self.inner.total_in(), self.inner.total_out());
+        status.is_ok_and(|status| status == expected) && after == (before.0 + probe.len() as u64, before.1)
     }
 }

@@ -1,6 +1,6 @@
 //! Compressors and decompressors that connections borrow for a message, and the budget for those that they keep.
 
-use super::deflater::Deflater;
+use super::deflater::{Deflater, MAX_KEPT_ROOM};
 use super::inflater::{INFLATER_LEN, Inflater};
 use super::{Config, ContextTakeover, WindowBits};
 use alloc::sync::Arc;
@@ -10,7 +10,7 @@ use core::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Bytes that one compressor holds, at most.
-pub(super) const DEFLATER_LEN: usize = 376 * 1024;
+pub(super) const DEFLATER_LEN: usize = 376 * 1024 + MAX_KEPT_ROOM;
 
 /// Compressors and decompressors for all connections of a program. A clone is a reference.
 ///
@@ -171,6 +171,7 @@ impl Return for Inflater {
 impl Return for WindowedDeflater {
     fn give_back(mut self, pool: &Pool) {
         self.deflater.reset();
+        self.deflater.shrink();
         let mut idle = pool.idle();
         let waiting = &mut idle.deflaters[slot(self.window)];
         if waiting.len() < pool.0.config.max_idle {

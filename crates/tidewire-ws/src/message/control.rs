@@ -78,6 +78,8 @@ impl Writer {
     //# frame(s) in response to previous Ping frame(s), the endpoint MAY
     //# elect to send a Pong frame for only the most recently processed Ping
     //# frame.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.2
+    //# It SHOULD respond with Pong frame as soon as is practical.
     pub(crate) fn answer_ping(&mut self, payload: &[u8], output: &mut Vec<u8>) {
         match self.state {
             Outbound::CloseSent => {}
@@ -98,6 +100,8 @@ impl Writer {
     //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
     //# If an endpoint receives a Close frame and did not previously send a
     //# Close frame, the endpoint MUST send a Close frame in response.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
+    //# It SHOULD do so as soon as practical.
     pub(crate) fn answer_close(&mut self, code: Option<CloseCode>, output: &mut Vec<u8>) {
         match self.state {
             Outbound::CloseSent => {}

@@ -3,7 +3,6 @@
 use super::Fragment;
 use crate::deflate::{Agreement, ContextTakeover, Pooled, WindowedDeflater};
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 
 /// The compressing side of one connection.
 #[derive(Debug)]
@@ -27,30 +26,39 @@ impl Deflation {
         self.agreement.window().is_some()
     }
 
-    /// A whole message, compressed; `None` where it is to be sent as it is.
-    pub(crate) fn message(&mut self, payload: &[u8]) -> Option<Vec<u8>> {
+    /// A whole message, compressed; `None` where it is to be sent as it is. Once it is sent comes
+    /// [`settle`](Self::settle).
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Option<&[u8]> {
         if payload.len() < self.agreement.pool().config().min_len {
             return None;
         }
+        let takeover = self.agreement.sending().takeover;
         let compressed = self.piece(payload, Fragment::Final)?;
-        match self.agreement.sending().takeover {
+        match takeover {
             // The peer's context has to see what ours has seen.
             ContextTakeover::On => Some(compressed),
             ContextTakeover::Off => Some(compressed).filter(|compressed| compressed.len() < payload.len()),
         }
     }
 
-    /// The next piece of a message, compressed; `None` where nothing can be.
-    pub(crate) fn piece(&mut self, piece: &[u8], fragment: Fragment) -> Option<Vec<u8>> {
+    /// The next piece of a message, compressed; `None` where nothing can be. Once it is sent comes
+    /// [`settle`](Self::settle).
+    pub(crate) fn piece(&mut self, piece: &[u8], fragment: Fragment) -> Option<&[u8]> {
         let window = self.agreement.window()?;
         let pool = self.agreement.pool();
-        let mut compressed = Vec::new();
         let held = self.deflater.get_or_insert_with(|| pool.deflater(window));
-        held.deflater.deflate(piece, fragment, &mut compressed);
+        Some(held.deflater.deflate(piece, fragment))
+    }
+
+    /// Gives back what is not needed until the next piece or message.
+    pub(crate) fn settle(&mut self, fragment: Fragment) {
         match (fragment, self.agreement.sending().takeover) {
             (Fragment::Final, ContextTakeover::Off) => self.deflater = None,
-            (Fragment::More, _) | (_, ContextTakeover::On) => {}
+            (Fragment::More, _) | (_, ContextTakeover::On) => {
+                if let Some(held) = &mut self.deflater {
+                    held.deflater.shrink();
+                }
+            }
         }
-        Some(compressed)
     }
 }

@@ -76,10 +76,12 @@ impl Writer {
         let mut header = self.piece_header(Begun { kind, coding }, fragment)?;
         #[cfg(feature = "deflate")]
         if coding == Coding::Deflated {
-            let compressed = self.deflation.as_mut().and_then(|deflation| deflation.piece(piece, fragment));
-            let compressed = compressed.unwrap_or_default();
+            // Without compression no such message begins.
+            let Some(deflation) = &mut self.deflation else { return Ok(()) };
+            let compressed = deflation.piece(piece, fragment).unwrap_or_default();
             header.payload_len = compressed.len() as u64;
-            append_with(header, &compressed, output);
+            append_with(header, compressed, output);
+            deflation.settle(fragment);
             return Ok(());
         }
         header.payload_len = piece.len() as u64;

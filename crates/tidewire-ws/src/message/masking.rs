@@ -16,8 +16,7 @@ impl Masking {
     //# When preparing a masked frame, the client MUST pick a fresh masking key
     //# from the set of allowed 32-bit values.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-10.3
-    //# Clients MUST choose a new masking key for each frame, using an algorithm
-    //# that cannot be predicted by end applications that provide data.
+    //# Clients MUST choose a new masking key for each frame
     #[inline]
     pub(super) fn key(&mut self) -> Option<MaskingKey> {
         match self {

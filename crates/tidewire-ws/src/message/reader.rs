@@ -238,6 +238,17 @@ impl Reader {
         //# An endpoint MUST NOT continue to attempt to
         //# process data (including a responding Close frame) from the remote
         //# endpoint after being instructed to _Fail the WebSocket Connection_.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
+        //# If _The WebSocket Connection is Established_ prior to the point
+        //# where the endpoint is required to _Fail the WebSocket
+        //# Connection_, the endpoint SHOULD send a Close frame with an
+        //# appropriate status code (Section 7.4) before proceeding to
+        //# _Close the WebSocket Connection_.
+        //= https://www.rfc-editor.org/rfc/rfc6455#section-10.7
+        //# If the invalid data was received after a successful WebSocket
+        //# handshake, the endpoint SHOULD send a Close frame with an
+        //# appropriate status code (Section 7.4) before proceeding to
+        //# _Close the WebSocket Connection_.
         self.end(Inbound::Failed);
         writer.answer_close(Some(error.close_code()), output);
         error
@@ -333,6 +344,9 @@ impl Reader {
     //# limitations regarding the frame size or total message size after
     //# reassembly from multiple frames MUST protect themselves against
     //# exceeding those limits.
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-10.4
+    //# Such an implementation SHOULD impose a limit on frame sizes and the
+    //# total message size after reassembly from multiple frames.
     #[inline]
     fn admit_length(&self, message_len: u64, begun: Begun) -> Result<(), ProtocolError> {
         // Compared as u64, before a cast could cut it.

@@ -23,8 +23,17 @@ pub(crate) enum Coding {
 impl Coding {
     /// The reserved bits of a message's first frame.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
-    //# frame-rsv1 = %x0 / %x1 ; 1 bit in length, MUST be 0 unless ; negotiated
-    //# otherwise
+    //# frame-rsv1              = %x0 / %x1
+    //#                           ; 1 bit in length, MUST be 0 unless
+    //#                           ; negotiated otherwise
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+    //# frame-rsv2              = %x0 / %x1
+    //#                           ; 1 bit in length, MUST be 0 unless
+    //#                           ; negotiated otherwise
+    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.2
+    //# frame-rsv3              = %x0 / %x1
+    //#                           ; 1 bit in length, MUST be 0 unless
+    //#                           ; negotiated otherwise
     pub(crate) fn rsv(self) -> Rsv {
         match self {
             Self::Plain => Rsv::NONE,

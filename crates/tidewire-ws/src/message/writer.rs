@@ -2,10 +2,10 @@
 //! pings, pongs and the close in `control`.
 
 use super::closing::Outbound;
-#[cfg(feature = "deflate")]
-use super::deflation::Deflation;
 use super::masking::Masking;
 use super::{Config, MessageKind, SendError};
+#[cfg(feature = "deflate")]
+use super::{Fragment, deflation::Deflation};
 use crate::Role;
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreement;
@@ -210,8 +210,11 @@ impl Writer {
                 let (masking_key, payload_len) = (self.masking.key(), compressed.len() as u64);
                 let opcode = kind.opcode();
                 let header = Header { fin: true, rsv: Rsv::RSV1, opcode, masking_key, payload_len };
-                append_with(header, &compressed, output);
+                append_with(header, compressed, output);
             }
+        }
+        if let Some(deflation) = &mut self.deflation {
+            deflation.settle(Fragment::Final);
         }
     }
 

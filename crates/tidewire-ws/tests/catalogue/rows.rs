@@ -1,5 +1,6 @@
 //! The rows of the catalogue, by rules that are the standard's and not the codec's.
 
+use crate::{grids, positions};
 use tidewire_ws::Role;
 #[cfg(feature = "deflate")]
 use tidewire_ws::deflate::{Agreement, Pool};
@@ -7,7 +8,7 @@ use tidewire_ws::deflate::{Agreement, Pool};
 pub(crate) const MAX_MESSAGE_LEN: usize = 1_000;
 pub(crate) const MAX_FRAGMENTS: u32 = 8;
 
-const ROLES: [Role; 2] = [Role::Server, Role::Client];
+pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
 
 /// One bad input.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(crate) struct Row {
     /// The close code that answers it.
     pub(crate) code: u16,
     pub(crate) stream: Vec<u8>,
+    /// Good events before the error.
+    pub(crate) events_before: usize,
     #[cfg(feature = "deflate")]
     pub(crate) agreement: Option<Agreement>,
 }
@@ -28,16 +31,24 @@ impl Row {
             role,
             code,
             stream,
+            events_before: 0,
             #[cfg(feature = "deflate")]
             agreement: None,
         }
+    }
+
+    /// The same behind frames that are good.
+    pub(crate) fn behind(mut self, good: &[u8], events_before: usize) -> Self {
+        self.stream.splice(0..0, good.iter().copied());
+        self.events_before = events_before;
+        self
     }
 }
 
 const KEY: [u8; 4] = [0xA1, 0x02, 0xB3, 0x04];
 
 /// A frame with its shortest length, masked or not.
-fn encode(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
+pub(crate) fn encode(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
     let mut frame = vec![first];
     let flag = if masked { 0x80 } else { 0 };
     match payload.len() {
@@ -74,6 +85,8 @@ pub(crate) fn all() -> Vec<Row> {
         fragments(role, &mut rows);
         texts(role, &mut rows);
         closes(role, &mut rows);
+        positions::within_streams(role, &mut rows);
+        grids::texts(role, &mut rows);
         #[cfg(feature = "deflate")]
         deflated(role, &mut rows);
     }
@@ -103,7 +116,7 @@ fn first_bytes(role: Role, rows: &mut Vec<Row>) {
 }
 
 /// A header with a length in a form of its own, and no payload.
-fn header(role: Role, first: u8, field: u8, extended: &[u8]) -> Vec<u8> {
+pub(crate) fn header(role: Role, first: u8, field: u8, extended: &[u8]) -> Vec<u8> {
     let flag = if role == Role::Server { 0x80 } else { 0 };
     let key: &[u8] = if role == Role::Server { &KEY } else { &[] };
     [&[first, flag | field], extended, key].concat()

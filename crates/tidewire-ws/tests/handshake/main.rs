@@ -60,6 +60,10 @@ fn answer<'s>(pieces: impl Iterator<Item = &'s [u8]>) -> (u16, usize) {
 //# If a value is received by either the client or the server during
 //# negotiation that does not conform to the ABNF below, the recipient of
 //# such malformed data MUST immediately _Fail the WebSocket Connection_.
+//= https://www.rfc-editor.org/rfc/rfc6455#section-10.7
+//= type=test
+//# If the invalid data is sent during the WebSocket handshake, the server
+//# SHOULD return an appropriate HTTP [RFC2616] status code.
 #[test]
 fn the_table_holds_whole_and_at_every_split() {
     for (change, status) in TABLE {

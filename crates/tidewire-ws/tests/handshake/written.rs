@@ -38,16 +38,6 @@ fn the_101_names_what_was_chosen_and_only_what_was_offered() {
     assert_eq!(String::from_utf8(output).unwrap(), expected);
 }
 
-//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
-//= type=test
-//# If the server does not wish to accept this connection, it MUST return an
-//# appropriate HTTP error code (e.g., 403 Forbidden) and abort the
-//# WebSocket handshake described in this section.
-//= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.2
-//= type=test
-//# If the requested service is not available, the server MUST send an
-//# appropriate HTTP error code (such as 404 Not Found) and abort the
-//# WebSocket handshake.
 #[test]
 fn a_refusal_of_the_callers_own_is_one_response_that_nothing_can_split() {
     for byte in 0..=255u8 {

@@ -30,13 +30,10 @@ impl Request {
     /// A request for `target`, path and query, of the server at `authority`, host and port; the port is left out where
     /// it is the scheme's own.
     ///
-    /// `nonce` is fresh entropy for each connection.
+    /// `nonce` is fresh entropy for each connection, selected at random by the caller (§4.1).
     ///
     /// # Errors
     /// The authority or the target is not what its name says.
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    //# The nonce
-    //# MUST be selected randomly for each connection.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     //# The "Request-URI" part of the request MUST match the /resource
     //# name/ defined in Section 3 (a relative URI)
@@ -106,13 +103,10 @@ impl Request {
         Ok(self)
     }
 
-    /// Appends the request to `output`. Nothing may follow it before the response.
+    /// Appends the request to `output`. The caller sends nothing behind it before the response is there (§4.1).
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     //# The handshake MUST be a valid HTTP request as specified by
     //# [RFC2616].
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
-    //# Once the client's opening handshake has been sent, the client MUST
-    //# wait for a response from the server before sending any further data.
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
     //# The method of the request MUST be GET, and the HTTP version MUST
     //# be at least 1.1.

@@ -39,6 +39,9 @@ pub(super) struct RequestLine<'r> {
 //# specified for the components of the handshake, the server MUST stop
 //# processing the client's handshake and return an HTTP response with an
 //# appropriate error code (such as 400 Bad Request).
+//= https://www.rfc-editor.org/rfc/rfc6455#section-10.7
+//# If the invalid data is sent during the WebSocket handshake, the server
+//# SHOULD return an appropriate HTTP [RFC2616] status code.
 pub(super) fn judge<'r>(
     line: RequestLine<'r>,
     fields: &(impl Fields + ?Sized),
