@@ -40,7 +40,7 @@ impl From<Header> for EncodedHeader {
 
 /// The header of an unfragmented frame with a payload of `payload_len` bytes.
 ///
-/// With a `masking_key` the payload has to be sent through [`mask`] with that key.
+/// With a `masking_key` the payload has to be sent through [`mask`](super::mask()) with that key.
 ///
 /// ```
 /// use tidewire_ws::frame::{Opcode, header_for};
