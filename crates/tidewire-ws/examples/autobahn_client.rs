@@ -45,13 +45,16 @@ impl WebSocket {
         let (opened, unread) = loop {
             let len = stream.read(&mut piece)?;
             let answer = match len {
-                0 => response.handle_eof()?,
+                0 => Answer::Declined(response.handle_eof()?),
                 len => response.receive(&piece[..len])?,
             };
             match answer {
                 Answer::NeedMore => {}
                 Answer::Open { opened, consumed } => break (opened, piece[consumed..len].to_vec()),
-                Answer::Declined(declined) => return Err(format!("status {}", declined.status()).into()),
+                Answer::Declined(declined) => {
+                    let body = String::from_utf8_lossy(declined.body());
+                    return Err(format!("status {}: {body}", declined.status()).into());
+                }
             }
         };
         let mut config = message::Config::default();

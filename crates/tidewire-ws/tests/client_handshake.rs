@@ -63,8 +63,11 @@ fn outcome(mut reader: ResponseReader, pieces: &[&[u8]], eof: bool) -> Outcome {
         }
         before += piece.len();
     }
-    let end = if eof { answered(reader.handle_eof(), before) } else { None };
-    end.unwrap_or(Outcome::Waiting)
+    match (eof, reader.handle_eof()) {
+        (true, Ok(declined)) => Outcome::Declined(declined),
+        (true, Err(error)) => Outcome::Failed(error),
+        (false, _) => Outcome::Waiting,
+    }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
@@ -271,22 +274,25 @@ fn the_table_holds_whole_and_at_every_split() {
 #[test]
 fn whoever_declines_is_heard_out_as_far_as_the_limit() {
     // The response, whether the stream ends behind it, and the body that is kept.
-    for (status, lines, body, eof, kept) in [
-        (401, "WWW-Authenticate: Basic\r\nContent-Length: 4\r\n", "nope and more", false, "nope"),
-        (301, "Location: /elsewhere\r\nContent-Length: 0\r\n", "", false, ""),
-        (200, "Content-Length: 100\r\n", "cut short", true, "cut short"),
-        (503, "Retry-After: 5\r\n", "until the end", true, "until the end"),
-        (204, "", "", false, ""),
-        (404, "Transfer-Encoding: chunked\r\n", "4\r\nnope\r\n0\r\n\r\n", true, "4\r\nnope\r\n0\r\n\r\n"),
-        (999, "Content-Length: 1\r\n", "x", false, "x"),
+    for (status, lines, body, eof, kept, whole) in [
+        (401, "WWW-Authenticate: Basic\r\nContent-Length: 4\r\n", "nope and more", false, "nope", true),
+        (301, "Location: /elsewhere\r\nContent-Length: 0\r\n", "", false, "", true),
+        (200, "Content-Length: 100\r\n", "cut short", true, "cut short", false),
+        (503, "Retry-After: 5\r\n", "until the end", true, "until the end", true),
+        (204, "", "", false, "", true),
+        (404, "Transfer-Encoding: chunked\r\n", "4\r\nnope\r\n0\r\n\r\n", false, "nope", true),
+        (404, "Transfer-Encoding: gzip, Chunked\r\n", "4\r\nnope\r\n", true, "nope", false),
+        (404, "Transfer-Encoding: chunked\r\n", "nonsense", false, "", false),
+        (404, "Transfer-Encoding: gzip\r\n", "xyz", true, "xyz", true),
+        (999, "Content-Length: 1\r\n", "x", false, "x", true),
         // These have no body, whatever they say.
-        (304, "Content-Length: 9\r\n", "", false, ""),
-        (204, "Content-Length: 9\r\n", "", false, ""),
+        (304, "Content-Length: 9\r\n", "", false, "", true),
+        (204, "Content-Length: 9\r\n", "", false, "", true),
         // A coding counts for more than a length, and a length that is none for nothing.
-        (500, "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "1\r\nx\r\n", true, "1\r\nx\r\n"),
-        (500, "Content-Length: +1\r\n", "xyz", true, "xyz"),
-        (500, "Content-Length: 1\r\nContent-Length: 1\r\n", "xyz", true, "xyz"),
-        (500, "Content-Length: 99999999999999999999999\r\n", "xyz", true, "xyz"),
+        (500, "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n", "2\r\nxy\r\n0\r\n", false, "xy", true),
+        (500, "Content-Length: +1\r\n", "xyz", true, "xyz", true),
+        (500, "Content-Length: 1\r\nContent-Length: 1\r\n", "xyz", true, "xyz", true),
+        (500, "Content-Length: 99999999999999999999999\r\n", "xyz", true, "xyz", false),
     ] {
         let stream = format!("HTTP/1.1 {status} Reason\r\n{lines}\r\n{body}");
         for pieces in [splits::whole(stream.as_bytes()), splits::bytewise(stream.as_bytes())] {
@@ -294,6 +300,7 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
                 panic!("{stream}")
             };
             assert_eq!((declined.status(), declined.body()), (status, kept.as_bytes()), "{stream}");
+            assert_eq!(declined.is_whole(), whole, "{stream}");
             let (name, value) =
                 lines.lines().next().and_then(|line| line.split_once(": ")).unwrap_or_default();
             assert_eq!(declined.header(&name.to_uppercase()).unwrap_or_default(), value.as_bytes());
@@ -337,7 +344,12 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
         }
     }
     assert_eq!(kept, Some(4 * 1024));
-    assert!(matches!(endless.handle_eof(), Ok(Answer::NeedMore)));
+    assert_eq!(endless.handle_eof().err(), Some(InvalidResponse::Truncated), "the answer was given");
+    // Who does not want to wait has what there is.
+    let mut slow = reader(Config::default());
+    assert!(slow.declined().is_none());
+    slow.receive(b"HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\nwait").unwrap();
+    assert_eq!(slow.declined().map(Declined::status), Some(401));
     // A redirect from a status that is none is not followed.
     let stream = b"HTTP/1.1 300 Choices\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n";
     let Outcome::Declined(declined) = outcome(reader(Config::default()), &[stream], false) else { panic!() };

@@ -471,3 +471,15 @@ fn a_character_cut_between_pieces_of_a_compressed_text_is_whole_again() {
         assert_eq!(joined, text, "seed {seed}");
     }
 }
+
+#[test]
+fn an_agreement_of_the_other_endpoint_is_told_from_ours() {
+    let (server, client) = agree(&Pool::default(), &Pool::default());
+    for (role, wrong) in [(Role::Server, &client), (Role::Client, &server)] {
+        let reader = std::panic::catch_unwind(|| {
+            _ = Reader::new(role, Arc::default()).with_deflate(wrong);
+        });
+        assert!(reader.is_err());
+    }
+    assert!(std::panic::catch_unwind(|| _ = Writer::server(Arc::default()).with_deflate(&client)).is_err());
+}

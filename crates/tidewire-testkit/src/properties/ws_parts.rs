@@ -164,7 +164,7 @@ pub fn response(data: &[u8]) {
                 answer => return describe(answer, data),
             }
         }
-        describe(reader.handle_eof(), data)
+        describe(reader.handle_eof().map(Answer::Declined), data)
     };
     let whole = answered(&splits::whole(data));
     for pieces in [splits::bytewise(data), splits::random(data, data.len() as u64)] {
@@ -182,7 +182,7 @@ fn describe(answer: Result<Answer, tidewire_ws::handshake::client::InvalidRespon
         }
         Ok(Answer::Declined(declined)) => {
             assert!(declined.body().len() <= 4096);
-            format!("{declined:?}")
+            format!("{declined:?} {:?}", declined.body())
         }
         Err(error) => error.to_string(),
     }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A [`Pool`] is shared by all connections: it holds the compressors and decompressors, which are far larger than a
-//! connection (about 300 KiB and 50 KiB each). By default both sides agree not to take their context over from one
+//! connection (up to 392 KiB and 48 KiB each). By default both sides agree not to take their context over from one
 //! message to the next, so a connection borrows them for one message and an idle one holds nothing. Whoever wants
 //! the better ratio of a context that is taken over says so in the [`Config`], up to a budget of memory.
 //!

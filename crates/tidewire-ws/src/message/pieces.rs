@@ -61,7 +61,7 @@ pub struct Pieces<'a> {
     walk: Walk<'a>,
 }
 
-/// The most compressed bytes that are inflated for one piece, which comes to 1 MiB at the most.
+/// The most compressed bytes that are inflated for one piece, which comes to 1,032 KiB at the most.
 #[cfg(feature = "deflate")]
 const MAX_DEFLATED_LEN: usize = 1024;
 

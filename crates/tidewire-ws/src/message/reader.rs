@@ -130,9 +130,13 @@ impl Reader {
     }
 
     /// Takes compressed messages, too, as they were agreed to.
+    ///
+    /// # Panics
+    /// The agreement is the other endpoint's.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, agreement: &Agreement) -> Self {
+        assert_eq!(agreement.role(), self.role, "expected this endpoint's agreement, got the other's");
         self.inflation = Some(Inflation::new(agreement.clone(), self.config.max_message_len));
         self
     }
@@ -146,7 +150,11 @@ impl Reader {
     }
 
     /// Takes the next bytes of the stream, as [`receive`](Self::receive) does, for who wants messages in the pieces
-    /// in which they come: of unknown or huge length, without memory for more than one piece.
+    /// in which they come: of unknown or huge length, without memory for more than one piece, which is at most 1,032 KiB
+    /// of a compressed message and borrowed from the input of any other.
+    ///
+    /// [`max_message_len`](Config::max_message_len) and [`max_fragments`](Config::max_fragments) count here, too: who
+    /// expects longer messages raises them, and joins none of that length.
     ///
     /// The two can be changed at any time. What was lent as a piece does not come again: in the middle of a message
     /// the rest of it comes as a message. What was joined already comes as the first piece.

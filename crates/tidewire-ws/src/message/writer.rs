@@ -84,9 +84,13 @@ impl Writer {
     }
 
     /// Compresses messages as it was agreed to, from [`min_len`](crate::deflate::Config::min_len) on.
+    ///
+    /// # Panics
+    /// The agreement is the other endpoint's.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, agreement: &Agreement) -> Self {
+        assert_eq!(agreement.role(), self.role(), "expected this endpoint's agreement, got the other's");
         self.deflation = Some(Deflation::new(agreement.clone()));
         self
     }

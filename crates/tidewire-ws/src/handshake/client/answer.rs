@@ -1,9 +1,11 @@
 //! What comes of a client's request: an open connection, or a response that declines (RFC 6455 §4.1).
 
+use super::body::{self, Body};
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreement;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 /// What a server said.
 #[derive(Debug)]
@@ -22,7 +24,7 @@ pub enum Answer {
 }
 
 /// What a server chose when it opened the connection.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Opened {
     pub(super) subprotocol: Option<String>,
     #[cfg(feature = "deflate")]
@@ -49,17 +51,43 @@ impl Opened {
     pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.headers.iter().map(|(name, value)| (&**name, &**value))
     }
+
+    /// The first value of a header, its name in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        self.headers().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+}
+
+impl fmt::Debug for Opened {
+    /// Shows the names of the header fields: a value may be a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Opened");
+        shown.field("subprotocol", &self.subprotocol);
+        #[cfg(feature = "deflate")]
+        shown.field("agreement", &self.agreement);
+        shown.field("headers", &Names(&self.headers)).finish()
+    }
 }
 
 /// A response that is no 101: a redirect, a demand for credentials, an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Declined {
-    pub(super) status: u16,
-    pub(super) headers: Vec<(String, Vec<u8>)>,
-    pub(super) body: Vec<u8>,
+    status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Vec<u8>,
+    is_whole: bool,
 }
 
 impl Declined {
+    pub(super) fn new(status: u16, headers: Vec<(String, Vec<u8>)>) -> Self {
+        Self { status, headers, body: Vec::new(), is_whole: false }
+    }
+
+    pub(super) fn with_body(self, end: body::State, body: Body) -> Self {
+        Self { body: body.into_kept(), is_whole: end == body::State::Whole, ..self }
+    }
+
     /// The HTTP status, 200 to 999.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -87,10 +115,37 @@ impl Declined {
         }
     }
 
-    /// The beginning of the body as it came, at most [`max_body_len`](crate::handshake::Config::max_body_len) bytes;
-    /// of a chunked one the sizes of the chunks are among them.
+    /// The beginning of the body, without what frames it as chunks, at most
+    /// [`max_body_len`](crate::handshake::Config::max_body_len) bytes.
     #[must_use]
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// Whether [`body`](Self::body) is all of it.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
+    }
+}
+
+impl fmt::Debug for Declined {
+    /// Shows names and lengths: a value may be a credential.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Declined")
+            .field("status", &self.status)
+            .field("headers", &Names(&self.headers))
+            .field("body_len", &self.body.len())
+            .field("is_whole", &self.is_whole)
+            .finish()
+    }
+}
+
+/// The names of header fields.
+struct Names<'a>(&'a [(String, Vec<u8>)]);
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }

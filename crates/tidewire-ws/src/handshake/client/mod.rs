@@ -24,6 +24,7 @@
 //! ```
 
 mod answer;
+mod body;
 #[cfg(feature = "http")]
 mod http;
 mod reader;

@@ -1,9 +1,9 @@
 //! Reads the response to a client's request from raw bytes (RFC 6455 §4.1).
 
 use super::answer::{Answer, Declined, Opened};
+use super::body::{self, Body};
 use super::verdict::{Expected, InvalidResponse};
 use crate::handshake::config::Config;
-use crate::handshake::fields::Fields;
 use crate::handshake::head::{Collected, Collector, Progress, TooLong};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -11,7 +11,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-/// Reads the response to a [`Request`](super::Request), each byte once.
+/// Reads the response to a [`Request`](super::Request), each byte once. It knows no time: who waits no longer for the
+/// body of a response that declines takes it from [`declined`](Self::declined).
 #[derive(Debug)]
 pub struct ResponseReader {
     config: Arc<Config>,
@@ -24,17 +25,17 @@ pub struct ResponseReader {
 #[derive(Debug)]
 enum State {
     Head(Expected),
-    /// The server declines, and so many bytes of its body are missing.
-    Body(Declined, usize),
+    /// The server declines, and its body is not all there.
+    Body(Declined, Body),
     /// The answer was given.
     Done,
     Failed(InvalidResponse),
 }
 
 /// A parsed head.
-struct Head<'h> {
-    status: u16,
-    headers: Vec<httparse::Header<'h>>,
+pub(super) struct Head<'h> {
+    pub(super) status: u16,
+    pub(super) headers: Vec<httparse::Header<'h>>,
 }
 
 impl<'h> Head<'h> {
@@ -62,31 +63,6 @@ impl<'h> Head<'h> {
     fn owned(&self) -> Vec<(String, Vec<u8>)> {
         self.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec())).collect()
     }
-
-    /// Bytes of the body to wait for (RFC 9112 §6.3).
-    fn body_len(&self, max_body_len: usize) -> usize {
-        if matches!(self.status, 204 | 304) {
-            return 0;
-        }
-        // The coding decides where a body ends, whatever its length is said to be.
-        if self.headers.values("transfer-encoding").next().is_some() {
-            return max_body_len;
-        }
-        self.headers
-            .only("content-length")
-            .and_then(decimal)
-            .map_or(max_body_len, |len| len.min(max_body_len))
-    }
-}
-
-/// A number of digits alone; what is too large for a `usize` is the largest one.
-fn decimal(digits: &[u8]) -> Option<usize> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let number =
-        |number: usize, digit: &u8| number.saturating_mul(10).saturating_add(usize::from(digit - b'0'));
-    Some(digits.iter().fold(0, number))
 }
 
 impl ResponseReader {
@@ -105,11 +81,11 @@ impl ResponseReader {
             match &mut self.state {
                 State::Failed(error) => return Err(*error),
                 State::Done => return Ok(Answer::NeedMore),
-                State::Body(declined, missing) => {
-                    let len = input.len().min(*missing);
-                    declined.body.extend_from_slice(&input[..len]);
-                    *missing -= len;
-                    return Ok(if *missing == 0 { self.decline() } else { Answer::NeedMore });
+                State::Body(_, body) => {
+                    return Ok(match body.receive(input) {
+                        body::State::NeedMore => Answer::NeedMore,
+                        end @ (body::State::Whole | body::State::Cut) => self.decline(end),
+                    });
                 }
                 State::Head(_) => {
                     let max_len = self.config.max_head_len - self.interim_len.min(self.config.max_head_len);
@@ -134,13 +110,21 @@ impl ResponseReader {
     /// The server's stream ended: what came of a body is all of it.
     ///
     /// # Errors
-    /// It ended before the head did, or the response failed before.
-    pub fn handle_eof(&mut self) -> Result<Answer, InvalidResponse> {
+    /// It ended before the head did, the response failed before, or its answer was given already.
+    pub fn handle_eof(&mut self) -> Result<Declined, InvalidResponse> {
+        match mem::replace(&mut self.state, State::Done) {
+            State::Body(declined, body) => Ok(declined.with_body(body.at_eof(), body)),
+            State::Head(_) | State::Done => Err(self.fail(InvalidResponse::Truncated)),
+            State::Failed(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// The response that declines, as far as its body came: for a client that will not wait for the rest.
+    #[must_use]
+    pub fn declined(&self) -> Option<&Declined> {
         match &self.state {
-            State::Body(..) => Ok(self.decline()),
-            State::Done => Ok(Answer::NeedMore),
-            State::Failed(error) => Err(*error),
-            State::Head(_) => Err(self.fail(InvalidResponse::Truncated)),
+            State::Body(declined, _) => Some(declined),
+            State::Head(_) | State::Done | State::Failed(_) => None,
         }
     }
 
@@ -153,9 +137,9 @@ impl ResponseReader {
         error
     }
 
-    fn decline(&mut self) -> Answer {
+    fn decline(&mut self, end: body::State) -> Answer {
         match mem::replace(&mut self.state, State::Done) {
-            State::Body(declined, _) => Answer::Declined(declined),
+            State::Body(declined, body) => Answer::Declined(declined.with_body(end, body)),
             State::Head(_) | State::Done | State::Failed(_) => Answer::NeedMore,
         }
     }
@@ -182,10 +166,10 @@ impl ResponseReader {
             //# If the status code received from the server is not 101, the
             //# client handles the response per HTTP [RFC2616] procedures.
             status => {
-                let missing = head.body_len(self.config.max_body_len);
-                let declined = Declined { status, headers: head.owned(), body: Vec::new() };
+                let body = Body::new(&head, self.config.max_body_len);
+                let declined = Declined::new(status, head.owned());
                 self.collector = Collector::new();
-                self.state = State::Body(declined, missing);
+                self.state = State::Body(declined, body);
                 Ok(None)
             }
         }
@@ -211,16 +195,5 @@ mod tests {
             let _ = reader.receive(&answer.as_bytes()[10..]);
             assert_eq!(held(&reader), "Collector { place: Leading, len_bytes: 0 }", "{answer}");
         }
-    }
-
-    #[test]
-    fn a_length_is_digits_alone() {
-        for (digits, number) in [("0", Some(0)), ("010", Some(10)), ("4096", Some(4096))] {
-            assert_eq!(decimal(digits.as_bytes()), number, "{digits}");
-        }
-        for digits in ["", "+5", "-1", "5 ", "0x5", "5,5"] {
-            assert_eq!(decimal(digits.as_bytes()), None, "{digits}");
-        }
-        assert_eq!(decimal(&[b'9'; 60]), Some(usize::MAX));
     }
 }
