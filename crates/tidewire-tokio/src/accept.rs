@@ -44,7 +44,7 @@ struct Accepted {
 pub enum AcceptError {
     /// The request was refused; the client was told.
     Refused(Refusal),
-    /// The head was not complete within the opening deadline.
+    /// The head was not complete, or its answer not taken, within the opening deadline.
     Timeout,
     /// The transport failed or ended.
     Io(io::Error),
@@ -109,12 +109,11 @@ impl Acceptor {
     {
         let limit = self.websocket.lifecycle.opening_timeout.unwrap_or(Duration::MAX);
         // The reading lives on the heap, so that the task of an open connection does not carry its state.
-        let answer = Box::pin(timeout(limit, self.read_head(&mut io, respond)))
+        let answer = Box::pin(timeout(limit, self.answer(&mut io, respond)))
             .await
             .map_err(|_| AcceptError::Timeout)??;
         match answer {
             Ok(accepted) => {
-                io.write_all(&accepted.switching).await?;
                 let websocket = WebSocket::accepted(io, &accepted.unread, &self.websocket);
                 #[cfg(feature = "deflate")]
                 if let Some(agreement) = &accepted.agreement {
@@ -129,7 +128,21 @@ impl Acceptor {
         }
     }
 
-    /// The answer to the request.
+    /// Reads the request and writes its 101; a refusal is not written yet.
+    async fn answer<IO: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        io: &mut IO,
+        respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
+    ) -> Result<Result<Accepted, Refusal>, AcceptError> {
+        let answer = self.read_head(io, respond).await?;
+        if let Ok(accepted) = &answer {
+            io.write_all(&accepted.switching).await?;
+            io.flush().await?;
+        }
+        Ok(answer)
+    }
+
+    /// What the request comes to.
     async fn read_head<IO: AsyncRead + Unpin>(
         &self,
         io: &mut IO,
@@ -157,9 +170,12 @@ impl Acceptor {
             Err(refusal) => return Ok(Err(refusal)),
         };
         #[cfg(feature = "deflate")]
-        let (response, agreement) = {
-            let agreement = self.deflate.as_ref().and_then(|pool| pool.accept(request.extensions()));
-            (agreement.iter().fold(response, Response::deflate), agreement)
+        let response = match &self.deflate {
+            // The caller may have agreed to something by itself.
+            Some(pool) if response.agreement().is_none() => {
+                pool.accept(request.extensions()).iter().fold(response, Response::deflate)
+            }
+            Some(_) | None => response,
         };
         let mut switching = Vec::new();
         match request.accept(&response, &mut switching) {
@@ -167,7 +183,7 @@ impl Acceptor {
                 switching,
                 unread,
                 #[cfg(feature = "deflate")]
-                agreement,
+                agreement: response.agreement().cloned(),
             })),
             // The client is not to blame.
             Err(_) => Ok(Err(Refusal::new(500, "the server chose what was not offered"))),

@@ -25,6 +25,8 @@ pub(crate) struct Output {
     queued_len: usize,
     /// Where small pieces are copied together, after everything in `queued`.
     pub(crate) tail: Vec<u8>,
+    /// Bytes that the transport took since it was last flushed: it may have a buffer of its own.
+    unflushed_len: usize,
 }
 
 impl Output {
@@ -36,6 +38,11 @@ impl Output {
     /// Whether nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Bytes that wait here or in the transport.
+    pub(crate) fn pending_len(&self) -> usize {
+        self.len() + self.unflushed_len
     }
 
     /// Queues a piece that others may share.
@@ -58,8 +65,8 @@ impl Output {
         }
     }
 
-    /// Writes until nothing waits; every wait is a vectored write of all that is due. `written` counts what the
-    /// transport took, also when the answer is `Pending` or an error. Gives the buffers back at the end.
+    /// Writes until nothing waits, and flushes; every wait is a vectored write of all that is due. `written` counts what
+    /// the transport took, also when the answer is `Pending` or an error. Gives the buffers back at the end.
     pub(crate) fn poll_write<IO: AsyncWrite + Unpin>(
         &mut self,
         io: &mut IO,
@@ -84,10 +91,13 @@ impl Output {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             *written += taken;
+            self.unflushed_len += taken;
             self.advance(taken);
         }
         self.queued = VecDeque::new();
         self.tail = Vec::new();
+        ready!(Pin::new(io).poll_flush(cx))?;
+        self.unflushed_len = 0;
         Poll::Ready(Ok(()))
     }
 

@@ -107,6 +107,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     /// Polls for the next message; see [`next`](Self::next).
     pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        let polled = self.poll_next_message(cx);
+        if self.writer.transport() == Transport::Closed {
+            // There is nobody to take it.
+            self.output = Output::default();
+        }
+        polled
+    }
+
+    fn poll_next_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         for _ in 0..MAX_READS_PER_POLL {
             if let Some(message) = self.take_message() {
                 return Poll::Ready(Some(message));
@@ -116,9 +125,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 Transport::ShutDown | Transport::Finish => self.poll_last_output(cx),
                 Transport::Open if self.output.len() >= MAX_OUTPUT_LEN => self.poll_output(cx),
                 Transport::Open | Transport::Discard => {
-                    // Whether all of it goes out or not, reading goes on.
+                    // Whether all of it goes out or not, reading goes on; but not on a transport that failed.
                     let _ = self.poll_output(cx);
-                    self.poll_read(cx)
+                    match self.writer.transport() {
+                        Transport::Closed => return Poll::Ready(None),
+                        Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => {
+                            self.poll_read(cx)
+                        }
+                    }
                 }
             };
             // The transport has its say first: what it brings may be what a deadline waits for.
@@ -180,7 +194,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Queues a text message.
     ///
     /// # Errors
-    /// Our close frame is out.
+    /// Our close frame is out, or the connection is over.
     pub fn feed_text(&mut self, text: &str) -> Result<(), SendError> {
         self.writer.send_text(self.clock.now(), text, &mut self.output.tail)
     }
@@ -188,7 +202,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Queues a binary message.
     ///
     /// # Errors
-    /// Our close frame is out.
+    /// Our close frame is out, or the connection is over.
     pub fn feed_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.writer.send_binary(self.clock.now(), payload, &mut self.output.tail)
     }
@@ -196,7 +210,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Queues a frame that other connections share; a large one goes out without being copied.
     ///
     /// # Errors
-    /// Our close frame is out, or this is a client.
+    /// Our close frame is out, the connection is over, or this is a client.
     pub fn feed_encoded(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
         self.writer.admit_encoded(self.clock.now())?;
         self.output.push_shared(frame.bytes());
@@ -206,7 +220,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Queues one message whose payload is the `pieces` in order; large ones go out without being copied.
     ///
     /// # Errors
-    /// Our close frame is out, or this is a client.
+    /// Our close frame is out, the connection is over, or this is a client.
     pub fn feed_pieces(&mut self, kind: MessageKind, pieces: &[bytes::Bytes]) -> Result<(), SendError> {
         let payload_len = pieces.iter().map(bytes::Bytes::len).sum();
         let header = self.writer.admit_payload(self.clock.now(), kind, payload_len)?;
@@ -225,7 +239,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// out with later calls.
     ///
     /// # Errors
-    /// Our close frame is out.
+    /// Our close frame is out, or the connection is over.
     pub async fn send(&mut self, message: &Message) -> Result<(), SendError> {
         match message {
             Message::Text(text) => self.feed_text(text)?,
@@ -245,7 +259,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     pub fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let written = match self.writer.transport() {
-                Transport::Closed => return Poll::Ready(()),
+                Transport::Closed => {
+                    // There is nobody to take it.
+                    self.output = Output::default();
+                    return Poll::Ready(());
+                }
                 Transport::Open | Transport::ShutDown | Transport::Discard | Transport::Finish => {
                     self.poll_output(cx)
                 }
@@ -261,7 +279,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Queues our close frame; go on with [`next`](Self::next) until it is `None`.
     ///
     /// # Errors
-    /// Our close frame is out already, or the reason is longer than 123 bytes.
+    /// Our close frame is out already, the connection is over, or the reason is longer than 123 bytes.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
         self.writer.close(self.clock.now(), Some((code, reason)), &mut self.output.tail)
     }
@@ -294,22 +312,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     // Pumps.
 
-    /// Writes what waits; `Ready` when nothing does.
+    /// Writes what waits, and flushes the transport; `Ready` when nothing waits.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             self.writer.poll_pong(&mut self.output.tail);
-            if self.output.is_empty() {
+            if self.output.pending_len() == 0 {
                 return Poll::Ready(());
             }
             let mut written = 0;
             let outcome = self.output.poll_write(&mut self.io, cx, &mut written);
             let now = self.clock.now();
-            self.writer.handle_sent(now, written, self.output.len());
+            self.writer.handle_sent(now, written, self.output.pending_len());
             match outcome {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => {
                     self.writer.handle_transport_error(now);
-                    self.output = Output::default();
                     return Poll::Ready(());
                 }
                 Poll::Pending => return Poll::Pending,

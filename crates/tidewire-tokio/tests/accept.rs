@@ -1,12 +1,13 @@
 //! What a client is answered by the acceptor: the 101, or one whole refusal, and nothing behind it is looked at.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::time::Duration;
 use tidewire_tokio::{
     accept::{AcceptError, Acceptor},
     websocket::WebSocket,
 };
 use tidewire_ws::handshake::{Refusal, Request, Response};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufStream, DuplexStream, duplex};
 
 const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
@@ -114,4 +115,48 @@ async fn who_offers_compression_gets_it_and_who_does_not_does_not() {
         let sent = answer[head_len];
         assert_eq!(sent, if offer.is_empty() { 0x81 } else { 0xC1 });
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_with_a_buffer_of_its_own_is_flushed() {
+    let (mut client, server) = duplex(4096);
+    client.write_all(REQUEST).await.unwrap();
+    let mut websocket = Acceptor::default().accept(BufStream::new(server)).await.unwrap();
+    let mut answer = [0; 4096];
+    let len = client.read(&mut answer).await.unwrap();
+    assert!(answer[..len].starts_with(b"HTTP/1.1 101 ") && answer[..len].ends_with(b"\r\n\r\n"));
+    websocket.feed_text("hi").unwrap();
+    websocket.flush().await;
+    let len = client.read(&mut answer).await.unwrap();
+    assert_eq!(answer[..len], *b"\x81\x02hi");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_take_its_101_is_given_up_at_the_opening_deadline() {
+    let (mut client, server) = duplex(64);
+    let start = tokio::time::Instant::now();
+    let accept = tokio::spawn(async move { Acceptor::default().accept(server).await.map(|_| ()) });
+    client.write_all(REQUEST).await.unwrap();
+    let accepted = accept.await.unwrap();
+    assert!(matches!(accepted, Err(AcceptError::Timeout)), "{accepted:?}");
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+}
+
+#[cfg(feature = "deflate")]
+#[tokio::test]
+async fn what_the_caller_agreed_to_holds_for_the_connection() {
+    use tidewire_tokio::websocket::Message;
+    use tidewire_ws::deflate::Pool;
+    let (mut client, server) = duplex(4096);
+    let offer =
+        b"Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n\xC1\x87\0\0\0\0\xF2\x48\xCD\xC9\xC9\x07\0";
+    client.write_all(&[&REQUEST[..REQUEST.len() - 2], offer].concat()).await.unwrap();
+    let pool = Pool::default();
+    let accepted = Acceptor::default()
+        .accept_with(server, |request| {
+            let agreement = pool.accept(request.extensions()).unwrap();
+            Ok(Response::new().deflate(&agreement))
+        })
+        .await;
+    assert_eq!(accepted.unwrap().next().await, Some(Message::Text("Hello".to_owned())));
 }

@@ -16,7 +16,7 @@ use tidewire_tokio::{
     accept::{AcceptError, Acceptor},
     websocket::{Cause, ClosingHandshake, Config, Endpoint, Message, WebSocket},
 };
-use tidewire_ws::frame::CloseCode;
+use tidewire_ws::{frame::CloseCode, message::SendError};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{Instant, timeout},
@@ -278,4 +278,60 @@ async fn the_state_of_a_connection_is_small() {
         "{}",
         size_of::<WebSocket<tokio::net::TcpStream>>()
     );
+}
+
+/// A transport that cannot be written to, and says nothing.
+struct Broken;
+
+impl AsyncRead for Broken {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Broken {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_fails_to_write_ends_the_connection_at_once() {
+    let mut websocket = WebSocket::accepted(Broken, b"", &Config::default());
+    websocket.feed_text("x").unwrap();
+    let start = Instant::now();
+    assert_eq!(timeout(second(3600), websocket.next()).await, Ok(None));
+    assert_eq!((start.elapsed(), &websocket.ended().unwrap().cause), (second(0), &Cause::Transport));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_end_nothing_is_taken_and_nothing_is_held() {
+    let (client, mut gone) = connected(1 << 16);
+    gone.feed_text("on its way").unwrap();
+    drop(client);
+    assert_eq!(gone.next().await, None);
+    let mut failed = WebSocket::accepted(Broken, b"", &Config::default());
+    failed.feed_text("x").unwrap();
+    failed.flush().await;
+    async fn is_over<IO: AsyncRead + AsyncWrite + Unpin>(websocket: &mut WebSocket<IO>) {
+        assert!(websocket.ended().is_some());
+        for _ in 0..3 {
+            let sent = websocket.send(&Message::Text("y".repeat(1 << 20))).await;
+            assert_eq!(sent, Err(SendError::NotOpen));
+        }
+        assert_eq!(websocket.feed_binary(b"y"), Err(SendError::NotOpen));
+        assert_eq!(websocket.start_close(CloseCode::NORMAL, ""), Err(SendError::NotOpen));
+        assert_eq!(websocket.close(CloseCode::NORMAL, "").await, Ok(()));
+        assert_eq!(websocket.output_len(), 0);
+    }
+    is_over(&mut gone).await;
+    is_over(&mut failed).await;
 }

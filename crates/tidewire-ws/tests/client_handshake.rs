@@ -559,3 +559,12 @@ fn an_http_library_carries_the_same_request_and_its_response_gets_the_same_verdi
     let declined = http::Response::builder().status(200).body(()).unwrap();
     assert!(request().check(&declined).unwrap().is_none());
 }
+
+#[test]
+fn a_limit_that_is_off_costs_nothing() {
+    let mut config = Config::default();
+    config.max_headers = usize::MAX;
+    let head = b"HTTP/1.1 404 x\r\nA: b\r\nContent-Length: 0\r\n\r\n";
+    let Outcome::Declined(declined) = outcome(reader(config), &[head], false) else { panic!() };
+    assert_eq!(declined.headers().count(), 2);
+}

@@ -483,3 +483,24 @@ fn an_agreement_of_the_other_endpoint_is_told_from_ours() {
     }
     assert!(std::panic::catch_unwind(|| _ = Writer::server(Arc::default()).with_deflate(&client)).is_err());
 }
+
+/// Class D, in time: a block that ends the stream costs what it is long, and not what there is room for.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a ratio of times, of work that no counter sees")]
+fn many_final_blocks_take_linear_time() {
+    let elapsed = |blocks: usize| {
+        let payload = [&[0x01, 0x01, 0x00, 0xFE, 0xFF, b'a'].repeat(blocks)[..], &[0x00]].concat();
+        let mut stream = vec![0xC2, 0x7F];
+        stream.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+        stream.extend_from_slice(&payload);
+        let once = || {
+            let start = std::time::Instant::now();
+            let messages = client(ContextTakeover::Off, 1 << 20).receive(&[&stream]).unwrap();
+            assert_eq!(messages, [vec![b'a'; blocks]]);
+            start.elapsed()
+        };
+        (0..5).map(|_| once()).min().unwrap()
+    };
+    let (few, many) = (elapsed(11_000), elapsed(176_000));
+    assert!(many < few * 80, "16 times the blocks: {few:?}, {many:?}");
+}

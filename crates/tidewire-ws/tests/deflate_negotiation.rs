@@ -286,3 +286,38 @@ fn a_client_that_may_only_use_8_bits_sends_nothing_compressed() {
     writer.send_text_piece("a", tidewire_ws::message::Fragment::More, &mut output).unwrap();
     assert_eq!(output, [0x01, 0x81, 0, 0, 0, 0, b'a']);
 }
+
+/// An answer that fits one request does not fit every other.
+#[test]
+fn an_agreement_answers_an_offer_of_its_own_request() {
+    use std::sync::Arc;
+    use tidewire_ws::handshake::{HeadReader, InvalidField, Response};
+    let respond = |offer: &str, agreed_to: &str| {
+        let head = format!(
+            "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Extensions: {offer}\r\n\r\n"
+        );
+        let mut reader = HeadReader::new(Arc::default());
+        reader.receive(head.as_bytes()).unwrap();
+        let agreement = Pool::default().accept([agreed_to.as_bytes()]).unwrap();
+        let response = Response::new().deflate(&agreement);
+        assert_eq!(response.agreement(), Some(&agreement));
+        reader.request().unwrap().accept(&response, &mut Vec::new())
+    };
+    let narrow = "permessage-deflate; client_max_window_bits=9";
+    let bare = "permessage-deflate";
+    for (offer, agreed_to, fits) in [
+        (bare, bare, true),
+        (narrow, narrow, true),
+        ("foo, permessage-deflate; client_max_window_bits", narrow, true),
+        // Nobody said that the client knows client_max_window_bits.
+        (bare, narrow, false),
+        ("permessage-deflate; client_max_window_bits=8", narrow, false),
+        ("permessage-deflate; server_max_window_bits=9", bare, false),
+        ("foo", bare, false),
+    ] {
+        let expected = if fits { Ok(()) } else { Err(InvalidField::NotOffered) };
+        assert_eq!(respond(offer, agreed_to), expected, "{offer} | {agreed_to}");
+    }
+}

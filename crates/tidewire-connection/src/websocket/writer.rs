@@ -102,8 +102,9 @@ impl Writer {
     /// Appends a text message.
     ///
     /// # Errors
-    /// Our close frame is out.
+    /// Our close frame is out, or the connection is over.
     pub fn send_text(&mut self, now: Duration, text: &str, output: &mut Vec<u8>) -> Result<(), SendError> {
+        self.admit()?;
         self.inner.send_text(text, output)?;
         self.lifecycle.handle_message_sent(now);
         Ok(())
@@ -112,13 +113,14 @@ impl Writer {
     /// Appends a binary message.
     ///
     /// # Errors
-    /// Our close frame is out.
+    /// Our close frame is out, or the connection is over.
     pub fn send_binary(
         &mut self,
         now: Duration,
         payload: &[u8],
         output: &mut Vec<u8>,
     ) -> Result<(), SendError> {
+        self.admit()?;
         self.inner.send_binary(payload, output)?;
         self.lifecycle.handle_message_sent(now);
         Ok(())
@@ -127,8 +129,9 @@ impl Writer {
     /// Says that the caller puts a shared [`EncodedFrame`](tidewire_ws::frame::EncodedFrame) behind the output.
     ///
     /// # Errors
-    /// Our close frame is out, or this is a client.
+    /// Our close frame is out, the connection is over, or this is a client.
     pub fn admit_encoded(&mut self, now: Duration) -> Result<(), SendError> {
+        self.admit()?;
         self.inner.admit_encoded()?;
         self.lifecycle.handle_message_sent(now);
         Ok(())
@@ -137,13 +140,14 @@ impl Writer {
     /// The header of a message whose payload the caller puts behind the output, in pieces and without a copy.
     ///
     /// # Errors
-    /// Our close frame is out, or this is a client.
+    /// Our close frame is out, the connection is over, or this is a client.
     pub fn admit_payload(
         &mut self,
         now: Duration,
         kind: MessageKind,
         payload_len: usize,
     ) -> Result<EncodedHeader, SendError> {
+        self.admit()?;
         let header = self.inner.admit_payload(kind, payload_len)?;
         self.lifecycle.handle_message_sent(now);
         Ok(header)
@@ -152,7 +156,7 @@ impl Writer {
     /// Begins the closing handshake with our close frame; its deadline runs from here.
     ///
     /// # Errors
-    /// Our close frame is out already, or the reason is longer than 123 bytes.
+    /// Our close frame is out already, the connection is over, or the reason is longer than 123 bytes.
     pub fn close(
         &mut self,
         now: Duration,
@@ -173,6 +177,7 @@ impl Writer {
         cause: Cause,
         output: &mut Vec<u8>,
     ) -> Result<(), SendError> {
+        self.admit()?;
         self.inner.close(body, output)?;
         self.lifecycle.begin_closing(now);
         self.begun = Some(Box::new(Ended {
@@ -181,6 +186,11 @@ impl Writer {
             closing_handshake: ClosingHandshake::Incomplete,
         }));
         Ok(())
+    }
+
+    /// Whether anything can be sent: an end that came without a close frame of ours is one, too.
+    fn admit(&self) -> Result<(), SendError> {
+        if self.is_open() { Ok(()) } else { Err(SendError::NotOpen) }
     }
 
     // What happened to the transport.

@@ -2,8 +2,9 @@
 
 use super::parameters::{ClientBits, Named, Parameters};
 use super::pool::Reservation;
-use super::{ContextTakeover, Pool, WindowBits};
+use super::{ContextTakeover, NAME, Pool, WindowBits};
 use crate::Role;
+use crate::handshake::extensions;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
@@ -91,11 +92,30 @@ impl Agreement {
         self.response.to_string()
     }
 
+    /// Whether it answers one of these offers, values of `Sec-WebSocket-Extensions`.
+    pub(crate) fn is_offered<'h>(&self, values: impl IntoIterator<Item = &'h [u8]>) -> bool {
+        extensions::parse(values).is_ok_and(|offered| {
+            let offers = offered.iter().filter(|extension| extension.name == NAME);
+            offers.filter_map(|offer| Parameters::read(offer).ok()).any(|offer| self.response.answers(&offer))
+        })
+    }
+
     /// The window that messages are compressed with, if they can be.
     pub(crate) fn window(&self) -> Option<WindowBits> {
         Some(self.sending.max_window_bits).filter(|bits| *bits >= NINE)
     }
 }
+
+/// Whether the terms are the same, of whichever connections.
+impl PartialEq for Agreement {
+    fn eq(&self, other: &Self) -> bool {
+        let terms =
+            |agreement: &Self| (agreement.role, agreement.sending, agreement.receiving, agreement.response);
+        terms(self) == terms(other)
+    }
+}
+
+impl Eq for Agreement {}
 
 /// The smallest window that zlib compresses with.
 pub(super) const NINE: WindowBits = match WindowBits::new(9) {

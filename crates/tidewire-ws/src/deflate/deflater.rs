@@ -15,7 +15,7 @@ pub(super) const MAX_KEPT_ROOM: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Deflater {
     inner: Compress,
-    /// What the last piece came to.
+    /// Begins with what the last piece came to.
     output: Vec<u8>,
 }
 
@@ -45,19 +45,23 @@ impl Deflater {
     //# 1.  Compress all the octets of the payload of the message using
     //#     DEFLATE.
     pub(crate) fn deflate(&mut self, mut piece: &[u8], fragment: Fragment) -> &[u8] {
-        let output = &mut self.output;
-        output.clear();
+        let mut len = 0;
         if !piece.is_empty() {
-            output.reserve((piece.len() / 2).max(FLUSH_ROOM));
+            // All of it is initialised, once and not for each message.
+            let room = (piece.len() / 2).max(FLUSH_ROOM);
+            if self.output.len() < room {
+                self.output.resize(room, 0);
+            }
             loop {
-                let before = self.inner.total_in();
-                let status = self.inner.compress_vec(piece, output, FlushCompress::Sync);
+                let before = (self.inner.total_in(), self.inner.total_out());
+                let status = self.inner.compress(piece, &mut self.output[len..], FlushCompress::Sync);
                 debug_assert!(status.is_ok(), "the state is sound and the arguments are ours");
-                piece = &piece[(self.inner.total_in() - before) as usize..];
-                if piece.is_empty() && output.len() < output.capacity() {
+                piece = &piece[(self.inner.total_in() - before.0) as usize..];
+                len += (self.inner.total_out() - before.1) as usize;
+                if piece.is_empty() && len < self.output.len() {
                     break;
                 }
-                output.reserve(output.len().max(FLUSH_ROOM));
+                self.output.resize(2 * self.output.len(), 0);
             }
         }
         match fragment {
@@ -68,15 +72,15 @@ impl Deflater {
                 //#     After this step, the last octet of the compressed data contains
                 //#     (possibly part of) the DEFLATE header bits with the "BTYPE" bits
                 //#     set to 00.
-                if output.ends_with(&TAIL) {
-                    output.truncate(output.len() - TAIL.len());
+                if self.output[..len].ends_with(&TAIL) {
+                    len -= TAIL.len();
                 }
                 // Of nothing a flush makes nothing; one empty block it has to be (§7.2.3.6).
-                if output.is_empty() {
-                    output.push(0x00);
+                if len == 0 {
+                    return &[0x00];
                 }
             }
         }
-        output
+        &self.output[..len]
     }
 }

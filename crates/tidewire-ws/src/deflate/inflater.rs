@@ -8,6 +8,9 @@ use flate2::{Decompress, FlushDecompress, Status};
 /// Bytes that one decompressor holds.
 pub(super) const INFLATER_LEN: usize = 48 * 1024;
 
+/// What is inflated at a time.
+const STEP_LEN: usize = 4 * 1024;
+
 /// The smallest step by which the output grows.
 const MIN_GROWTH: usize = 512;
 
@@ -83,20 +86,26 @@ impl Inflater {
     /// Inflates `input` into the room that `output` has, no further.
     pub(crate) fn inflate_some(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<Left, InflateError> {
         let mut read = 0;
-        if output.len() == output.capacity() {
-            return Ok(Left::After(read));
-        }
+        // Into the output itself it would cost what there is room for, at each call: all of it is zeroed first.
+        let mut step = [0; STEP_LEN];
         loop {
+            let room = output.capacity() - output.len();
+            if room == 0 {
+                return Ok(Left::After(read));
+            }
             if read < input.len() {
                 self.place = Place::Within;
             }
             let before = (self.inner.total_in(), self.inner.total_out());
+            let step = &mut step[..room.min(STEP_LEN)];
             let status = self
                 .inner
-                .decompress_vec(&input[read..], output, FlushDecompress::None)
+                .decompress(&input[read..], step, FlushDecompress::None)
                 .map_err(|_| InflateError::Corrupt)?;
             let after = (self.inner.total_in(), self.inner.total_out());
             read += (after.0 - before.0) as usize;
+            let inflated = &step[..(after.1 - before.1) as usize];
+            output.extend_from_slice(inflated);
             match status {
                 //= https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3.4
                 //# On platforms where the flush method using an empty DEFLATE block with
@@ -106,10 +115,7 @@ impl Inflater {
                 Status::StreamEnd => self.reset(),
                 Status::Ok | Status::BufError => {}
             }
-            if output.len() == output.capacity() {
-                return Ok(Left::After(read));
-            }
-            if read == input.len() {
+            if read == input.len() && inflated.len() < step.len() {
                 return Ok(Left::Nothing);
             }
             if after == before {

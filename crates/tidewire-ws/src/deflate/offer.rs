@@ -131,35 +131,9 @@ impl Offer {
             _ => return Err(InvalidAgreement::NotOffered),
         };
         let response = Parameters::read(response).map_err(|_| InvalidAgreement::Parameters)?;
-        if !self.offered.iter().any(|offer| answers(offer, &response)) {
+        if !self.offered.iter().any(|offer| response.answers(offer)) {
             return Err(InvalidAgreement::Parameters);
         }
         Ok(Some(Agreement::new(Role::Client, &self.pool, response, self.reservation)))
     }
-}
-
-/// Whether a response answers an offer.
-fn answers(offer: &Parameters, response: &Parameters) -> bool {
-    //= https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.1
-    //# A server accepts an extension negotiation offer that includes the
-    //# "server_no_context_takeover" extension parameter by including the
-    //# "server_no_context_takeover" extension parameter in the corresponding
-    //# extension negotiation response to send back to the client.
-    let takeover = match (offer.server_no_context_takeover, response.server_no_context_takeover) {
-        (Named::Present, Named::Absent) => false,
-        (Named::Present, Named::Present) | (Named::Absent, Named::Absent | Named::Present) => true,
-    };
-    let server_bits = match (offer.server_max_window_bits, response.server_max_window_bits) {
-        (Some(offered), Some(bits)) => bits <= offered,
-        (Some(_), None) => false,
-        (None, _) => true,
-    };
-    // Every offer of ours has client_max_window_bits, so a response may have it, and then with a value.
-    let client_bits = match (offer.client_max_window_bits, response.client_max_window_bits) {
-        (_, ClientBits::Absent) => true,
-        (ClientBits::At(offered), ClientBits::At(bits)) => bits <= offered,
-        (ClientBits::Any, ClientBits::At(_)) => true,
-        (ClientBits::Absent, ClientBits::At(_)) | (_, ClientBits::Any) => false,
-    };
-    takeover && server_bits && client_bits
 }

@@ -62,6 +62,37 @@ impl Parameters {
         }
         Ok(read)
     }
+
+    /// Whether these, of a response, answer those of an offer.
+    pub(super) fn answers(&self, offer: &Self) -> bool {
+        let response = self;
+        //= https://www.rfc-editor.org/rfc/rfc7692#section-7.1.1.1
+        //# A server accepts an extension negotiation offer that includes the
+        //# "server_no_context_takeover" extension parameter by including the
+        //# "server_no_context_takeover" extension parameter in the corresponding
+        //# extension negotiation response to send back to the client.
+        let takeover = match (offer.server_no_context_takeover, response.server_no_context_takeover) {
+            (Named::Present, Named::Absent) => false,
+            (Named::Present, Named::Present) | (Named::Absent, Named::Absent | Named::Present) => true,
+        };
+        let server_bits = match (offer.server_max_window_bits, response.server_max_window_bits) {
+            (Some(offered), Some(bits)) => bits <= offered,
+            (Some(_), None) => false,
+            (None, _) => true,
+        };
+        //= https://www.rfc-editor.org/rfc/rfc7692#section-7.1.2.2
+        //# If a received extension negotiation offer doesn't have the
+        //# "client_max_window_bits" extension parameter, the corresponding
+        //# extension negotiation response to the offer MUST NOT include the
+        //# "client_max_window_bits" extension parameter.
+        let client_bits = match (offer.client_max_window_bits, response.client_max_window_bits) {
+            (_, ClientBits::Absent) => true,
+            (ClientBits::At(offered), ClientBits::At(bits)) => bits <= offered,
+            (ClientBits::Any, ClientBits::At(_)) => true,
+            (ClientBits::Absent, ClientBits::At(_)) | (_, ClientBits::Any) => false,
+        };
+        takeover && server_bits && client_bits
+    }
 }
 
 fn once(named: &mut Named) -> Result<(), Unusable> {

@@ -83,6 +83,7 @@ impl Inflation {
         let waiting = mem::take(&mut self.waiting);
         [&waiting, piece]
             .into_iter()
+            .filter(|input| !input.is_empty())
             .try_for_each(|input| inflater.inflate(input, &mut self.output, max_len))
             .map_err(|error| self.protocol_error(error))
     }

@@ -29,7 +29,7 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::NotOpen => f.write_str("the close frame has been sent: nothing may follow it"),
+            Self::NotOpen => f.write_str("the connection is closing or over: nothing more is sent"),
             Self::WithinMessage(kind) => {
                 write!(f, "expected the next piece of the {kind:?} message in progress, got something else")
             }

@@ -4,6 +4,7 @@ use super::answer::{Answer, Declined, Opened};
 use super::body::{self, Body};
 use super::verdict::{Expected, InvalidResponse};
 use crate::handshake::config::Config;
+use crate::handshake::fields::room_for_headers;
 use crate::handshake::head::{Collected, Collector, Progress, TooLong};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
@@ -40,7 +41,7 @@ pub(super) struct Head<'h> {
 
 impl<'h> Head<'h> {
     fn parse(head: &'h [u8], max_headers: usize) -> Result<Self, InvalidResponse> {
-        let mut headers = alloc::vec![httparse::EMPTY_HEADER; max_headers];
+        let mut headers = room_for_headers(head, max_headers);
         let mut parsed = httparse::Response::new(&mut headers);
         match parsed.parse(head) {
             Ok(httparse::Status::Complete(len)) if len == head.len() => {}

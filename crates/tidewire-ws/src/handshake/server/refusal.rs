@@ -23,10 +23,22 @@ pub struct Refusal {
     detail: &'static str,
     headers: &'static [(&'static str, &'static str)],
     extra: ExtraFields,
+    content: Content,
+}
+
+/// Whether the sentence is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Content {
+    Sent,
+    /// The answer to a HEAD has none (RFC 9110 §9.3.2).
+    LeftOut,
 }
 
 /// What every 426 says: which protocol, which version (RFC 9110 §15.5.22, RFC 6455 §4.4).
 const UPGRADE_HEADERS: &[(&str, &str)] = &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")];
+
+/// What every 405 says: which method there is (RFC 9110 §15.5.6).
+const ALLOW_HEADERS: &[(&str, &str)] = &[("Allow", "GET")];
 
 impl Refusal {
     /// A refusal of the caller's own, 401, 403, 404 or 503 say, or a redirect. `detail` is a sentence for humans. What is
@@ -48,7 +60,12 @@ impl Refusal {
             300..600 => status,
             _ => 500,
         };
-        Self { status, detail, headers: &[], extra: ExtraFields::NONE }
+        let headers = match status {
+            405 => ALLOW_HEADERS,
+            426 => UPGRADE_HEADERS,
+            _ => &[],
+        };
+        Self { status, detail, headers, extra: ExtraFields::NONE, content: Content::Sent }
     }
 
     /// Adds a header, `WWW-Authenticate`, `Location` or `Retry-After` say.
@@ -68,15 +85,17 @@ impl Refusal {
         Self::new(400, detail)
     }
 
-    pub(super) fn method_not_allowed() -> Self {
-        Self::new(405, "a WebSocket is opened with GET").calling_for(&[("Allow", "GET")])
+    pub(super) fn method_not_allowed(method: &str) -> Self {
+        let content = if method == "HEAD" { Content::LeftOut } else { Content::Sent };
+        Self { content, ..Self::new(405, "a WebSocket is opened with GET") }
     }
 
-    pub(super) fn upgrade_required(detail: &'static str) -> Self {
-        Self::new(426, detail).calling_for(UPGRADE_HEADERS)
+    pub(super) const fn upgrade_required(detail: &'static str) -> Self {
+        Self::new(426, detail)
     }
 
     /// With the headers that the status calls for.
+    #[cfg(feature = "http")]
     pub(super) fn calling_for(self, headers: &'static [(&'static str, &'static str)]) -> Self {
         Self { headers, ..self }
     }
@@ -121,11 +140,14 @@ impl Refusal {
         }
         write!(
             text,
-            "Connection: {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{}\n",
+            "Connection: {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
             self.connection(),
             self.detail.len() + 1,
-            self.detail
-        )
+        )?;
+        match self.content {
+            Content::Sent => writeln!(text, "{}", self.detail),
+            Content::LeftOut => Ok(()),
+        }
     }
 }
 
@@ -176,13 +198,31 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_the_callers_own_says_what_its_status_calls_for() {
+        let refusal = Refusal::new(426, "x");
+        assert!(refusal.headers().eq([("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]));
+        assert!(Refusal::new(405, "x").headers().eq([("Allow", "GET")]));
+    }
+
+    #[test]
+    fn the_answer_to_a_head_has_no_content() {
+        for (method, ends_with) in
+            [("HEAD", "Content-Length: 31\r\n\r\n"), ("POST", "\r\n\r\na WebSocket is opened with GET\n")]
+        {
+            let mut output = Vec::new();
+            Refusal::method_not_allowed(method).encode(&mut output);
+            assert!(output.ends_with(ends_with.as_bytes()), "{method}");
+        }
+    }
+
+    #[test]
     fn what_refuses_nothing_is_a_500() {
         for (given, sent) in
             [(0, 500), (101, 500), (200, 500), (299, 500), (300, 300), (304, 500), (599, 599), (600, 500)]
         {
             assert_eq!(Refusal::new(given, "x").status(), sent);
         }
-        let refusal = Refusal::method_not_allowed().header("Retry-After", "1").unwrap();
+        let refusal = Refusal::method_not_allowed("PUT").header("Retry-After", "1").unwrap();
         assert!(refusal.headers().eq([("Allow", "GET"), ("Retry-After", "1")]));
         assert_eq!(Refusal::new(401, "x").header("X-A", "a\r\nb"), Err(InvalidField::Value));
         for reserved in ["Connection", "Content-Length", "content-type", "Content-Type"] {

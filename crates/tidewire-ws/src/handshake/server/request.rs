@@ -4,7 +4,7 @@ use super::refusal::Refusal;
 use super::response::{Response, write_accept};
 use super::rules::{HttpVersion, RequestLine, judge, subprotocols};
 use crate::handshake::authority::Target;
-use crate::handshake::fields::InvalidField;
+use crate::handshake::fields::{InvalidField, room_for_headers};
 use crate::handshake::key::AcceptKey;
 use alloc::vec::Vec;
 use core::fmt;
@@ -21,7 +21,7 @@ impl<'h> Request<'h> {
     /// Parses and judges a complete head.
     pub(super) fn parse(head: &'h [u8], max_headers: usize) -> Result<Self, Refusal> {
         let malformed = || Refusal::bad_request("the request is malformed");
-        let mut headers = alloc::vec![httparse::EMPTY_HEADER; max_headers];
+        let mut headers = room_for_headers(head, max_headers);
         let mut parsed = httparse::Request::new(&mut headers);
         match parsed.parse(head) {
             Ok(httparse::Status::Complete(len)) if len == head.len() => {}

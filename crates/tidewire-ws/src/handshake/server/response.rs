@@ -2,7 +2,6 @@
 
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreement;
-use crate::handshake::extensions;
 use crate::handshake::fields::{ExtraFields, InvalidField, Text};
 use crate::handshake::key::AcceptKey;
 use crate::handshake::tokens::as_token;
@@ -14,8 +13,17 @@ use core::fmt::Write;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     subprotocol: Option<String>,
-    extensions: Option<String>,
+    #[cfg(feature = "deflate")]
+    agreement: Option<Agreed>,
     headers: ExtraFields,
+}
+
+/// What was agreed to, and how it is written.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Agreed {
+    agreement: Agreement,
+    header_value: String,
 }
 
 impl Response {
@@ -53,12 +61,20 @@ impl Response {
         self
     }
 
-    /// Says what was agreed to about compression, on this very request.
+    /// Says what was agreed to about compression; it must answer an offer of the request that the response is used for.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, agreement: &Agreement) -> Self {
-        self.extensions = Some(agreement.header_value());
+        self.agreement =
+            Some(Agreed { agreement: agreement.clone(), header_value: agreement.header_value() });
         self
+    }
+
+    /// What was agreed to about compression, if something was.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn agreement(&self) -> Option<&Agreement> {
+        self.agreement.as_ref().map(|agreed| &agreed.agreement)
     }
 
     /// Adds a header; a name may come more than once.
@@ -73,7 +89,11 @@ impl Response {
     /// The fields in the order in which they are written: the subprotocol first.
     pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let subprotocol = self.subprotocol.as_deref().map(|name| ("Sec-WebSocket-Protocol", name));
-        let extensions = self.extensions.as_deref().map(|value| ("Sec-WebSocket-Extensions", value));
+        #[cfg(feature = "deflate")]
+        let extensions =
+            self.agreement.as_ref().map(|agreed| ("Sec-WebSocket-Extensions", &*agreed.header_value));
+        #[cfg(not(feature = "deflate"))]
+        let extensions = None;
         subprotocol.into_iter().chain(extensions).chain(self.headers.iter())
     }
 
@@ -98,11 +118,14 @@ impl Response {
         }
     }
 
+    #[cfg(feature = "deflate")]
     fn extension_is_offered<'r>(&self, offered: impl Iterator<Item = &'r [u8]>) -> bool {
-        let Some(agreed) = &self.extensions else { return true };
-        let name = agreed.split(';').next();
-        extensions::parse(offered)
-            .is_ok_and(|offered| offered.iter().any(|offered| Some(offered.name) == name))
+        self.agreement().is_none_or(|agreement| agreement.is_offered(offered))
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    fn extension_is_offered<'r>(&self, _: impl Iterator<Item = &'r [u8]>) -> bool {
+        true
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn judge<'r>(
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
     //# An HTTP/1.1 or higher GET request, including a "Request-URI"
     if line.method != "GET" {
-        return Err(Refusal::method_not_allowed());
+        return Err(Refusal::method_not_allowed(line.method));
     }
     match line.version {
         HttpVersion::Http11 => {}
