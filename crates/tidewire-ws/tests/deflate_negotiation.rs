@@ -315,6 +315,21 @@ fn an_agreement_answers_an_offer_of_its_own_request() {
         (bare, narrow, false),
         ("permessage-deflate; client_max_window_bits=8", narrow, false),
         ("permessage-deflate; server_max_window_bits=9", bare, false),
+        (
+            "permessage-deflate; server_max_window_bits=9",
+            "permessage-deflate; server_max_window_bits=9",
+            true,
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=10",
+            "permessage-deflate; server_max_window_bits=9",
+            true,
+        ),
+        (
+            "permessage-deflate; server_max_window_bits=9",
+            "permessage-deflate; server_max_window_bits=10",
+            false,
+        ),
         ("foo", bare, false),
     ] {
         let expected = if fits { Ok(()) } else { Err(InvalidField::NotOffered) };
