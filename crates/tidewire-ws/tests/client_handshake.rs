@@ -137,6 +137,15 @@ fn our_server_takes_what_our_client_sends_and_back() {
     assert_eq!(outcome(reader(Config::default()), &[&answer], false), expected);
 }
 
+#[test]
+fn what_the_101_says_beside_the_handshake_is_told() {
+    let answer = response(&[("", "Set-Cookie: a=1")]);
+    let Ok(Answer::Open { opened, .. }) = reader(Config::default()).receive(&answer) else { panic!() };
+    assert_eq!((opened.header("set-COOKIE"), opened.header("x")), (Some(&b"a=1"[..]), None));
+    assert!(opened.headers().any(|(name, value)| (name, value) == ("Set-Cookie", b"a=1")));
+    assert!(!format!("{opened:?}").contains("a=1"), "a value may be a credential");
+}
+
 /// What is changed in a good 101, and what fails because of it.
 type Row = (&'static [(&'static str, &'static str)], Option<InvalidResponse>);
 
