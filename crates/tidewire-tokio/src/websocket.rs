@@ -327,6 +327,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => {
                     self.writer.handle_transport_error(now);
+                    self.output = Output::default();
                     return Poll::Ready(());
                 }
                 Poll::Pending => return Poll::Pending,

@@ -321,6 +321,7 @@ async fn after_the_end_nothing_is_taken_and_nothing_is_held() {
     let mut failed = WebSocket::accepted(Broken, b"", &Config::default());
     failed.feed_text("x").unwrap();
     failed.flush().await;
+    assert_eq!(failed.output_len(), 0, "at once, and not with the next call");
     async fn is_over<IO: AsyncRead + AsyncWrite + Unpin>(websocket: &mut WebSocket<IO>) {
         assert!(websocket.ended().is_some());
         for _ in 0..3 {

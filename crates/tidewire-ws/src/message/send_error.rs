@@ -8,7 +8,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// Our close frame is out: nothing more can be sent.
+    /// Our close frame is out, or the connection is over: nothing more can be sent.
     NotOpen,
     /// A message that is sent in pieces is not whole yet, and nothing but its next piece and control frames may come.
     WithinMessage(MessageKind),
