@@ -1,4 +1,7 @@
-//! The sending half, with the lifecycle inside: frames out, deadlines, and what becomes of the transport.
+//! The sending half, with the lifecycle inside: frames out, deadlines, and what becomes of the transport. What the
+//! receiving half tells it is in `found`.
+
+mod found;
 
 use super::{Cause, ClosingHandshake, Config, Ended, Endpoint};
 use alloc::{boxed::Box, format, string::String, vec::Vec};
@@ -6,8 +9,8 @@ use core::time::Duration;
 use tidewire_lifecycle::{Action, Lifecycle, Phase, Timer, Usage};
 use tidewire_ws::{
     Role,
-    frame::{CloseCode, CloseFrame, EncodedHeader, ProtocolError},
-    message::{self, Eof, MessageKind, SendError},
+    frame::{CloseCode, EncodedHeader},
+    message::{self, MessageKind, SendError},
 };
 
 /// What the caller is to do with the transport. It changes with any call that takes `now`.
@@ -304,93 +307,6 @@ impl Writer {
                 self.end(record);
                 self.closed(now);
             }
-        }
-    }
-
-    // What the reader found.
-
-    pub(super) fn message_received(&mut self, now: Duration) {
-        self.lifecycle.handle_message_received(now);
-    }
-
-    pub(super) fn pong_received(&mut self, now: Duration, payload: &[u8]) {
-        if payload == probe_payload(self.probe) {
-            self.lifecycle.handle_heartbeat_reply(now);
-        }
-    }
-
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
-    //# After both sending and receiving a Close message, an endpoint considers
-    //# the WebSocket connection closed and MUST close the underlying TCP
-    //# connection.
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.2
-    //# Once an endpoint has both sent and received a Close control frame,
-    //# that endpoint SHOULD _Close the WebSocket Connection_ as defined in
-    //# Section 7.1.1.
-    pub(super) fn close_received(&mut self, now: Duration, frame: Option<CloseFrame<'_>>) {
-        let record = match self.begun.take() {
-            Some(begun) => Ended { closing_handshake: ClosingHandshake::Complete, ..*begun },
-            None => Ended {
-                by: Endpoint::Remote,
-                cause: Cause::Close {
-                    code: frame.map(|frame| frame.code()),
-                    reason: frame.map_or("", |frame| frame.reason()).into(),
-                },
-                closing_handshake: ClosingHandshake::Complete,
-            },
-        };
-        self.end(record);
-        self.begin_closing(now);
-        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
-        //# The underlying TCP connection, in most normal cases, SHOULD be closed
-        //# first by the server, so that it holds the TIME_WAIT state and not the
-        //# client
-        //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
-        //# As such, when a server is instructed to _Close the WebSocket
-        //# Connection_ it SHOULD initiate a TCP Close immediately, and when
-        //# a client is instructed to do the same, it SHOULD wait for a TCP
-        //# Close from the server.
-        self.transport = match self.role() {
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
-            //# The server MUST close the underlying TCP connection immediately; the
-            //# client SHOULD wait for the server to close the connection but MAY close
-            //# the connection at any time after sending and receiving a Close message,
-            //# e.g., if it has not received a TCP Close from the server in a reasonable
-            //# time period.
-            Role::Server => Transport::ShutDown,
-            // What waits in the output, our echo with it, is written while the server's end of stream is awaited.
-            Role::Client => Transport::Discard,
-        };
-    }
-
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
-    //# To do so, the client MUST _Close the WebSocket Connection_, and MAY
-    //# report the problem to the user (which would be especially useful for
-    //# developers) in an appropriate manner.
-    //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
-    //# Similarly, to do so, the server MUST _Close the WebSocket Connection_,
-    pub(super) fn violated(&mut self, now: Duration, error: ProtocolError) {
-        self.begun = None;
-        self.end(Ended {
-            by: Endpoint::Remote,
-            cause: Cause::Violation(error),
-            closing_handshake: ClosingHandshake::Incomplete,
-        });
-        self.begin_closing(now);
-        self.transport = Transport::ShutDown;
-    }
-
-    pub(super) fn remote_eof(&mut self, now: Duration, eof: Eof) {
-        let cause = Cause::Eof(eof);
-        let record = self.begun.take().map_or(
-            Ended { by: Endpoint::Remote, cause, closing_handshake: ClosingHandshake::Incomplete },
-            |record| *record,
-        );
-        self.end(record);
-        match self.transport {
-            // The answer to a close or a violation still goes out: the peer may have shut down only its writing.
-            Transport::ShutDown | Transport::Finish => self.transport = Transport::Finish,
-            Transport::Open | Transport::Discard | Transport::Closed => self.closed(now),
         }
     }
 
