@@ -47,6 +47,16 @@
 //! | `closing_timeout` | 5 s | abort |
 //! | `linger_timeout`, `linger_max_bytes` | 2 s, 256 KiB | abort |
 //!
+//! When a client comes back after an end is [`reconnect`]'s to say:
+//!
+//! | Field of [`reconnect::Config`] | Default |
+//! |---|---|
+//! | `reconnection_time`, the first window | 1 s; event streams 3 s |
+//! | `max_delay`, the largest window | 30 s |
+//! | `min_delay` | 100 ms |
+//! | `max_server_delay`, of what a server names | 1 h |
+//! | `max_attempts` without progress | no limit |
+//!
 //! Deadlines are kept in milliseconds. The state of a connection is 96 bytes at most, whatever its age.
 #![no_std]
 
@@ -55,6 +65,7 @@ extern crate alloc;
 mod config;
 mod lifecycle;
 mod phase;
+pub mod reconnect;
 mod ticks;
 mod usage;
 
