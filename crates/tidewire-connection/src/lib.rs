@@ -1,4 +1,4 @@
-//! Sans-IO composites: one WebSocket, or one SSE stream, with its whole lifecycle.
+//! Sans-IO composites: one WebSocket, or one SSE stream from either side, with its whole lifecycle.
 //!
 //! A protocol crate knows frames or events and no time; `tidewire-lifecycle` knows time and no protocol. Here the
 //! events of one become the facts of the other: a pong ends a probe, a violation starts a close, a deadline writes
@@ -20,6 +20,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "sse")]
+pub mod event_source;
 #[cfg(feature = "sse")]
 pub mod event_stream;
 #[cfg(feature = "ws")]

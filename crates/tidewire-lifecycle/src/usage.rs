@@ -17,3 +17,17 @@ pub struct Usage {
     /// Application messages handed to the output.
     pub sent_messages: u64,
 }
+
+impl Usage {
+    /// Both together, as of connections that followed each other.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            open: self.open.saturating_add(other.open),
+            received_bytes: self.received_bytes.saturating_add(other.received_bytes),
+            sent_bytes: self.sent_bytes.saturating_add(other.sent_bytes),
+            received_messages: self.received_messages.saturating_add(other.received_messages),
+            sent_messages: self.sent_messages.saturating_add(other.sent_messages),
+        }
+    }
+}

@@ -15,25 +15,52 @@ pub fn is_event_stream(content_type: &str) -> bool {
     essence.trim_matches([' ', '\t']).eq_ignore_ascii_case(CONTENT_TYPE)
 }
 
-/// What a client does with a response's status.
+/// The headers, with lowercase names, that a client asks with; the one with the last event ID apart.
+pub const REQUEST_HEADERS: [(&str, &str); 2] = [("accept", CONTENT_TYPE), ("cache-control", "no-cache")];
+
+/// The name of the request header that carries the last event ID, in UTF-8. It is left out where there is none.
+pub const LAST_EVENT_ID: &str = "last-event-id";
+
+/// What a client does with a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Reads the stream.
     Open,
+    /// Asks again where `Location` says.
+    Redirect,
     /// Stops for good, as the server asks for.
     Stop,
     /// Fails: an error, and no reconnection.
     Fail,
 }
 
-/// What a client does with a response, redirects apart, by its status and `Content-Type`.
+/// What a client does with a response, by its status and `Content-Type`.
 #[must_use]
 pub fn verdict(status: u16, content_type: Option<&str>) -> Verdict {
     match status {
         200 if content_type.is_some_and(is_event_stream) => Verdict::Open,
         204 => Verdict::Stop,
+        301 | 302 | 303 | 307 | 308 => Verdict::Redirect,
         _ => Verdict::Fail,
     }
+}
+
+/// Whether a redirect of this status asks for the new place with GET and without a body, whatever the method was (Fetch
+/// §4.4: a 303 for every method but HEAD, a 301 and a 302 for POST).
+#[must_use]
+pub fn redirects_to_get(status: u16, method: &str) -> bool {
+    match status {
+        303 => method != "HEAD",
+        301 | 302 => method == "POST",
+        _ => false,
+    }
+}
+
+/// Whether a failed response tells of a state that may pass: too many requests, or a server in trouble. The standard
+/// fails on them all the same.
+#[must_use]
+pub fn is_passing(status: u16) -> bool {
+    matches!(status, 429 | 500 | 502 | 503 | 504)
 }
 
 #[cfg(test)]
@@ -57,10 +84,36 @@ mod tests {
     }
 
     #[test]
-    fn any_status_but_200_fails_and_204_stops() {
-        for status in [205, 210, 299, 404, 410, 500, 503] {
+    fn any_status_fails_but_200_redirects_and_204_which_stops() {
+        for status in (100..600).filter(|status| ![200, 204, 301, 302, 303, 307, 308].contains(status)) {
             assert_eq!(verdict(status, Some(CONTENT_TYPE)), Verdict::Fail, "{status}");
         }
-        assert_eq!(verdict(204, None), Verdict::Stop);
+        for content_type in [None, Some(CONTENT_TYPE)] {
+            assert_eq!(verdict(204, content_type), Verdict::Stop);
+            for status in [301, 302, 303, 307, 308] {
+                assert_eq!(verdict(status, content_type), Verdict::Redirect, "{status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_redirect_keeps_the_method_but_where_it_says_to_get() {
+        for (status, to_get) in [
+            (301, ["POST"].as_slice()),
+            (302, &["POST"]),
+            (303, &["GET", "POST", "PUT"]),
+            (307, &[]),
+            (308, &[]),
+        ] {
+            for method in ["GET", "HEAD", "POST", "PUT"] {
+                assert_eq!(redirects_to_get(status, method), to_get.contains(&method), "{status} {method}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_may_pass_is_worth_another_attempt() {
+        let passing: alloc::vec::Vec<u16> = (100..600).filter(|status| is_passing(*status)).collect();
+        assert_eq!(passing, [429, 500, 502, 503, 504]);
     }
 }
