@@ -28,6 +28,8 @@
 pub mod accept;
 pub mod clock;
 pub mod drain;
+#[cfg(feature = "client")]
+pub mod event_source;
 pub mod hub;
 pub mod listener;
 mod output;

@@ -1,0 +1,72 @@
+//! What can go wrong with an event stream, sorted by who is to blame.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use std::error::Error as StdError;
+use tidewire_connection::event_source::{Loss, Refusal};
+use tidewire_sse::LimitExceeded;
+
+/// An error of the transport below.
+pub type TransportError = Box<dyn StdError + Send + Sync>;
+
+/// A response that is no event stream.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Refused {
+    /// What is wrong with it.
+    pub refusal: Refusal,
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// The beginning of its body, 4 KiB at most: what came of it within two seconds.
+    pub body: Bytes,
+}
+
+/// Why there is no event where one was asked for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// One event exceeded a limit and is lost. The stream goes on behind it.
+    LimitExceeded(LimitExceeded),
+    /// The response is no event stream. The end.
+    Refused(Box<Refused>),
+    /// The connection was lost, and the request is not one to send again, or all attempts are used up. The end.
+    Lost {
+        /// How.
+        loss: Loss,
+        /// What the transport says of it.
+        source: Option<TransportError>,
+    },
+}
+
+impl Error {
+    /// Whether nothing comes behind this.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::LimitExceeded(_) => false,
+            Self::Refused(_) | Self::Lost { .. } => true,
+        }
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::LimitExceeded(exceeded) => exceeded.fmt(f),
+            Self::Refused(refused) => refused.refusal.fmt(f),
+            Self::Lost { loss, .. } => loss.fmt(f),
+        }
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::LimitExceeded(exceeded) => Some(exceeded),
+            Self::Refused(_) => None,
+            Self::Lost { source, .. } => source.as_deref().map(|source| source as _),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! An event stream as a [`Stream`] of events, over HTTP/1.1 or HTTP/2, that comes back by itself (WHATWG HTML §9.2).
+//! Every rule is in `tidewire-connection`; here are the transport, the clock and the entropy.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use tidewire_tokio::event_source::EventSource;
+//!
+//! let mut events = EventSource::connect("https://example.org/events")?;
+//! while let Some(event) = events.next().await {
+//!     let event = event?;
+//!     println!("{}: {}", event.event_type, event.data);
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # Limits
+//!
+//! | Limit | Default | Beyond it |
+//! |---|---|---|
+//! | a line, an event's data ([`Config::parser`]) | 1 MiB | [`Error::LimitExceeded`]; the stream goes on |
+//! | the response's head | 64 KiB, 100 fields | lost; the client comes back |
+//! | from the request to the response | 30 s | the same |
+//! | silence ([`Config::lifecycle`]) | 5 min | the same |
+//! | redirects of one attempt | 20 | [`Error::Refused`] |
+//! | what is kept of a refusal's body | 4 KiB, what came of it in 2 s | the rest is not read |
+//! | delay before the next attempt ([`Config::reconnect`]) | 3 s, doubled up to 30 s | – |
+
+mod builder;
+mod error;
+mod request;
+mod source;
+mod transport;
+
+pub use builder::{Builder, InvalidRequest};
+pub use error::{Error, Refused, TransportError};
+pub use request::InvalidUrl;
+pub use source::{Event, EventSource, Update};
+pub use tidewire_connection::event_source::{Config, Ended, Loss, Refusal, ServerTrouble, Task};
+
+#[cfg(doc)]
+use futures_core::Stream;

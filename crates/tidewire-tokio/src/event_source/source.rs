@@ -1,0 +1,430 @@
+//! The client itself: it moves bytes and tells the time.
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, SystemTime},
+};
+
+use bytes::{Buf, Bytes};
+use futures_core::Stream;
+use http::{HeaderMap, HeaderName, header};
+use hyper::body::Incoming;
+use tidewire_connection::event_source::{self as sans_io, Answer, Config, Ended, Loss, Task};
+use tidewire_lifecycle::Usage;
+use tidewire_sse::{Item, LimitExceeded};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::builder::{Builder, InvalidRequest};
+use super::error::{Error, TransportError};
+use super::request::Target;
+use super::transport::{Arrived, Connector, Transport};
+use crate::clock::Clock;
+
+/// How long the beginning of a refusal's body is waited for.
+const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Reads in one poll before other tasks get a turn.
+const MAX_READS_PER_POLL: usize = 16;
+
+/// An event of the stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its type, `message` when the stream gave none.
+    pub event_type: String,
+    /// Its data, the lines joined by LF.
+    pub data: String,
+    /// The last event ID string as of this event.
+    pub last_event_id: String,
+}
+
+/// Something that happened to the stream.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Update {
+    /// The response is an event stream; events follow.
+    Open,
+    /// An event.
+    Event(Event),
+    /// A comment, without its colon.
+    Comment(String),
+    /// A new reconnection time, in milliseconds.
+    Retry(u64),
+    /// The connection was lost. The client comes back.
+    Lost {
+        /// How.
+        loss: Loss,
+        /// What the transport says of it.
+        source: Option<TransportError>,
+        /// From here to the next attempt.
+        delay: Duration,
+    },
+}
+
+/// The client of one event stream, as a [`Stream`] of its events; see the [module](super).
+///
+/// The end is `None`: behind a 204, behind [`close`](Self::close), and behind the end of a stream whose request is not
+/// sent again. An error of which [`Error::is_end`] is true is followed by `None`. Dropped, it closes its connection.
+#[derive(Debug)]
+pub struct EventSource {
+    machine: sans_io::EventSource,
+    /// What the caller asks for.
+    origin: Target,
+    /// What the redirects of this attempt made of it.
+    target: Target,
+    connector: Connector,
+    transport: Transport,
+    /// What was read and not parsed.
+    unread: Bytes,
+    max_chunk_len: usize,
+    clock: Clock,
+    sleep: Pin<Box<Sleep>>,
+    told: Told,
+}
+
+/// Whether the end was told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    NotYet,
+    End,
+}
+
+impl EventSource {
+    /// A source for the event stream at this address, `http` or `https`. It connects when it is polled.
+    ///
+    /// # Errors
+    /// [`InvalidRequest::Url`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
+    pub fn connect(url: &str) -> Result<Self, InvalidRequest> {
+        Self::builder(url).connect()
+    }
+
+    /// A source with headers, method, body, limits or a last event ID of the caller's own.
+    pub fn builder(url: &str) -> Builder {
+        Builder::new(url)
+    }
+
+    pub(super) fn new(
+        config: Arc<Config>,
+        origin: Target,
+        connector: Connector,
+        last_event_id: String,
+        max_chunk_len: usize,
+    ) -> Self {
+        let clock = Clock::start();
+        let machine = sans_io::EventSource::new(config, clock.now(), rand::random()).resuming(last_event_id);
+        Self {
+            machine,
+            target: origin.clone(),
+            origin,
+            connector,
+            transport: Transport::None,
+            unread: Bytes::new(),
+            max_chunk_len,
+            clock,
+            sleep: Box::pin(sleep_until(Instant::now())),
+            told: Told::NotYet,
+        }
+    }
+
+    // Receiving.
+
+    /// The next event. Cancel safe: an event is taken only when it is returned.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn next(&mut self) -> Option<Result<Event, Error>> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// The next thing that happens, comments and losses included. Cancel safe.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn next_update(&mut self) -> Option<Result<Update, Error>> {
+        poll_fn(|cx| self.poll_update(cx)).await
+    }
+
+    /// Polls for the next event; see [`next`](Self::next).
+    pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Error>>> {
+        loop {
+            match self.poll_update(cx) {
+                Poll::Ready(Some(Ok(Update::Event(event)))) => return Poll::Ready(Some(Ok(event))),
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(
+                    Update::Open | Update::Comment(_) | Update::Retry(_) | Update::Lost { .. },
+                ))) => {}
+            }
+        }
+    }
+
+    /// Polls for the next thing that happens; see [`next_update`](Self::next_update).
+    pub fn poll_update(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Update, Error>>> {
+        for _ in 0..MAX_READS_PER_POLL {
+            if let Some(update) = self.parse() {
+                return Poll::Ready(Some(update));
+            }
+            if self.told == Told::End {
+                return Poll::Ready(None);
+            }
+            if self.machine.task() == Task::Request && matches!(self.transport, Transport::None) {
+                let request = self.target.request(self.machine.last_event_id());
+                self.transport = self.connector.ask(request);
+            }
+            if let Transport::None = self.transport {
+                if self.machine.task() == Task::Done {
+                    return Poll::Ready(self.end(None).map(Err));
+                }
+            }
+            match self.transport.poll(cx) {
+                Poll::Ready(arrived) => {
+                    if let Some(update) = self.handle(arrived) {
+                        return Poll::Ready(Some(update));
+                    }
+                }
+                Poll::Pending => match self.poll_timers(cx) {
+                    Poll::Ready(Some(update)) => return Poll::Ready(Some(update)),
+                    Poll::Ready(None) => {}
+                    Poll::Pending => return Poll::Pending,
+                },
+            }
+        }
+        // A server that never pauses must not hold up the others.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    // Questions and commands.
+
+    /// What it is doing: `Request` and `Wait` are the standard's `CONNECTING`, `Read` is `OPEN`, `Done` is `CLOSED`.
+    #[must_use]
+    pub fn task(&self) -> Task {
+        self.machine.task()
+    }
+
+    /// The last event ID, to go on from in another [`EventSource`].
+    #[must_use]
+    pub fn last_event_id(&self) -> Option<&str> {
+        self.machine.last_event_id()
+    }
+
+    /// The address that is asked, redirects included.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.target.url().as_str()
+    }
+
+    /// How it ended, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        self.machine.ended()
+    }
+
+    /// What all its connections have used.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.machine.usage(self.clock.now())
+    }
+
+    /// Ends it: the connection is closed, and nothing more comes.
+    pub fn close(&mut self) {
+        self.machine.close(self.clock.now());
+        self.transport = Transport::None;
+        self.unread = Bytes::new();
+        self.told = Told::End;
+    }
+
+    // Pumps.
+
+    /// The next item of what was read.
+    fn parse(&mut self) -> Option<Result<Update, Error>> {
+        while !self.unread.is_empty() {
+            let len = self.unread.len().min(self.max_chunk_len);
+            let mut items = self.machine.receive(self.clock.now(), &self.unread[..len]);
+            let update = items.next().map(owned);
+            let consumed = items.consumed();
+            drop(items);
+            self.unread.advance(consumed);
+            if let Some(update) = update {
+                return Some(update.map_err(Error::LimitExceeded));
+            }
+        }
+        self.unread = Bytes::new();
+        None
+    }
+
+    /// What the transport brought; `Some` when the caller is to hear of it.
+    fn handle(&mut self, arrived: Arrived) -> Option<Result<Update, Error>> {
+        let now = self.clock.now();
+        match arrived {
+            Arrived::Response(response) => {
+                self.transport = Transport::None;
+                return self.handle_response(response);
+            }
+            Arrived::Data(data) => {
+                self.machine.handle_received(now, data.len());
+                self.unread = data;
+                return None;
+            }
+            Arrived::Refused(refused) => {
+                self.transport = Transport::None;
+                self.told = Told::End;
+                return Some(Err(Error::Refused(refused)));
+            }
+            Arrived::Eof => self.machine.handle_eof(now),
+            Arrived::Failed(error) => {
+                self.machine.handle_transport_error(now);
+                return self.lost(Some(error));
+            }
+        }
+        self.lost(None)
+    }
+
+    fn handle_response(&mut self, response: http::Response<Incoming>) -> Option<Result<Update, Error>> {
+        let now = self.clock.now();
+        let status = response.status().as_u16();
+        let text = |name: &HeaderName| {
+            response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
+        };
+        let (content_type, location) = (text(&header::CONTENT_TYPE), text(&header::LOCATION));
+        let answer = self.machine.handle_response(
+            now,
+            sans_io::Response {
+                status,
+                content_type: content_type.as_deref(),
+                location: location.as_deref(),
+                retry_after: retry_after(response.headers()),
+            },
+        );
+        match answer {
+            Answer::Read => {
+                self.transport = Transport::Reading(response.into_body());
+                return Some(Ok(Update::Open));
+            }
+            Answer::Follow => match self.target.redirected(status, &location.unwrap_or_default()) {
+                Ok(target) => {
+                    self.target = target;
+                    return None;
+                }
+                Err(_) => self.machine.handle_bad_location(now, status),
+            },
+            Answer::Drop => {}
+        }
+        if let Some(Ended::Refused(refusal)) = self.machine.ended() {
+            self.sleep.as_mut().reset(Instant::now() + REFUSED_BODY_TIMEOUT);
+            self.transport = Transport::refused(refusal.clone(), response);
+            return None;
+        }
+        self.lost(None)
+    }
+
+    /// The connection is gone: whether the client comes back, or it is the end.
+    fn lost(&mut self, source: Option<TransportError>) -> Option<Result<Update, Error>> {
+        self.transport = Transport::None;
+        self.unread = Bytes::new();
+        self.target = self.origin.clone();
+        match self.machine.loss() {
+            Some(loss) => {
+                let until = self.machine.poll_timeout().map_or(Duration::ZERO, |(at, _)| at);
+                let delay = until.saturating_sub(self.clock.now());
+                tracing::debug!(%loss, ?delay, "an event stream was lost");
+                Some(Ok(Update::Lost { loss, source, delay }))
+            }
+            None => self.end(source).map(Err),
+        }
+    }
+
+    /// What is said of the end: nothing if it is as it should be.
+    fn end(&mut self, source: Option<TransportError>) -> Option<Error> {
+        let error = match self.machine.ended()? {
+            Ended::NotRepeated(Loss::Eof) => None,
+            Ended::NotRepeated(loss) | Ended::Exhausted(loss) => Some(Error::Lost { loss: *loss, source }),
+            // Nothing is wrong; or it is a refusal, which is told of with its body.
+            Ended::Local | Ended::Stopped | Ended::Refused(_) | _ => None,
+        };
+        self.told = Told::End;
+        error
+    }
+
+    /// Lets the deadlines act; `Ready` when one passed, else the task is woken at the next one.
+    fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Update, Error>>> {
+        if let Some((at, _)) = self.machine.poll_timeout() {
+            let deadline = self.clock.instant(at);
+            // A deadline that moved later needs no new timer: the old one fires, and is set again.
+            if self.sleep.is_elapsed() || deadline < self.sleep.deadline() {
+                self.sleep.as_mut().reset(deadline);
+            }
+        }
+        if self.sleep.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        if let Some(refused) = self.transport.take_refused() {
+            self.transport = Transport::None;
+            self.told = Told::End;
+            return Poll::Ready(Some(Err(Error::Refused(refused))));
+        }
+        let before = self.machine.task();
+        self.machine.handle_timeout(self.clock.now());
+        match (before, self.machine.task()) {
+            (Task::Request | Task::Read, Task::Wait | Task::Done) => Poll::Ready(self.lost(None)),
+            (Task::Request | Task::Read | Task::Wait | Task::Done, _) => Poll::Ready(None),
+        }
+    }
+}
+
+impl Stream for EventSource {
+    type Item = Result<Event, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().poll_event(cx)
+    }
+}
+
+fn owned(item: Result<Item<'_>, LimitExceeded>) -> Result<Update, LimitExceeded> {
+    Ok(match item? {
+        Item::Event(event) => Update::Event(Event {
+            event_type: event.event_type.to_owned(),
+            data: event.data.to_owned(),
+            last_event_id: event.last_event_id.to_owned(),
+        }),
+        Item::Comment(comment) => Update::Comment(comment.into_owned()),
+        Item::Retry(time_ms) => Update::Retry(time_ms),
+    })
+}
+
+/// The delay that a `Retry-After` asks for: seconds, or a date (RFC 9110 §10.2.3).
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        let read = |value: &str| {
+            let headers = [(header::RETRY_AFTER, value.parse().unwrap())].into_iter().collect();
+            retry_after(&headers)
+        };
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!((95..=100).contains(&read(&soon).unwrap().as_secs()));
+        for nonsense in ["", "-1", "+5", "soon", "1.5"] {
+            assert_eq!(read(nonsense), None, "{nonsense:?}");
+        }
+    }
+}

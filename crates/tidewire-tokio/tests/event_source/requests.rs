@@ -1,0 +1,109 @@
+//! What the caller may say of a request, what goes with a redirect, and what is sent once.
+
+use crate::server::{Server, Then, all, builder, stream};
+use tidewire_tokio::event_source::{EventSource, InvalidRequest, InvalidUrl};
+
+#[tokio::test]
+async fn a_post_is_sent_once() {
+    let post = |server: &Server| {
+        builder(&server.url("/v1/messages"))
+            .method("POST".parse().unwrap())
+            .header("Content-Type", "application/json")
+            .secret_header("x-api-key", "secret")
+            .body(r#"{"stream":true}"#)
+            .retry_server_trouble()
+            .connect()
+            .unwrap()
+    };
+    let server = Server::start([(stream("retry: 1\ndata: [DONE]\n\n"), Then::Close)]).await;
+    let said = all(&mut post(&server)).await;
+    assert_eq!(said, ["open", "retry 1", "[DONE]"], "its end is the end");
+    assert!(server.requests()[0].starts_with("POST /v1/messages HTTP/1.1\r\n"));
+    assert!(server.requests()[0].ends_with("\r\n\r\n{\"stream\":true}"));
+    assert_eq!(server.header("x-api-key"), [Some("secret".to_owned())]);
+    for (answer, then, error) in [
+        (stream("data: x\n\ndata: cut"), Then::Reset, "error: the connection failed"),
+        (
+            b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            Then::Close,
+            "error: the server answered 503",
+        ),
+        (Vec::new(), Then::Close, "error: the connection failed"),
+    ] {
+        let server = Server::start([(answer, then)]).await;
+        assert_eq!(all(&mut post(&server)).await.last().unwrap(), error);
+        assert_eq!(server.requests().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn secrets_stay_with_their_origin() {
+    let elsewhere = Server::start([(stream("data: there\n\n"), Then::Hang)]).await;
+    let to = |url: &str| {
+        format!("HTTP/1.1 302 Found\r\nLocation: {url}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    };
+    let here = Server::start([(to("/again"), Then::Close), (to(&elsewhere.url("/x")), Then::Close)]).await;
+    let mut source = builder(&here.url("/").replace("http://", "http://user:password@"))
+        .header("Cookie", "session=1")
+        .secret_header("x-api-key", "secret")
+        .header("x-plain", "v")
+        .last_event_id("7")
+        .connect()
+        .unwrap();
+    assert_eq!(source.next().await.unwrap().unwrap().data, "there");
+    for (name, value) in
+        [("authorization", "Basic dXNlcjpwYXNzd29yZA=="), ("cookie", "session=1"), ("x-api-key", "secret")]
+    {
+        assert_eq!(here.header(name), vec![Some(value.to_owned()); 2], "{name}");
+        assert_eq!(elsewhere.header(name), [None], "{name}");
+    }
+    for (name, value) in [("x-plain", "v"), ("last-event-id", "7"), ("accept", "text/event-stream")] {
+        assert_eq!(elsewhere.header(name), [Some(value.to_owned())], "{name}");
+    }
+    assert!(!format!("{source:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn the_next_attempt_begins_where_the_caller_asked() {
+    let redirect = "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let server =
+        Server::start([(redirect.as_bytes().to_vec(), Then::Close), (stream("data: x\n\n"), Then::Close)])
+            .await;
+    all(&mut builder(&server.url("/a")).connect().unwrap()).await;
+    let targets: Vec<String> =
+        server.requests().iter().map(|request| request.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(targets, ["/a", "/b", "/a"]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_refused_at_once() {
+    assert!(matches!(EventSource::connect("example.org"), Err(InvalidRequest::Url(InvalidUrl::Syntax(_)))));
+    assert!(matches!(EventSource::connect("ftp://a/"), Err(InvalidRequest::Url(InvalidUrl::Scheme(_)))));
+    for (name, value) in [
+        ("a b", "c"),
+        ("a", "b\r\nc: d"),
+        ("", "a"),
+        ("Host", "a"),
+        ("Last-Event-ID", "1"),
+        ("Content-Length", "1"),
+    ] {
+        let refused = EventSource::builder("http://a/").header(name, value).connect().map(|_| ());
+        assert_eq!(refused.unwrap_err(), InvalidRequest::Header(name.to_owned()));
+    }
+    for id in ["a\nb", "a\rb", "a\0b"] {
+        let refused = EventSource::builder("http://a/").last_event_id(id).connect().map(|_| ());
+        assert_eq!(refused.unwrap_err(), InvalidRequest::LastEventId);
+    }
+}
+
+#[tokio::test]
+async fn the_parser_may_be_fed_any_number_of_bytes_at_a_time() {
+    let events = "\u{FEFF}: c\r\nid: 1\r\nevent: e\r\ndata: …\r\ndata: x\r\n\r\nretry: 7\n\n";
+    let mut all_said = Vec::new();
+    for len in [0, 1, 2, 3, 7, 1000] {
+        let server = Server::start([(stream(events), Then::Close)]).await;
+        all_said.push(all(&mut builder(&server.url("/")).max_chunk_len(len).connect().unwrap()).await);
+    }
+    assert_eq!(all_said[0], ["open", ": c", "…\nx", "retry 7", "lost: the stream ended"]);
+    assert!(all_said.iter().all(|said| *said == all_said[0]));
+}
