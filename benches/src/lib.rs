@@ -1,8 +1,10 @@
-//! What the whole-server programs share: a child server, its memory, and raw WebSocket connections to it.
+//! What the benches share: streams to decode, and for whole servers a child process, its memory, and raw WebSocket
+//! connections to it.
 
 pub mod frames;
 #[cfg(feature = "peers")]
 pub mod memory;
+pub mod sse;
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},

@@ -1,5 +1,5 @@
 //! Prints the medians of the last criterion run as tables, ours first, each peer with the ratio of ours to it:
-//! `cargo bench -p tidewire-bench --features peers -- && cargo run -p tidewire-bench --bin ws_table`.
+//! `cargo bench -p tidewire-bench --features peers -- && cargo run -p tidewire-bench --bin table`.
 
 use std::{
     collections::BTreeMap,

@@ -1,0 +1,57 @@
+//! Encoding of events in memory, beside the peer that encodes and the least that any encoder must do. Ours writes into
+//! a vector that is there; the peer takes its strings by value and makes a `Bytes` of them, so ours does that, too.
+#![allow(missing_docs)]
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+use tidewire_bench::sse::{Case, EVENT_TYPE, Fields, least_encode};
+use tidewire_sse::Event;
+
+fn encode(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("sse-encode");
+    for case in Case::encoded() {
+        let (data, id) = (case.data(), Case::id(7));
+        let mut output = Vec::with_capacity(2 * data.len() + 64);
+        let event = match case.fields {
+            Fields::Data => Event::new().data(&data),
+            Fields::All => Event::new().id(&id).event(EVENT_TYPE).data(&data),
+        };
+        group.bench_function(BenchmarkId::new("tidewire", case.name), |bencher| {
+            bencher.iter(|| {
+                output.clear();
+                assert!(black_box(event).encode(&mut output).is_ok());
+                black_box(&output);
+            });
+        });
+        assert_eq!(output, case.block(7).as_bytes());
+        group.bench_function(BenchmarkId::new("limit", case.name), |bencher| {
+            bencher.iter(|| {
+                output.clear();
+                least_encode(black_box(&case), black_box(&id), &mut output);
+                black_box(&output);
+            });
+        });
+        #[cfg(feature = "peers")]
+        {
+            let mut peer = sse_stream::Sse::default().data(data.clone());
+            if case.fields == Fields::All {
+                peer = peer.id(id.clone()).event(EVENT_TYPE);
+            }
+            group.bench_function(BenchmarkId::new("sse-stream", case.name), |bencher| {
+                bencher.iter_batched(
+                    || peer.clone(),
+                    |event| event.encode(),
+                    criterion::BatchSize::SmallInput,
+                );
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = encode_benches;
+    config = tidewire_bench::short();
+    targets = encode
+}
+criterion_main!(encode_benches);
