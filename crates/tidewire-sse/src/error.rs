@@ -15,15 +15,17 @@ pub enum Limit {
     Id,
 }
 
-/// The stream exceeded a limit. The event that it happened in is lost; the parser goes on behind the next blank
-/// line.
+/// The stream exceeded a limit. The event that it happened in is lost; the parser goes on behind the next blank line.
+///
+/// The same stream gives the same errors in the same places, however it is cut into chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitExceeded {
     /// Which.
     pub limit: Limit,
     /// Its value, in bytes.
     pub max_len: usize,
-    /// The length that was seen when it was exceeded, in bytes; of a longer line more may follow.
+    /// The length that exceeded it, in bytes. A line is counted to its end, but no further than one byte past twice its
+    /// limit; data up to the line that was too much; event type and ID whole.
     pub seen_len: usize,
 }
 

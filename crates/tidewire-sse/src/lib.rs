@@ -43,11 +43,14 @@ extern crate alloc;
 
 mod config;
 pub mod content;
+mod cut;
 mod encode;
 mod error;
+mod field;
 mod items;
 mod lines;
 mod parser;
+mod scratch;
 
 pub use config::Config;
 pub use encode::{Event, KEEP_ALIVE, comment, retry};

@@ -1,24 +1,35 @@
 //! The state of a stream between its chunks (WHATWG HTML §9.2.6).
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::config::Config;
-use crate::error::LimitExceeded;
+use crate::error::{Limit, LimitExceeded};
+use crate::field::Line;
 use crate::items::Items;
-
-/// Scratch that is larger than this is freed when its event is over.
-const MAX_KEPT_LEN: usize = 4 * 1024;
+use crate::scratch::Scratch;
 
 /// Where in the stream the parser is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// At its start, with so many bytes of a byte order mark seen.
     Start(usize),
-    /// Among its lines.
+    /// At the start of a line.
     Lines,
-    /// In a line of an event that exceeded a limit; so many bytes of the line were seen.
-    Skipping(usize),
+    /// In a line that began in an earlier chunk.
+    Cut(Cut),
+    /// In an event that exceeded a limit, with so many bytes seen of a line.
+    Lost(usize),
+}
+
+/// A line that began in an earlier chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// A `data` field of which so many bytes were seen: its value goes to the data buffer as it comes.
+    Data(usize),
+    /// Any other, or one that does not tell yet: what came of it is in `line`.
+    Other,
+    /// It exceeded its limit, and so many bytes of it were counted.
+    TooLong(usize),
 }
 
 /// What the last byte was.
@@ -40,9 +51,13 @@ pub(crate) enum PendingId {
 
 /// Parses one event stream, chunk by chunk.
 ///
-/// Between events it keeps the last event ID and at most a few KiB of scratch; within one, what has arrived of it, in
-/// at most four times the bytes; an event that is not UTF-8 is decoded, into three times its bytes at most, for as long
-/// as it is lent. Drop the [`Items`] before you ask for anything else.
+/// Within an event it holds what has arrived of it, in at most twice the bytes; an event that is not UTF-8 is decoded,
+/// into three times its bytes at most, for as long as it is lent. Between events it keeps the last event ID, and scratch
+/// for the next event that has to be joined: 4 KiB of it always, more until 16 events in a row needed less than a quarter
+/// of it, or until [`shrink`](Self::shrink) is called. So a stream of equal events allocates nothing, wherever they are
+/// cut.
+///
+/// Drop the [`Items`] before you ask for anything else.
 ///
 /// ```
 /// use tidewire_sse::{Item, Parser};
@@ -63,10 +78,10 @@ pub struct Parser {
     pub(crate) config: Config,
     pub(crate) mode: Mode,
     pub(crate) before: Before,
-    /// The beginning of a line whose end has not come.
-    pub(crate) line: Vec<u8>,
-    /// The data buffer as it arrived, where it is not lent from a chunk; each line ends with an LF.
-    pub(crate) data: Vec<u8>,
+    /// The beginning of a line whose end has not come, unless it is one of data.
+    pub(crate) line: Scratch,
+    /// The data buffer as it arrived, where it is not lent from a chunk; each line that has ended ends with an LF.
+    pub(crate) data: Scratch,
     /// The data of the event that is lent, where decoding it changed it.
     pub(crate) decoded: String,
     pub(crate) event_type: String,
@@ -90,8 +105,8 @@ impl Parser {
             config,
             mode: Mode::Start(0),
             before: Before::Other,
-            line: Vec::new(),
-            data: Vec::new(),
+            line: Scratch::default(),
+            data: Scratch::default(),
             decoded: String::new(),
             event_type: String::new(),
             id_buffer: String::new(),
@@ -138,32 +153,121 @@ impl Parser {
             + self.id_buffer.capacity()
     }
 
-    /// The event is over: empties its buffers.
-    pub(crate) fn begin_event(&mut self) {
-        self.data.clear();
-        if self.data.capacity() > MAX_KEPT_LEN {
-            self.data = Vec::new();
+    /// Gives back all scratch that no unfinished event needs. The parser knows no time: call this when the stream has
+    /// been quiet.
+    pub fn shrink(&mut self) {
+        let in_event = self.mode != Mode::Lines || !self.data.is_empty();
+        if !in_event {
+            self.data.free();
+            self.line.free();
         }
-        self.decoded = String::new();
-        self.event_type.clear();
+        if self.event_type.is_empty() {
+            self.event_type = String::new();
+        }
+        match self.pending_id {
+            PendingId::None => self.id_buffer = String::new(),
+            PendingId::Set => {}
+        }
     }
 
-    /// The line is over.
-    pub(crate) fn begin_line(&mut self) {
-        self.line.clear();
-        if self.line.capacity() > MAX_KEPT_LEN {
-            self.line = Vec::new();
+    /// Processes a field, its value copied; gives the new reconnection time, if it is one.
+    #[inline]
+    pub(crate) fn field(&mut self, field: Line<'_>) -> Result<Option<u64>, LimitExceeded> {
+        match field {
+            Line::Data(value) => self.append_data(value)?,
+            Line::EventType(value) => self.set_event_type(value)?,
+            Line::Id(value) => self.set_id(value)?,
+            Line::Retry(value) => return Ok(self.set_retry(value)),
+            Line::Blank | Line::Comment(_) | Line::Ignored => {}
         }
+        Ok(None)
     }
 
-    /// Loses the event in which `error` came, and skips to the next blank line.
-    pub(crate) fn skip_event(&mut self, error: LimitExceeded, line_len: usize) -> LimitExceeded {
-        self.mode = Mode::Skipping(line_len);
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data buffer.
+    pub(crate) fn append_data(&mut self, value: &[u8]) -> Result<(), LimitExceeded> {
+        self.check_len(Limit::Data, self.data.len() + value.len())?;
+        self.data.append(value);
+        self.data.append_byte(b'\n');
+        Ok(())
+    }
+
+    /// The same for a value that is in the data buffer, after its line was cut.
+    pub(crate) fn end_data_line(&mut self) -> Result<(), LimitExceeded> {
+        self.check_len(Limit::Data, self.data.len())?;
+        self.data.append_byte(b'\n');
+        Ok(())
+    }
+
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# Set the event type buffer to the field value.
+    fn set_event_type(&mut self, value: &[u8]) -> Result<(), LimitExceeded> {
+        self.check_len(Limit::EventType, value.len())?;
+        decode_into(&mut self.event_type, value);
+        Ok(())
+    }
+
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value.
+    //# Otherwise, ignore the field.
+    fn set_id(&mut self, value: &[u8]) -> Result<(), LimitExceeded> {
+        self.check_len(Limit::Id, value.len())?;
+        if memchr::memchr(0, value).is_none() {
+            decode_into(&mut self.id_buffer, value);
+            self.pending_id = PendingId::Set;
+        }
+        Ok(())
+    }
+
+    /// The new reconnection time, if the value is one; a larger one than fits is the largest.
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# If the field value consists of only ASCII digits, then interpret the field value as an integer in base ten, and
+    //# set the event stream's reconnection time to that integer. Otherwise, ignore the field.
+    fn set_retry(&mut self, value: &[u8]) -> Option<u64> {
+        if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let time = value
+            .iter()
+            .fold(0u64, |time, digit| time.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+        self.reconnection_time_ms = Some(time);
+        self.reconnection_time_ms
+    }
+
+    /// A length is within its limit, or the event is lost.
+    #[inline]
+    pub(crate) fn check_len(&mut self, limit: Limit, seen_len: usize) -> Result<(), LimitExceeded> {
+        let max_len = match limit {
+            Limit::Line => self.config.max_line_len,
+            Limit::Data => self.config.max_data_len,
+            Limit::EventType => self.config.max_event_type_len,
+            Limit::Id => self.config.max_id_len,
+        };
+        if seen_len <= max_len {
+            return Ok(());
+        }
+        self.lose_event(Mode::Lost(0));
+        Err(LimitExceeded { limit, max_len, seen_len })
+    }
+
+    /// Drops what came of an event that exceeded a limit.
+    #[cold]
+    pub(crate) fn lose_event(&mut self, mode: Mode) {
+        self.mode = mode;
         // An ID is committed with its event, and this event is never dispatched.
         self.pending_id = PendingId::None;
-        self.begin_event();
-        self.begin_line();
-        error
+        self.event_type.clear();
+        self.data.free();
+        self.line.free();
+    }
+
+    /// The event is over: empties its buffers.
+    #[inline]
+    pub(crate) fn begin_event(&mut self) {
+        self.data.end_event();
+        self.line.end_event();
+        self.decoded = String::new();
+        self.event_type.clear();
     }
 
     /// The first steps of a dispatch: commits the last event ID.
@@ -177,5 +281,15 @@ impl Parser {
                 self.pending_id = PendingId::None;
             }
         }
+    }
+}
+
+/// Sets text to a value, decoded with replacement.
+#[inline]
+fn decode_into(text: &mut String, value: &[u8]) {
+    text.clear();
+    match core::str::from_utf8(value) {
+        Ok(value) => text.push_str(value),
+        Err(_) => text.push_str(&String::from_utf8_lossy(value)),
     }
 }

@@ -1,0 +1,146 @@
+//! Lines that are cut by the end of a chunk, and those that are not wanted any more (WHATWG HTML §9.2.6).
+
+use crate::error::{Limit, LimitExceeded};
+use crate::field::Line;
+use crate::items::{Found, Items};
+use crate::parser::{Cut, Mode};
+
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// What a data line begins with, a space apart.
+const DATA: &[u8] = b"data:";
+
+/// Whether a line's end was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    Seen,
+    Ahead,
+}
+
+impl<'a> Items<'a> {
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any.
+    pub(crate) fn byte_order_mark(&mut self, seen: usize) -> Found<'a> {
+        let missing = &BYTE_ORDER_MARK[seen..];
+        let same = self.rest.iter().zip(missing).take_while(|(byte, mark)| byte == mark).count();
+        self.parser.mode = if same == missing.len() {
+            self.rest = &self.rest[same..];
+            Mode::Lines
+        } else if same == self.rest.len() {
+            self.rest = &[];
+            Mode::Start(seen + same)
+        } else if seen == 0 {
+            Mode::Lines
+        } else {
+            // What looked like one begins the first line.
+            self.parser.line.append(&BYTE_ORDER_MARK[..seen]);
+            Mode::Cut(Cut::Other)
+        };
+        Found::Nothing
+    }
+
+    /// Keeps the beginning of a line, which is all that is left of the chunk.
+    pub(crate) fn cut_line(&mut self) -> Result<Found<'a>, LimitExceeded> {
+        let part = core::mem::take(&mut self.rest);
+        match part.strip_prefix(DATA) {
+            Some(value) => {
+                self.keep_lent_data();
+                self.cut_data(DATA.len(), value, End::Ahead)
+            }
+            None => self.cut_other(part, End::Ahead),
+        }
+    }
+
+    /// Goes on with a line that was cut.
+    pub(crate) fn go_on(&mut self, cut: Cut) -> Result<Found<'a>, LimitExceeded> {
+        let (part, end) = self.take_part();
+        match cut {
+            Cut::Data(seen) => self.cut_data(seen, part, end),
+            Cut::Other => self.cut_other(part, end),
+            Cut::TooLong(seen) => self.too_long(seen.saturating_add(part.len()), end),
+        }
+    }
+
+    /// The next part of a data line goes where it belongs: nothing of it is copied twice.
+    fn cut_data(&mut self, seen: usize, part: &[u8], end: End) -> Result<Found<'a>, LimitExceeded> {
+        let seen_len = seen + part.len();
+        if seen_len > self.parser.config.max_line_len {
+            return self.too_long(seen_len, end);
+        }
+        let is_first = seen == DATA.len();
+        self.parser.data.append(if is_first { part.strip_prefix(b" ").unwrap_or(part) } else { part });
+        match end {
+            End::Ahead => self.parser.mode = Mode::Cut(Cut::Data(seen_len)),
+            End::Seen => {
+                self.parser.mode = Mode::Lines;
+                self.parser.end_data_line()?;
+            }
+        }
+        Ok(Found::Nothing)
+    }
+
+    /// The next part of any other line; when it turns out to be one of data, it becomes that.
+    fn cut_other(&mut self, part: &[u8], end: End) -> Result<Found<'a>, LimitExceeded> {
+        let seen_len = self.parser.line.len() + part.len();
+        if seen_len > self.parser.config.max_line_len {
+            return self.too_long(seen_len, end);
+        }
+        self.parser.line.append(part);
+        self.parser.mode = match end {
+            End::Ahead => Mode::Cut(Cut::Other),
+            End::Seen => Mode::Lines,
+        };
+        match (end, self.parser.line.bytes()) {
+            (End::Ahead, line) if !line.starts_with(DATA) => return Ok(Found::Nothing),
+            (End::Seen, [b':', ..]) => return Ok(Found::CutComment),
+            (End::Ahead | End::Seen, _) => {}
+        }
+        let mut line = core::mem::take(&mut self.parser.line);
+        let found = match end {
+            End::Ahead => self.cut_data(DATA.len(), &line.bytes()[DATA.len()..], end)?,
+            End::Seen => self.parser.field(Line::new(line.bytes()))?.map_or(Found::Nothing, Found::Retry),
+        };
+        line.clear();
+        self.parser.line = line;
+        Ok(found)
+    }
+
+    /// A line is longer than it may be. It is counted to its end, but no further than one byte past twice its limit, so
+    /// that neither the error nor its place depends on the chunks, and a line without an end is found out all the same.
+    #[cold]
+    pub(crate) fn too_long(&mut self, seen_len: usize, end: End) -> Result<Found<'a>, LimitExceeded> {
+        let max_len = self.parser.config.max_line_len;
+        let most = max_len.saturating_mul(2).saturating_add(1);
+        self.drop_lent_data();
+        match end {
+            End::Seen => self.parser.lose_event(Mode::Lost(0)),
+            End::Ahead if seen_len >= most => self.parser.lose_event(Mode::Lost(seen_len)),
+            End::Ahead => {
+                self.parser.lose_event(Mode::Cut(Cut::TooLong(seen_len)));
+                return Ok(Found::Nothing);
+            }
+        }
+        Err(LimitExceeded { limit: Limit::Line, max_len, seen_len: seen_len.min(most) })
+    }
+
+    /// The next part of a line of a lost event; a blank line ends that.
+    pub(crate) fn skip_line(&mut self, seen: usize) -> Found<'a> {
+        let (part, end) = self.take_part();
+        let seen_len = seen.saturating_add(part.len());
+        self.parser.mode = match end {
+            End::Ahead => Mode::Lost(seen_len),
+            End::Seen if seen_len == 0 => Mode::Lines,
+            End::Seen => Mode::Lost(0),
+        };
+        Found::Nothing
+    }
+
+    /// What is left of a line, or of the chunk.
+    fn take_part(&mut self) -> (&'a [u8], End) {
+        match self.take_line() {
+            Some(part) => (part, End::Seen),
+            None => (core::mem::take(&mut self.rest), End::Ahead),
+        }
+    }
+}
