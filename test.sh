@@ -38,7 +38,7 @@ step_lints() {
 
 step_docs() { RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --no-deps --workspace --all-features; }
 
-step_tests() { cargo test --quiet --workspace && cargo test --quiet -p tidewire-ws -p tidewire-tokio --all-features; }
+step_tests() { cargo test --quiet --workspace && cargo test --quiet -p tidewire-ws -p tidewire-sse -p tidewire-tokio --all-features; }
 
 step_alone() {
   local crate
@@ -51,7 +51,8 @@ step_alone() {
   for crate in "${NO_STD[@]}"; do
     cargo check --quiet -p "$crate" --no-default-features --target x86_64-unknown-none || return 1
   done
-  cargo check --quiet -p tidewire-connection --features ws,sse --target x86_64-unknown-none
+  cargo check --quiet -p tidewire-connection --features ws,sse --target x86_64-unknown-none &&
+    cargo check --quiet -p tidewire-sse --features stream --target x86_64-unknown-none
 }
 
 step_bench_smoke() { cargo bench --quiet -p tidewire-bench --benches -- --test; }

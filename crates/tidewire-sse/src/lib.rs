@@ -29,6 +29,10 @@
 //! # Ok::<(), tidewire_sse::InvalidField>(())
 //! ```
 //!
+//! # Features
+//!
+//! - `stream`: module `stream`, a decoder over any stream of chunks, in the shape of the crate `eventsource-stream`'s.
+//!
 //! # Limits
 //!
 //! | Field of [`Config`] | Default | Beyond it |
@@ -51,6 +55,8 @@ mod items;
 mod lines;
 mod parser;
 mod scratch;
+#[cfg(feature = "stream")]
+pub mod stream;
 
 pub use config::Config;
 pub use encode::{Event, KEEP_ALIVE, comment, retry};

@@ -29,7 +29,7 @@ const EDGES: [(&str, &[&str]); 9] = [
 /// What a sans-IO crate may use from outside.
 const OUTSIDE: [(&str, &[&str]); 5] = [
     ("tidewire-ws", &["base64", "bytes", "flate2", "http", "httparse", "sha1", "simdutf8"]),
-    ("tidewire-sse", &["bytes", "memchr"]),
+    ("tidewire-sse", &["bytes", "futures-core", "memchr", "pin-project-lite"]),
     ("tidewire-lifecycle", &[]),
     ("tidewire-hub", &["base64", "bytes", "hashbrown", "slab"]),
     ("tidewire-connection", &[]),
