@@ -47,6 +47,14 @@ pub struct EventStream {
 }
 
 impl EventStream {
+    /// Begins a stream whose first words are the caller's: nothing is written.
+    #[must_use]
+    pub fn new(config: Arc<Config>, now: Duration) -> Self {
+        let mut lifecycle = Lifecycle::new(config, now);
+        lifecycle.handle_opened(now);
+        Self { lifecycle, ended: None }
+    }
+
     /// Begins a stream: the reconnection time, and a block without data that gives the client its last event ID before
     /// the first event, so that a drop before it loses nothing.
     ///
@@ -63,9 +71,7 @@ impl EventStream {
         block.encoded_len()?;
         retry(reconnection_time_ms, output);
         block.encode(output)?;
-        let mut lifecycle = Lifecycle::new(config, now);
-        lifecycle.handle_opened(now);
-        Ok(Self { lifecycle, ended: None })
+        Ok(Self::new(config, now))
     }
 
     /// Appends an event.

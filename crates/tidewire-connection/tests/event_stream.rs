@@ -23,6 +23,14 @@ fn a_bad_start_id_writes_nothing() {
 }
 
 #[test]
+fn a_stream_may_begin_with_the_callers_words_or_none() {
+    let mut stream = EventStream::new(Arc::new(Config::event_stream()), second(2));
+    assert_eq!((stream.poll_timeout(), stream.ended()), (Some((second(17), Timer::Heartbeat)), None));
+    stream.handle_queued(second(3), 10);
+    assert_eq!((stream.usage(second(4)).open, stream.usage(second(4)).sent_bytes), (second(2), 10));
+}
+
+#[test]
 fn keep_alives_come_only_in_silence() {
     let (mut stream, mut output) = (opened(Config::event_stream()), Vec::new());
     stream.send(second(10), &Event::new().data("x"), &mut output).unwrap();

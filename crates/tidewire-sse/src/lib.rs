@@ -32,6 +32,7 @@
 //! # Features
 //!
 //! - `stream`: module `stream`, a decoder over any stream of chunks, in the shape of the crate `eventsource-stream`'s.
+//! - `http-body`: module `body`, encoded events to share, and a response body over a stream of them. Needs std.
 //!
 //! # Limits
 //!
@@ -45,6 +46,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "http-body")]
+pub mod body;
 mod config;
 pub mod content;
 mod cut;

@@ -6,6 +6,7 @@
 //!                               │ Refusal             ▲ feed, flush
 //!   drain::Drain tells all      ▼ (lingers)           │
 //!                                         hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up
+//!   a stream of events ──▶ sse::Sse ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
 //! ```
 //!
 //! # Limits
@@ -34,6 +35,8 @@ pub mod hub;
 pub mod listener;
 mod output;
 mod pool;
+#[cfg(feature = "http-body")]
+pub mod sse;
 pub mod websocket;
 
 #[doc = include_str!("../README.md")]

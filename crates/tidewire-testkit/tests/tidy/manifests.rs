@@ -10,7 +10,10 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("tidewire-lifecycle", &[]),
     ("tidewire-hub", &[]),
     ("tidewire-connection", &["tidewire-ws", "tidewire-sse", "tidewire-lifecycle"]),
-    ("tidewire-tokio", &["tidewire-connection", "tidewire-hub", "tidewire-ws", "tidewire-lifecycle"]),
+    (
+        "tidewire-tokio",
+        &["tidewire-connection", "tidewire-hub", "tidewire-ws", "tidewire-sse", "tidewire-lifecycle"],
+    ),
     (
         "tidewire",
         &[
@@ -29,7 +32,7 @@ const EDGES: [(&str, &[&str]); 9] = [
 /// What a sans-IO crate may use from outside.
 const OUTSIDE: [(&str, &[&str]); 5] = [
     ("tidewire-ws", &["base64", "bytes", "flate2", "http", "httparse", "sha1", "simdutf8"]),
-    ("tidewire-sse", &["bytes", "futures-core", "memchr", "pin-project-lite"]),
+    ("tidewire-sse", &["bytes", "futures-core", "http-body", "memchr", "pin-project-lite"]),
     ("tidewire-lifecycle", &[]),
     ("tidewire-hub", &["base64", "bytes", "hashbrown", "slab"]),
     ("tidewire-connection", &[]),

@@ -1,0 +1,82 @@
+//! Event streams from axum: `cargo run -p tidewire-tokio --features axum --example axum_sse -- 127.0.0.1:9002`.
+//!
+//! `GET /ticks` never ends, and resumes: a browser's `EventSource` sends the last ID that it saw when it reconnects, as
+//! `curl -N -H 'Last-Event-ID: 7' 127.0.0.1:9002/ticks` does. `GET /tokens` ends, and says so: its last event is `done`,
+//! and who reconnects behind that is told by a 204 to stop. Ctrl-C ends both.
+
+use std::{convert::Infallible, error::Error, future::ready, net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::{Stream, StreamExt, stream};
+use tidewire_sse::{Event, InvalidField, body::Encoded};
+use tidewire_tokio::{
+    drain::{Drain, ShutdownSignals},
+    sse::Sse,
+};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address: SocketAddr = match std::env::args().nth(1) {
+        Some(address) => address.parse()?,
+        None => SocketAddr::from(([127, 0, 0, 1], 9002)),
+    };
+    let drain = Drain::new();
+    let router =
+        Router::new().route("/ticks", get(ticks)).route("/tokens", get(tokens)).with_state(drain.clone());
+
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let mut signals = ShutdownSignals::listen()?;
+    let shutdown = async move {
+        signals.next().await;
+        // A graceful shutdown waits for every response, and `/ticks` has no end of its own.
+        drain.begin();
+    };
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
+    Ok(())
+}
+
+/// What a client saw last, in its own words.
+fn last_event_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get("last-event-id")?.to_str().ok()
+}
+
+/// A number every second, from where the client left off.
+async fn ticks(
+    State(drain): State<Drain>,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Encoded, InvalidField>>> {
+    let seen: u64 = last_event_id(&headers).and_then(|id| id.parse().ok()).unwrap_or(0);
+    let ticks = stream::unfold(seen, |seen| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let tick = seen.saturating_add(1);
+        let text = tick.to_string();
+        Some((Event::new().id(&text).data(&text).encoded(), tick))
+    });
+    let beginning = stream::once(ready(Ok(Encoded::retry(3000))));
+    Sse::new(beginning.chain(ticks).take_until(drain.begun()))
+}
+
+/// A model's answer, token by token; when the client goes away the rest is not asked for.
+async fn tokens(State(drain): State<Drain>, headers: HeaderMap) -> Response {
+    const LAST: &str = "done";
+    if last_event_id(&headers) == Some(LAST) {
+        // Without this an `EventSource` comes back for ever.
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let tokens = stream::iter(["Tide", " and", " time", " wait", " for", " none"]).then(|token| async move {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        Event::new().event("token").data(token).encoded()
+    });
+    let done = Event::new().id(LAST).event("done").data("{}").encoded();
+    let events = tokens.chain(stream::once(ready(done)));
+    // What cannot be encoded is left out here; an error that is handed on ends the response.
+    let events = events.filter_map(|event| ready(event.ok())).map(Ok::<_, Infallible>);
+    Sse::new(events.take_until(drain.begun())).into_response()
+}
