@@ -24,7 +24,7 @@ pub(super) fn compare(
     citations: &[Citation],
 ) -> Report {
     let mut report = Report::default();
-    let mut unchecked: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut unchecked: BTreeMap<String, usize> = BTreeMap::new();
     for citation in citations {
         let Citation { place, beside, stands, url, section, quote } = citation;
         if beside != stands {
@@ -34,8 +34,12 @@ pub(super) fn compare(
             };
             report.misquoted.push(format!("{place}: {expected}"));
         } else if without_inventory.contains(&&**url) {
-            *unchecked.entry(url).or_default() += 1;
+            *unchecked.entry(url.clone()).or_default() += 1;
         } else if let Some(inventory) = inventories.iter_mut().find(|inventory| inventory.url == *url) {
+            if !inventory.covers(section) {
+                *unchecked.entry(format!("{url}#{section}")).or_default() += 1;
+                continue;
+            }
             if !inventory.has(section, quote) {
                 report.misquoted.push(format!("{place}: not in section {section}: {quote}"));
             } else if quote.is_empty() {
@@ -91,7 +95,7 @@ fn judge(inventory: &Inventory, report: &mut Report) {
 
 // Writing to memory does not fail: what it returns is dropped.
 
-fn render(inventories: &[Inventory], unchecked: &BTreeMap<&str, usize>, report: &Report) -> String {
+fn render(inventories: &[Inventory], unchecked: &BTreeMap<String, usize>, report: &Report) -> String {
     let mut text = "# Sentences of the standards, cited beside code and tests\n".to_owned();
     for inventory in inventories {
         let _ = writeln!(text, "\n## {}", inventory.url);
@@ -126,9 +130,11 @@ fn render(inventories: &[Inventory], unchecked: &BTreeMap<&str, usize>, report: 
 }
 
 fn table<'r>(text: &mut String, name: &str, rules: impl Iterator<Item = &'r Rule>) {
-    let mut sections: BTreeMap<Vec<u32>, [usize; 4]> = BTreeMap::new();
+    // By number where they have one, and by name.
+    let mut sections: BTreeMap<(Vec<u32>, &str), [usize; 4]> = BTreeMap::new();
     for rule in rules {
-        let section = rule.section.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+        let numbers = rule.section.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+        let section = (numbers, &*rule.section);
         let ours = rule.not_ours.is_none();
         let counts = [true, ours && !rule.code.is_empty(), ours && !rule.tests.is_empty(), !ours];
         for (total, count) in sections.entry(section).or_default().iter_mut().zip(counts) {
@@ -141,9 +147,8 @@ fn table<'r>(text: &mut String, name: &str, rules: impl Iterator<Item = &'r Rule
         let [sentences, code, tests, not_ours] = counts;
         let _ = writeln!(text, "| {section} | {sentences} | {code} | {tests} | {not_ours} |");
     };
-    for (section, counts) in &sections {
-        let section: Vec<String> = section.iter().map(u32::to_string).collect();
-        line(&section.join("."), counts);
+    for ((_, section), counts) in &sections {
+        line(section, counts);
         for (total, count) in totals.iter_mut().zip(counts) {
             *total += count;
         }
@@ -247,6 +252,12 @@ mod tests {
         );
         assert_eq!(report.missing.len(), 4, "no misquotation covers a rule: {:?}", report.missing);
         assert!(report.text.contains("- https://example.org/y: 1 citations"), "{}", report.text);
+
+        let covering = INVENTORY.replace("words =", "sections = [\"1\", \"10.1\"]\nwords =");
+        let elsewhere = [cited(Beside::Code, "2", "Whatever."), cited(Beside::Code, "1", "Whatever.")];
+        let report = compare(vec![covering.parse().unwrap()], &[], &elsewhere);
+        assert_eq!(report.misquoted, ["a.rs:1: not in section 1: Whatever."]);
+        assert!(report.text.contains("- https://example.org/x#2: 1 citations"), "{}", report.text);
     }
 
     #[test]
