@@ -17,6 +17,43 @@ pub(crate) struct Cli {
 enum Command {
     /// Serve until SIGTERM or Ctrl-C (the default command).
     Serve(Serve),
+    /// Follow an event stream, and print a JSON object a line for each event.
+    Tail(Tail),
+}
+
+/// What `tail` takes.
+#[derive(Clone, Debug, Args, PartialEq, Eq)]
+pub(crate) struct Tail {
+    /// The stream's address, `http` or `https`; `-` reads it from standard input.
+    pub(crate) url: String,
+    /// Print comments, too: `{"comment"}`.
+    #[arg(long)]
+    pub(crate) comments: bool,
+    /// Print reconnection times, too: `{"retry"}`, in milliseconds.
+    #[arg(long)]
+    pub(crate) retry: bool,
+    /// Stop where the connection ends, and do not come back.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Feed the parser so many bytes at a time.
+    #[arg(long, value_name = "BYTES", value_parser = count)]
+    pub(crate) chunk: Option<usize>,
+    /// Go on behind this event.
+    #[arg(long, value_name = "ID")]
+    pub(crate) last_event_id: Option<String>,
+    /// Send this header, `Name: value`; may come more than once.
+    #[arg(short = 'H', long, value_name = "HEADER")]
+    pub(crate) header: Vec<String>,
+    /// The longest event, in bytes; a longer one is told of and passed over.
+    #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024, value_parser = count)]
+    pub(crate) max_event: usize,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    Serve(Serve),
+    Tail(Tail),
 }
 
 /// What `serve` takes.
@@ -50,11 +87,12 @@ fn count(text: &str) -> Result<usize, String> {
 }
 
 impl Cli {
-    /// What to serve: of the command, or of the arguments without one.
-    pub(crate) fn into_serve(self) -> Serve {
+    /// What is to be done; without a command it is to serve.
+    pub(crate) fn into_task(self) -> Task {
         match self.command {
-            Some(Command::Serve(serve)) => serve,
-            None => self.serve,
+            Some(Command::Serve(serve)) => Task::Serve(serve),
+            Some(Command::Tail(tail)) => Task::Tail(tail),
+            None => Task::Serve(self.serve),
         }
     }
 }
@@ -65,7 +103,44 @@ mod tests {
     use clap::CommandFactory;
 
     fn parse(arguments: &[&str]) -> Serve {
-        Cli::try_parse_from(arguments).unwrap().into_serve()
+        match Cli::try_parse_from(arguments).unwrap().into_task() {
+            Task::Serve(serve) => serve,
+            Task::Tail(tail) => panic!("{tail:?}"),
+        }
+    }
+
+    #[test]
+    fn tail_takes_a_stream_and_what_to_say_of_it() {
+        let parse =
+            |arguments: &[&str]| match Cli::try_parse_from([&["tidewire", "tail"], arguments].concat())
+                .unwrap()
+                .into_task()
+            {
+                Task::Tail(tail) => tail,
+                Task::Serve(serve) => panic!("{serve:?}"),
+            };
+        let plain = parse(&["-"]);
+        assert_eq!((plain.url.as_str(), plain.comments, plain.retry, plain.once), ("-", false, false, false));
+        assert_eq!((plain.chunk, plain.max_event), (None, 64 * 1024 * 1024));
+        let full = parse(&[
+            "http://a/",
+            "--comments",
+            "--retry",
+            "--once",
+            "--chunk",
+            "1",
+            "--last-event-id",
+            "7",
+            "-H",
+            "A: b",
+            "-H",
+            "C: d",
+        ]);
+        assert_eq!((full.comments, full.retry, full.once, full.chunk), (true, true, true, Some(1)));
+        assert_eq!((full.last_event_id.as_deref(), full.header.len()), (Some("7"), 2));
+        for wrong in [&["tail"][..], &["tail", "-", "--chunk", "0"], &["tail", "-", "--max-event", "x"]] {
+            assert!(Cli::try_parse_from([&["tidewire"], wrong].concat()).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! The gateway binary `tidewire`: WebSocket, SSE, NDJSON and long polling over one hub.
 //!
 //! ```text
-//!   cli ─▶ server ─▶ app (router) ─┬─ page, topics
+//!   cli ─┬▶ tail
+//!        └▶ server ─▶ app (router) ─┬─ page, topics
 //!                                  ├─ publish ── body
 //!                                  ├─ poll
 //!                                  ├─ stream ─┬─ sse
@@ -13,6 +14,7 @@
 
 mod cli;
 mod server;
+mod tail;
 
 mod app;
 
@@ -42,24 +44,30 @@ use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let options = cli::Cli::parse().into_serve();
+    let task = cli::Cli::parse().into_task();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    let outcome = match task {
+        cli::Task::Serve(options) => serve(options),
+        cli::Task::Tail(options) => tail::run(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("tidewire: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: cli::Serve) -> Result<(), String> {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return fail(&format!("cannot start the runtime: {error}")),
+        Err(error) => return Err(format!("cannot start the runtime: {error}")),
     };
     let outcome = runtime.block_on(server::serve(options));
     // Whatever is still open has had its time.
     runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => fail(&message),
-    }
-}
-
-fn fail(message: &str) -> ExitCode {
-    eprintln!("tidewire: {message}");
-    ExitCode::FAILURE
+    outcome
 }
