@@ -62,6 +62,7 @@ step_clients() {
   have curl || missing+=(curl)
   have node || missing+=(nodejs)
   have npm || missing+=(npm)
+  have openssl || missing+=(openssl)
   python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
   have chromium || missing+=(chromium)
   [ ${#missing[@]} -eq 0 ] || apt_install "${missing[@]}" || return 1
