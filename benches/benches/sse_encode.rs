@@ -10,7 +10,8 @@ use tidewire_sse::Event;
 fn encode(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("sse-encode");
     for case in Case::encoded() {
-        let (data, id) = (case.data(), Case::id(7));
+        let (data, id) = (case.data(7), Case::id(7));
+        let lines: Vec<&str> = data.split('\n').collect();
         let mut output = Vec::with_capacity(2 * data.len() + 64);
         let event = match case.fields {
             Fields::Data => Event::new().data(&data),
@@ -27,7 +28,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("limit", case.name), |bencher| {
             bencher.iter(|| {
                 output.clear();
-                least_encode(black_box(&case), black_box(&id), &mut output);
+                least_encode(black_box(case.fields), black_box(&id), black_box(&lines), &mut output);
                 black_box(&output);
             });
         });

@@ -19,9 +19,52 @@ pub(crate) enum End {
 }
 
 impl<'a> Items<'a> {
+    /// Keeps the beginning of a line, which is all that is left of the chunk.
+    pub(crate) fn cut_line(&mut self) -> Result<Found, LimitExceeded> {
+        let part = core::mem::take(&mut self.rest);
+        match part.strip_prefix(DATA) {
+            Some(value) => {
+                self.keep_lent_data();
+                self.cut_data(DATA.len(), value, End::Ahead)
+            }
+            None => self.cut_other(part, End::Ahead),
+        }
+    }
+
+    /// Goes on wherever the last chunk ended, but among lines and in data, which are the common places.
+    #[inline(never)]
+    pub(crate) fn go_on(&mut self) -> Result<Found, LimitExceeded> {
+        match self.parser.mode {
+            Mode::Start(seen) => {
+                self.byte_order_mark(seen);
+                Ok(Found::Nothing)
+            }
+            Mode::Lines => Ok(Found::Nothing),
+            Mode::Cut(Cut::Data(seen)) => self.go_on_with_data(seen).map(|()| Found::Nothing),
+            Mode::Cut(Cut::Other) => {
+                let (part, end) = self.take_part();
+                self.cut_other(part, end)
+            }
+            Mode::Cut(Cut::TooLong(seen)) => {
+                let (part, end) = self.take_part();
+                self.too_long(seen.saturating_add(part.len()), end)
+            }
+            Mode::Lost(seen) => {
+                self.skip_line(seen);
+                Ok(Found::Nothing)
+            }
+        }
+    }
+
+    /// Goes on in a data line.
+    pub(crate) fn go_on_with_data(&mut self, seen: usize) -> Result<(), LimitExceeded> {
+        let (part, end) = self.take_part();
+        self.cut_data(seen, part, end).map(drop)
+    }
+
     //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     //# The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any.
-    pub(crate) fn byte_order_mark(&mut self, seen: usize) -> Found<'a> {
+    fn byte_order_mark(&mut self, seen: usize) {
         let missing = &BYTE_ORDER_MARK[seen..];
         let same = self.rest.iter().zip(missing).take_while(|(byte, mark)| byte == mark).count();
         self.parser.mode = if same == missing.len() {
@@ -37,33 +80,11 @@ impl<'a> Items<'a> {
             self.parser.line.append(&BYTE_ORDER_MARK[..seen]);
             Mode::Cut(Cut::Other)
         };
-        Found::Nothing
-    }
-
-    /// Keeps the beginning of a line, which is all that is left of the chunk.
-    pub(crate) fn cut_line(&mut self) -> Result<Found<'a>, LimitExceeded> {
-        let part = core::mem::take(&mut self.rest);
-        match part.strip_prefix(DATA) {
-            Some(value) => {
-                self.keep_lent_data();
-                self.cut_data(DATA.len(), value, End::Ahead)
-            }
-            None => self.cut_other(part, End::Ahead),
-        }
-    }
-
-    /// Goes on with a line that was cut.
-    pub(crate) fn go_on(&mut self, cut: Cut) -> Result<Found<'a>, LimitExceeded> {
-        let (part, end) = self.take_part();
-        match cut {
-            Cut::Data(seen) => self.cut_data(seen, part, end),
-            Cut::Other => self.cut_other(part, end),
-            Cut::TooLong(seen) => self.too_long(seen.saturating_add(part.len()), end),
-        }
     }
 
     /// The next part of a data line goes where it belongs: nothing of it is copied twice.
-    fn cut_data(&mut self, seen: usize, part: &[u8], end: End) -> Result<Found<'a>, LimitExceeded> {
+    #[inline]
+    fn cut_data(&mut self, seen: usize, part: &[u8], end: End) -> Result<Found, LimitExceeded> {
         let seen_len = seen + part.len();
         if seen_len > self.parser.config.max_line_len {
             return self.too_long(seen_len, end);
@@ -81,7 +102,7 @@ impl<'a> Items<'a> {
     }
 
     /// The next part of any other line; when it turns out to be one of data, it becomes that.
-    fn cut_other(&mut self, part: &[u8], end: End) -> Result<Found<'a>, LimitExceeded> {
+    fn cut_other(&mut self, part: &[u8], end: End) -> Result<Found, LimitExceeded> {
         let seen_len = self.parser.line.len() + part.len();
         if seen_len > self.parser.config.max_line_len {
             return self.too_long(seen_len, end);
@@ -99,7 +120,7 @@ impl<'a> Items<'a> {
         let mut line = core::mem::take(&mut self.parser.line);
         let found = match end {
             End::Ahead => self.cut_data(DATA.len(), &line.bytes()[DATA.len()..], end)?,
-            End::Seen => self.parser.field(Line::new(line.bytes()))?.map_or(Found::Nothing, Found::Retry),
+            End::Seen => self.parser.field(Line::new(line.bytes()))?,
         };
         line.clear();
         self.parser.line = line;
@@ -109,7 +130,7 @@ impl<'a> Items<'a> {
     /// A line is longer than it may be. It is counted to its end, but no further than one byte past twice its limit, so
     /// that neither the error nor its place depends on the chunks, and a line without an end is found out all the same.
     #[cold]
-    pub(crate) fn too_long(&mut self, seen_len: usize, end: End) -> Result<Found<'a>, LimitExceeded> {
+    pub(crate) fn too_long(&mut self, seen_len: usize, end: End) -> Result<Found, LimitExceeded> {
         let max_len = self.parser.config.max_line_len;
         let most = max_len.saturating_mul(2).saturating_add(1);
         self.drop_lent_data();
@@ -125,7 +146,7 @@ impl<'a> Items<'a> {
     }
 
     /// The next part of a line of a lost event; a blank line ends that.
-    pub(crate) fn skip_line(&mut self, seen: usize) -> Found<'a> {
+    fn skip_line(&mut self, seen: usize) {
         let (part, end) = self.take_part();
         let seen_len = seen.saturating_add(part.len());
         self.parser.mode = match end {
@@ -133,10 +154,10 @@ impl<'a> Items<'a> {
             End::Seen if seen_len == 0 => Mode::Lines,
             End::Seen => Mode::Lost(0),
         };
-        Found::Nothing
     }
 
     /// What is left of a line, or of the chunk.
+    #[inline]
     fn take_part(&mut self) -> (&'a [u8], End) {
         match self.take_line() {
             Some(part) => (part, End::Seen),

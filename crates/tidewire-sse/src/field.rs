@@ -18,24 +18,28 @@ impl<'l> Line<'l> {
     /// Tells a line apart, without its ending. A colon is looked for only where a name that is known would end.
     //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     //# Field names must be compared literally, with no case folding performed.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(line: &'l [u8]) -> Self {
         match line {
             [] => Self::Blank,
             [b':', comment @ ..] => Self::Comment(comment),
-            [b'd', ..] => value(line, *b"data").map_or(Self::Ignored, Self::Data),
-            [b'e', ..] => value(line, *b"event").map_or(Self::Ignored, Self::EventType),
-            [b'i', ..] => value(line, *b"id").map_or(Self::Ignored, Self::Id),
-            [b'r', ..] => value(line, *b"retry").map_or(Self::Ignored, Self::Retry),
+            [b'd', ..] => value(line, b"data").map_or(Self::Ignored, Self::Data),
+            [b'e', ..] => value(line, b"event").map_or(Self::Ignored, Self::EventType),
+            [b'i', ..] => value(line, b"id").map_or(Self::Ignored, Self::Id),
+            [b'r', ..] => value(line, b"retry").map_or(Self::Ignored, Self::Retry),
             [_, ..] => Self::Ignored,
         }
     }
 }
 
 /// The value of the field that is named so, if this line is one.
-#[inline]
-fn value<const LEN: usize>(line: &[u8], name: [u8; LEN]) -> Option<&[u8]> {
-    match line.strip_prefix(&name)? {
+#[inline(always)]
+fn value<'l, const LEN: usize>(line: &'l [u8], name: &[u8; LEN]) -> Option<&'l [u8]> {
+    let (first, rest) = line.split_first_chunk::<LEN>()?;
+    if first != name {
+        return None;
+    }
+    match rest {
         //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
         //# If value starts with a U+0020 SPACE character, remove it from value.
         [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),

@@ -55,6 +55,7 @@ mod encode;
 mod error;
 mod field;
 mod items;
+mod last_event_id;
 mod lines;
 mod parser;
 mod scratch;

@@ -5,7 +5,8 @@ use alloc::string::String;
 use crate::config::Config;
 use crate::error::{Limit, LimitExceeded};
 use crate::field::Line;
-use crate::items::Items;
+use crate::items::{Found, Items};
+use crate::last_event_id::LastEventId;
 use crate::scratch::Scratch;
 
 /// Where in the stream the parser is.
@@ -41,11 +42,10 @@ pub(crate) enum Before {
     CarriageReturn,
 }
 
-/// A last event ID that an `id` field set and that no blank line has committed.
+/// Whether an `event` field set the event type buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PendingId {
-    None,
-    /// It is in `id_buffer`.
+enum EventType {
+    Unset,
     Set,
 }
 
@@ -84,10 +84,10 @@ pub struct Parser {
     pub(crate) data: Scratch,
     /// The data of the event that is lent, where decoding it changed it.
     pub(crate) decoded: String,
-    pub(crate) event_type: String,
-    pub(crate) id_buffer: String,
-    pub(crate) pending_id: PendingId,
-    pub(crate) last_event_id: String,
+    /// The event type buffer; the last one stays, for most often the next is the same.
+    event_type: String,
+    event_type_is: EventType,
+    pub(crate) last_event_id: LastEventId,
     pub(crate) reconnection_time_ms: Option<u64>,
 }
 
@@ -109,9 +109,8 @@ impl Parser {
             data: Scratch::default(),
             decoded: String::new(),
             event_type: String::new(),
-            id_buffer: String::new(),
-            pending_id: PendingId::None,
-            last_event_id: String::new(),
+            event_type_is: EventType::Unset,
+            last_event_id: LastEventId::new(String::new()),
             reconnection_time_ms: None,
         }
     }
@@ -119,7 +118,7 @@ impl Parser {
     /// A parser at the start of a stream that resumes another: events without an ID of their own carry this one.
     #[must_use]
     pub fn resuming(config: Config, last_event_id: String) -> Self {
-        Self { last_event_id, ..Self::new(config) }
+        Self { last_event_id: LastEventId::new(last_event_id), ..Self::new(config) }
     }
 
     /// Takes the next bytes of the stream. They are parsed as the items are asked for.
@@ -134,7 +133,7 @@ impl Parser {
     /// The last event ID string: that of the last event dispatched, or of a later block without data.
     #[must_use]
     pub fn last_event_id(&self) -> &str {
-        &self.last_event_id
+        self.last_event_id.as_str()
     }
 
     /// The reconnection time in milliseconds, if a `retry` field set one.
@@ -150,7 +149,7 @@ impl Parser {
             + self.data.capacity()
             + self.decoded.capacity()
             + self.event_type.capacity()
-            + self.id_buffer.capacity()
+            + self.last_event_id.held_len_bytes()
     }
 
     /// Gives back all scratch that no unfinished event needs. The parser knows no time: call this when the stream has
@@ -161,34 +160,35 @@ impl Parser {
             self.data.free();
             self.line.free();
         }
-        if self.event_type.is_empty() {
-            self.event_type = String::new();
+        match self.event_type_is {
+            EventType::Unset => self.event_type = String::new(),
+            EventType::Set => {}
         }
-        match self.pending_id {
-            PendingId::None => self.id_buffer = String::new(),
-            PendingId::Set => {}
-        }
+        self.last_event_id.shrink();
     }
 
-    /// Processes a field, its value copied; gives the new reconnection time, if it is one.
+    /// Processes a field, its value copied.
     #[inline]
-    pub(crate) fn field(&mut self, field: Line<'_>) -> Result<Option<u64>, LimitExceeded> {
+    pub(crate) fn field(&mut self, field: Line<'_>) -> Result<Found, LimitExceeded> {
         match field {
             Line::Data(value) => self.append_data(value)?,
             Line::EventType(value) => self.set_event_type(value)?,
-            Line::Id(value) => self.set_id(value)?,
-            Line::Retry(value) => return Ok(self.set_retry(value)),
+            Line::Id(value) => {
+                self.check_len(Limit::Id, value.len())?;
+                self.last_event_id.set_buffer(value);
+            }
+            Line::Retry(value) => return Ok(self.set_reconnection_time(value)),
             Line::Blank | Line::Comment(_) | Line::Ignored => {}
         }
-        Ok(None)
+        Ok(Found::Nothing)
     }
 
     //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     //# Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data buffer.
+    #[inline]
     pub(crate) fn append_data(&mut self, value: &[u8]) -> Result<(), LimitExceeded> {
         self.check_len(Limit::Data, self.data.len() + value.len())?;
-        self.data.append(value);
-        self.data.append_byte(b'\n');
+        self.data.append_line(value);
         Ok(())
     }
 
@@ -203,51 +203,60 @@ impl Parser {
     //# Set the event type buffer to the field value.
     fn set_event_type(&mut self, value: &[u8]) -> Result<(), LimitExceeded> {
         self.check_len(Limit::EventType, value.len())?;
-        decode_into(&mut self.event_type, value);
-        Ok(())
-    }
-
-    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-    //# If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value.
-    //# Otherwise, ignore the field.
-    fn set_id(&mut self, value: &[u8]) -> Result<(), LimitExceeded> {
-        self.check_len(Limit::Id, value.len())?;
-        if memchr::memchr(0, value).is_none() {
-            decode_into(&mut self.id_buffer, value);
-            self.pending_id = PendingId::Set;
+        if self.event_type.as_bytes() != value {
+            decode_into(&mut self.event_type, value);
         }
+        self.event_type_is = EventType::Set;
         Ok(())
     }
 
-    /// The new reconnection time, if the value is one; a larger one than fits is the largest.
+    /// A larger time than fits is the largest that does.
     //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
     //# If the field value consists of only ASCII digits, then interpret the field value as an integer in base ten, and
     //# set the event stream's reconnection time to that integer. Otherwise, ignore the field.
-    fn set_retry(&mut self, value: &[u8]) -> Option<u64> {
+    fn set_reconnection_time(&mut self, value: &[u8]) -> Found {
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-            return None;
+            return Found::Nothing;
         }
         let time = value
             .iter()
             .fold(0u64, |time, digit| time.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
         self.reconnection_time_ms = Some(time);
-        self.reconnection_time_ms
+        Found::Retry
     }
 
     /// A length is within its limit, or the event is lost.
     #[inline]
     pub(crate) fn check_len(&mut self, limit: Limit, seen_len: usize) -> Result<(), LimitExceeded> {
-        let max_len = match limit {
+        if seen_len <= self.max_len(limit) { Ok(()) } else { Err(self.exceeded(limit, seen_len)) }
+    }
+
+    #[inline]
+    fn max_len(&self, limit: Limit) -> usize {
+        match limit {
             Limit::Line => self.config.max_line_len,
             Limit::Data => self.config.max_data_len,
             Limit::EventType => self.config.max_event_type_len,
             Limit::Id => self.config.max_id_len,
-        };
-        if seen_len <= max_len {
-            return Ok(());
         }
+    }
+
+    #[cold]
+    fn exceeded(&mut self, limit: Limit, seen_len: usize) -> LimitExceeded {
         self.lose_event(Mode::Lost(0));
-        Err(LimitExceeded { limit, max_len, seen_len })
+        LimitExceeded { limit, max_len: self.max_len(limit), seen_len }
+    }
+
+    /// The type of the event that is dispatched.
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# If the event type buffer has a value other than the empty string, change the type of the newly created event to
+    //# equal the value of the event type buffer.
+    #[inline]
+    pub(crate) fn event_type(&self) -> &str {
+        match self.event_type_is {
+            EventType::Set if !self.event_type.is_empty() => &self.event_type,
+            EventType::Set | EventType::Unset => "message",
+        }
     }
 
     /// Drops what came of an event that exceeded a limit.
@@ -255,8 +264,8 @@ impl Parser {
     pub(crate) fn lose_event(&mut self, mode: Mode) {
         self.mode = mode;
         // An ID is committed with its event, and this event is never dispatched.
-        self.pending_id = PendingId::None;
-        self.event_type.clear();
+        self.last_event_id.lose_buffer();
+        self.event_type_is = EventType::Unset;
         self.data.free();
         self.line.free();
     }
@@ -266,27 +275,16 @@ impl Parser {
     pub(crate) fn begin_event(&mut self) {
         self.data.end_event();
         self.line.end_event();
-        self.decoded = String::new();
-        self.event_type.clear();
-    }
-
-    /// The first steps of a dispatch: commits the last event ID.
-    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-    //# Set the last event ID string of the event source to the value of the last event ID buffer.
-    pub(crate) fn commit_id(&mut self) {
-        match self.pending_id {
-            PendingId::None => {}
-            PendingId::Set => {
-                core::mem::swap(&mut self.last_event_id, &mut self.id_buffer);
-                self.pending_id = PendingId::None;
-            }
+        if !self.decoded.is_empty() {
+            self.decoded = String::new();
         }
+        self.event_type_is = EventType::Unset;
     }
 }
 
 /// Sets text to a value, decoded with replacement.
 #[inline]
-fn decode_into(text: &mut String, value: &[u8]) {
+pub(crate) fn decode_into(text: &mut String, value: &[u8]) {
     text.clear();
     match core::str::from_utf8(value) {
         Ok(value) => text.push_str(value),

@@ -40,6 +40,14 @@ impl Scratch {
         self.bytes.extend_from_slice(bytes);
     }
 
+    /// Appends a line and its LF.
+    #[inline]
+    pub(crate) fn append_line(&mut self, line: &[u8]) {
+        self.bytes.reserve(line.len() + 1);
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+    }
+
     #[inline]
     pub(crate) fn append_byte(&mut self, byte: u8) {
         self.bytes.push(byte);
@@ -55,17 +63,16 @@ impl Scratch {
     /// Empties it at the end of an event.
     #[inline]
     pub(crate) fn end_event(&mut self) {
-        self.clear();
         if self.bytes.capacity() > SMALL_LEN {
             self.weigh();
         }
-        self.needed = 0;
+        self.bytes.clear();
     }
 
     /// Gives large scratch back that has become too large.
-    #[cold]
     fn weigh(&mut self) {
-        if self.needed > self.bytes.capacity() / 4 {
+        self.clear();
+        if core::mem::take(&mut self.needed) > self.bytes.capacity() / 4 {
             self.spare_events = 0;
             return;
         }

@@ -1,0 +1,77 @@
+//! The last event ID: a buffer that `id` fields set, and the string that dispatched events carry (WHATWG HTML §9.2.6).
+
+use alloc::string::String;
+
+use crate::parser::decode_into;
+
+/// Both of them. Neither is copied into the other: they change places.
+#[derive(Clone, Debug)]
+pub(crate) struct LastEventId {
+    texts: [String; 2],
+    /// Which is the string.
+    committed: usize,
+    buffer: Buffer,
+}
+
+/// What is in the buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Buffer {
+    /// The same as in the string; its memory is spare.
+    Same,
+    /// An ID that no blank line has committed.
+    Set,
+}
+
+impl LastEventId {
+    pub(crate) fn new(last_event_id: String) -> Self {
+        Self { texts: [last_event_id, String::new()], committed: 0, buffer: Buffer::Same }
+    }
+
+    /// The string.
+    #[inline]
+    pub(crate) fn as_str(&self) -> &str {
+        &self.texts[self.committed & 1]
+    }
+
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value.
+    //# Otherwise, ignore the field.
+    #[inline]
+    pub(crate) fn set_buffer(&mut self, value: &[u8]) {
+        if !value.contains(&0) {
+            decode_into(&mut self.texts[self.committed ^ 1], value);
+            self.buffer = Buffer::Set;
+        }
+    }
+
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# Set the last event ID string of the event source to the value of the last event ID buffer.
+    #[inline]
+    pub(crate) fn commit(&mut self) {
+        match self.buffer {
+            Buffer::Same => {}
+            Buffer::Set => {
+                self.committed ^= 1;
+                self.buffer = Buffer::Same;
+            }
+        }
+    }
+
+    /// Forgets what no blank line has committed: its event is lost.
+    pub(crate) fn lose_buffer(&mut self) {
+        self.buffer = Buffer::Same;
+    }
+
+    /// Gives back memory that is spare.
+    pub(crate) fn shrink(&mut self) {
+        match self.buffer {
+            Buffer::Same => self.texts[self.committed ^ 1] = String::new(),
+            Buffer::Set => {}
+        }
+    }
+
+    /// Memory held beside the string.
+    pub(crate) fn held_len_bytes(&self) -> usize {
+        self.texts[self.committed ^ 1].capacity()
+    }
+}
