@@ -1,9 +1,10 @@
 //! Events as text: one event in is exactly one event out, or an error (WHATWG HTML §9.2.5).
 
 use alloc::vec::Vec;
+use bytes::Bytes;
 
 use crate::error::{Field, InvalidField};
-use crate::lines::lines;
+use crate::lines::Lines;
 
 /// A comment that keeps a quiet stream alive (§9.2.7). Parsers ignore it.
 pub const KEEP_ALIVE: &[u8] = b": keepalive\n\n";
@@ -60,20 +61,48 @@ impl<'a> Event<'a> {
     /// The ID has a CR, an LF or a NUL, or the event type a CR or an LF. Nothing is written then.
     pub fn encode(&self, output: &mut Vec<u8>) -> Result<(), InvalidField> {
         self.check()?;
-        output.reserve(self.len_unchecked());
-        if let Some(id) = self.id {
-            field(b"id", id, output);
-        }
-        if let Some(event) = self.event {
-            field(b"event", event, output);
-        }
-        if let Some(data) = self.data {
-            for line in lines(data.as_bytes()) {
-                field_bytes(b"data", line, output);
-            }
-        }
-        output.push(b'\n');
+        // Data of one line is the common case; what other lines add to it, the vector grows by.
+        output.reserve(self.one_line_len());
+        self.put(Lines::new(self.data), |part| output.extend_from_slice(part));
         Ok(())
+    }
+
+    /// Gives the event part by part to whatever takes bytes: a `BytesMut`, a ring, a hash.
+    ///
+    /// ```
+    /// use tidewire_sse::Event;
+    ///
+    /// let mut output = bytes::BytesMut::new();
+    /// Event::new().id("7").data("hello").encode_with(|part| output.extend_from_slice(part))?;
+    /// assert_eq!(output, "id: 7\ndata: hello\n\n");
+    /// # Ok::<(), tidewire_sse::InvalidField>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode); nothing is given then.
+    pub fn encode_with(&self, put: impl FnMut(&[u8])) -> Result<(), InvalidField> {
+        self.check()?;
+        self.put(Lines::new(self.data), put);
+        Ok(())
+    }
+
+    /// The event in memory of its own, in one allocation of its exact length: what a body gives away or many share.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn to_bytes(&self) -> Result<Bytes, InvalidField> {
+        self.check()?;
+        let data = self.data.map(str::as_bytes);
+        let has_lines = data.is_some_and(|data| memchr::memchr2(b'\r', b'\n', data).is_some());
+        let len = if has_lines { self.len() } else { self.one_line_len() };
+        let mut output = Vec::with_capacity(len);
+        let put = |part: &[u8]| output.extend_from_slice(part);
+        if has_lines {
+            self.put(Lines::new(self.data), put);
+        } else {
+            self.put(data.into_iter(), put);
+        }
+        Ok(output.into())
     }
 
     /// The length that [`encode`](Self::encode) appends, in bytes.
@@ -82,42 +111,66 @@ impl<'a> Event<'a> {
     /// As [`encode`](Self::encode).
     pub fn encoded_len(&self) -> Result<usize, InvalidField> {
         self.check()?;
-        Ok(self.len_unchecked())
+        Ok(self.len())
     }
 
-    fn len_unchecked(&self) -> usize {
-        let of = |name: &str, value: Option<&str>| value.map_or(0, |value| name.len() + 3 + value.len());
-        let data = self
-            .data
-            .map_or(0, |data| lines(data.as_bytes()).map(|line| "data: \n".len() + line.len()).sum());
-        of("id", self.id) + of("event", self.event) + data + 1
+    fn len(&self) -> usize {
+        let data: usize = Lines::new(self.data).map(|line| "data: \n".len() + line.len()).sum();
+        Self { data: None, ..*self }.one_line_len() + data
+    }
+
+    /// The length if the data has one line at most.
+    fn one_line_len(&self) -> usize {
+        let of = |name: &str, value: Option<&str>| {
+            value.map_or(0, |value| name.len() + ": \n".len() + value.len())
+        };
+        of("id", self.id) + of("event", self.event) + of("data", self.data) + "\n".len()
     }
 
     fn check(&self) -> Result<(), InvalidField> {
-        one_line(Field::Id, self.id, &['\r', '\n', '\0'])?;
-        one_line(Field::Event, self.event, &['\r', '\n'])
+        if let Some(id) = self.id {
+            let found = memchr::memchr3(b'\r', b'\n', 0, id.as_bytes());
+            refuse(Field::Id, id, found)?;
+        }
+        if let Some(event) = self.event {
+            let found = memchr::memchr2(b'\r', b'\n', event.as_bytes());
+            refuse(Field::Event, event, found)?;
+        }
+        Ok(())
+    }
+
+    /// Each field stands on a line of its own; the space behind its colon keeps one that the value begins with.
+    #[inline]
+    fn put<'l>(&self, mut data: impl Iterator<Item = &'l [u8]>, mut put: impl FnMut(&[u8])) {
+        if let Some(id) = self.id {
+            put(b"id: ");
+            put(id.as_bytes());
+            put(b"\n");
+        }
+        if let Some(event) = self.event {
+            put(b"event: ");
+            put(event.as_bytes());
+            put(b"\n");
+        }
+        if let Some(line) = data.next() {
+            put(b"data: ");
+            put(line);
+            for line in data {
+                put(b"\ndata: ");
+                put(line);
+            }
+            put(b"\n");
+        }
+        put(b"\n");
     }
 }
 
-fn one_line(field: Field, value: Option<&str>, refused: &[char]) -> Result<(), InvalidField> {
-    let found =
-        value.and_then(|value| value.char_indices().find(|(_, character)| refused.contains(character)));
+/// What was found in a value that must not be there.
+fn refuse(field: Field, value: &str, found: Option<usize>) -> Result<(), InvalidField> {
     match found {
-        Some((offset, character)) => Err(InvalidField { field, character, offset }),
+        Some(offset) => Err(InvalidField { field, character: char::from(value.as_bytes()[offset]), offset }),
         None => Ok(()),
     }
-}
-
-fn field(name: &[u8], value: &str, output: &mut Vec<u8>) {
-    field_bytes(name, value.as_bytes(), output);
-}
-
-/// One field; the space behind the colon keeps a space that the value begins with.
-fn field_bytes(name: &[u8], value: &[u8], output: &mut Vec<u8>) {
-    output.extend_from_slice(name);
-    output.extend_from_slice(b": ");
-    output.extend_from_slice(value);
-    output.push(b'\n');
 }
 
 /// Appends the reconnection time, in milliseconds, that the client is to wait before it comes back.
@@ -140,7 +193,7 @@ pub fn retry(reconnection_time_ms: u64, output: &mut Vec<u8>) {
 
 /// Appends a comment; each of its lines becomes one of its own. It ends no event: the next field goes on with it.
 pub fn comment(text: &str, output: &mut Vec<u8>) {
-    for line in lines(text.as_bytes()) {
+    for line in Lines::new(Some(text)) {
         output.extend_from_slice(b": ");
         output.extend_from_slice(line);
         output.push(b'\n');
@@ -157,6 +210,10 @@ mod tests {
         let mut output = Vec::new();
         event.encode(&mut output).unwrap();
         assert_eq!(event.encoded_len(), Ok(output.len()));
+        assert_eq!(event.to_bytes().unwrap(), output);
+        let mut parts = Vec::new();
+        event.encode_with(|part| parts.extend_from_slice(part)).unwrap();
+        assert_eq!(parts, output);
         std::string::String::from_utf8(output).unwrap()
     }
 
@@ -188,6 +245,9 @@ mod tests {
             let id = Event::new().id(&value).data("x").encode(&mut output);
             assert_eq!(id.is_err(), breaks || character == '\0', "{character:?}");
             assert_eq!(output.is_empty(), id.is_err());
+            let refused = Event::new().id(&value).data("x");
+            assert_eq!(refused.encode_with(|_| assert!(id.is_ok())).is_err(), id.is_err());
+            assert_eq!(refused.to_bytes().is_err(), id.is_err());
             if let Err(error) = id {
                 assert_eq!((error.field, error.character, error.offset), (Field::Id, character, 1));
             }

@@ -24,9 +24,9 @@ pub struct MessageEvent<'a> {
 pub enum Item<'a> {
     /// An event.
     Event(MessageEvent<'a>),
-    /// A comment, without its colon.
+    /// A comment: all of its line behind the colon. It neither ends an event nor is one.
     Comment(Cow<'a, str>),
-    /// A new reconnection time, in milliseconds.
+    /// A new reconnection time, in milliseconds; a larger one than fits is the largest that does.
     Retry(u64),
 }
 

@@ -10,7 +10,8 @@
 //!
 //! The parser follows the standard to the letter: one leading byte order mark, all three line endings across chunk
 //! borders, UTF-8 decoded with replacement, sticky last event IDs. It takes linear time for any chunks, lends an
-//! event from the chunk where it lies whole in it, and holds no more than its limits allow.
+//! event from the chunk where it lies whole in it, and holds no more than its limits allow. Once it has seen a few events
+//! it allocates nothing for others like them, wherever they are cut.
 //!
 //! ```
 //! use tidewire_sse::{Event, Item, Parser, retry};
@@ -38,7 +39,7 @@
 //!
 //! | Field of [`Config`] | Default | Beyond it |
 //! |---|---|---|
-//! | `max_line_len` | 1 MiB | [`LimitExceeded`]; the event is lost, the next one is parsed |
+//! | `max_line_len` | 1 MiB | [`LimitExceeded`], once; the event is lost, the next one is parsed |
 //! | `max_data_len` | 1 MiB | the same |
 //! | `max_event_type_len` | 1 KiB | the same |
 //! | `max_id_len` | 16 KiB | the same |
