@@ -25,41 +25,37 @@ impl<'a> Items<'a> {
         match part.strip_prefix(DATA) {
             Some(value) => {
                 self.keep_lent_data();
-                self.cut_data(DATA.len(), value, End::Ahead)
+                self.cut_data(DATA.len(), value, End::Ahead)?;
+                Ok(Found::Nothing)
             }
             None => self.cut_other(part, End::Ahead),
         }
     }
 
-    /// Goes on wherever the last chunk ended, but among lines and in data, which are the common places.
+    /// Goes on wherever the last chunk ended, but among lines.
     #[inline(never)]
     pub(crate) fn go_on(&mut self) -> Result<Found, LimitExceeded> {
         match self.parser.mode {
-            Mode::Start(seen) => {
-                self.byte_order_mark(seen);
-                Ok(Found::Nothing)
-            }
-            Mode::Lines => Ok(Found::Nothing),
-            Mode::Cut(Cut::Data(seen)) => self.go_on_with_data(seen).map(|()| Found::Nothing),
+            Mode::Start(seen) => self.byte_order_mark(seen),
+            Mode::Lines => {}
+            Mode::Cut(Cut::Data(seen)) => self.go_on_with_data(seen)?,
             Mode::Cut(Cut::Other) => {
                 let (part, end) = self.take_part();
-                self.cut_other(part, end)
+                return self.cut_other(part, end);
             }
             Mode::Cut(Cut::TooLong(seen)) => {
                 let (part, end) = self.take_part();
-                self.too_long(seen.saturating_add(part.len()), end)
+                self.too_long(seen.saturating_add(part.len()), end)?;
             }
-            Mode::Lost(seen) => {
-                self.skip_line(seen);
-                Ok(Found::Nothing)
-            }
+            Mode::Lost(seen) => self.skip_line(seen),
         }
+        Ok(Found::Nothing)
     }
 
     /// Goes on in a data line.
     pub(crate) fn go_on_with_data(&mut self, seen: usize) -> Result<(), LimitExceeded> {
         let (part, end) = self.take_part();
-        self.cut_data(seen, part, end).map(drop)
+        self.cut_data(seen, part, end)
     }
 
     //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
@@ -84,7 +80,7 @@ impl<'a> Items<'a> {
 
     /// The next part of a data line goes where it belongs: nothing of it is copied twice.
     #[inline]
-    fn cut_data(&mut self, seen: usize, part: &[u8], end: End) -> Result<Found, LimitExceeded> {
+    fn cut_data(&mut self, seen: usize, part: &[u8], end: End) -> Result<(), LimitExceeded> {
         let seen_len = seen + part.len();
         if seen_len > self.parser.config.max_line_len {
             return self.too_long(seen_len, end);
@@ -92,20 +88,23 @@ impl<'a> Items<'a> {
         let is_first = seen == DATA.len();
         self.parser.data.append(if is_first { part.strip_prefix(b" ").unwrap_or(part) } else { part });
         match end {
-            End::Ahead => self.parser.mode = Mode::Cut(Cut::Data(seen_len)),
+            End::Ahead => {
+                self.parser.mode = Mode::Cut(Cut::Data(seen_len));
+                Ok(())
+            }
             End::Seen => {
                 self.parser.mode = Mode::Lines;
-                self.parser.end_data_line()?;
+                self.parser.end_data_line()
             }
         }
-        Ok(Found::Nothing)
     }
 
     /// The next part of any other line; when it turns out to be one of data, it becomes that.
     fn cut_other(&mut self, part: &[u8], end: End) -> Result<Found, LimitExceeded> {
         let seen_len = self.parser.line.len() + part.len();
         if seen_len > self.parser.config.max_line_len {
-            return self.too_long(seen_len, end);
+            self.too_long(seen_len, end)?;
+            return Ok(Found::Nothing);
         }
         self.parser.line.append(part);
         self.parser.mode = match end {
@@ -119,7 +118,10 @@ impl<'a> Items<'a> {
         }
         let mut line = core::mem::take(&mut self.parser.line);
         let found = match end {
-            End::Ahead => self.cut_data(DATA.len(), &line.bytes()[DATA.len()..], end)?,
+            End::Ahead => {
+                self.cut_data(DATA.len(), &line.bytes()[DATA.len()..], end)?;
+                Found::Nothing
+            }
             End::Seen => self.parser.field(Line::new(line.bytes()))?,
         };
         line.clear();
@@ -130,7 +132,7 @@ impl<'a> Items<'a> {
     /// A line is longer than it may be. It is counted to its end, but no further than one byte past twice its limit, so
     /// that neither the error nor its place depends on the chunks, and a line without an end is found out all the same.
     #[cold]
-    pub(crate) fn too_long(&mut self, seen_len: usize, end: End) -> Result<Found, LimitExceeded> {
+    pub(crate) fn too_long(&mut self, seen_len: usize, end: End) -> Result<(), LimitExceeded> {
         let max_len = self.parser.config.max_line_len;
         let most = max_len.saturating_mul(2).saturating_add(1);
         self.drop_lent_data();
@@ -139,7 +141,7 @@ impl<'a> Items<'a> {
             End::Ahead if seen_len >= most => self.parser.lose_event(Mode::Lost(seen_len)),
             End::Ahead => {
                 self.parser.lose_event(Mode::Cut(Cut::TooLong(seen_len)));
-                return Ok(Found::Nothing);
+                return Ok(());
             }
         }
         Err(LimitExceeded { limit: Limit::Line, max_len, seen_len: seen_len.min(most) })

@@ -57,6 +57,7 @@ pub(crate) enum Found {
 }
 
 impl<'a> Items<'a> {
+    #[inline]
     pub(crate) fn new(parser: &'a mut Parser, chunk: &'a [u8]) -> Self {
         Self {
             parser,
@@ -82,7 +83,7 @@ impl<'a> Items<'a> {
     #[expect(clippy::should_implement_trait, reason = "a lending iterator cannot be an Iterator")]
     #[inline]
     pub fn next(&mut self) -> Option<Result<Item<'_>, LimitExceeded>> {
-        // Small chunks most often lie in the middle of a data line, so these few steps are inlined where they are asked for.
+        // A small chunk most often lies in the middle of a data line, so what that needs comes first, inlined.
         if self.found != Found::Nothing {
             self.release();
         }
@@ -176,7 +177,7 @@ impl<'a> Items<'a> {
     #[inline]
     fn line(&mut self, line: &'a [u8]) -> Result<Found, LimitExceeded> {
         if line.len() > self.parser.config.max_line_len {
-            return self.too_long(line.len(), End::Seen);
+            return self.too_long(line.len(), End::Seen).map(|()| Found::Nothing);
         }
         match Line::new(line) {
             Line::Blank => Ok(self.dispatch()),

@@ -54,8 +54,8 @@ enum EventType {
 /// Within an event it holds what has arrived of it, in at most twice the bytes; an event that is not UTF-8 is decoded,
 /// into three times its bytes at most, for as long as it is lent. Between events it keeps the last event ID, and scratch
 /// for the next event that has to be joined: 4 KiB of it always, more until 16 events in a row needed less than a quarter
-/// of it, or until [`shrink`](Self::shrink) is called. So a stream of equal events allocates nothing, wherever they are
-/// cut.
+/// of it, or until [`shrink`](Self::shrink) is called; never more than twice what the limits let in. So a stream of equal
+/// events allocates nothing, wherever they are cut.
 ///
 /// Drop the [`Items`] before you ask for anything else.
 ///
@@ -125,6 +125,7 @@ impl Parser {
     ///
     /// Ask until there are none. Who stops early finds in [`Items::consumed`] how much was parsed, and gives the rest
     /// again.
+    #[inline]
     #[must_use = "the chunk is parsed as the items are asked for"]
     pub fn receive<'a>(&'a mut self, chunk: &'a [u8]) -> Items<'a> {
         Items::new(self, chunk)
