@@ -79,9 +79,7 @@ impl Event<'_> {
     /// # Errors
     /// As [`encode`](Self::encode).
     pub fn encoded(&self) -> Result<Encoded, InvalidField> {
-        let mut output = Vec::new();
-        self.encode(&mut output)?;
-        Ok(Encoded(output.into()))
+        Ok(Encoded(self.to_bytes()?))
     }
 }
 

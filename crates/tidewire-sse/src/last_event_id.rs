@@ -27,6 +27,12 @@ impl LastEventId {
         Self { texts: [last_event_id, String::new()], committed: 0, buffer: Buffer::Same }
     }
 
+    /// Sets the string; what is in the buffer stays there.
+    #[cfg(feature = "stream")]
+    pub(crate) fn set(&mut self, last_event_id: String) {
+        self.texts[self.committed & 1] = last_event_id;
+    }
+
     /// The string.
     #[inline]
     pub(crate) fn as_str(&self) -> &str {

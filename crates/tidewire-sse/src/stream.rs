@@ -173,7 +173,7 @@ impl<S> EventStream<S> {
 
     /// Sets the last event ID of a stream that resumes another: events carry it until the stream gives one of its own.
     pub fn set_last_event_id(&mut self, id: impl Into<String>) {
-        self.parser.last_event_id = id.into();
+        self.parser.last_event_id.set(id.into());
     }
 
     /// The last event ID: that of the last event, or of a later block without data.
