@@ -24,6 +24,8 @@ pub const KEEP_ALIVE: &[u8] = b": keepalive\n\n";
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use]
+//= https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+//# Event streams in this format must always be encoded as UTF-8.
 pub struct Event<'a> {
     id: Option<&'a str>,
     event: Option<&'a str>,
@@ -141,6 +143,9 @@ impl<'a> Event<'a> {
 
     /// Each field stands on a line of its own; the space behind its colon keeps one that the value begins with.
     #[inline]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+    //# Lines must be separated by either a U+000D CARRIAGE RETURN U+000A LINE FEED (CRLF) character pair, a
+    //# single U+000A LINE FEED (LF) character, or a single U+000D CARRIAGE RETURN (CR) character.
     fn put<'l>(&self, mut data: impl Iterator<Item = &'l [u8]>, mut put: impl FnMut(&[u8])) {
         if let Some(id) = self.id {
             put(b"id: ");

@@ -23,11 +23,15 @@ impl<'l> Line<'l> {
     pub(crate) fn new(line: &'l [u8]) -> Self {
         match line {
             [] => Self::Blank,
+            //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+            //# Ignore the line.
             [b':', comment @ ..] => Self::Comment(comment),
             [b'd', ..] => value(line, b"data").map_or(Self::Ignored, Self::Data),
             [b'e', ..] => value(line, b"event").map_or(Self::Ignored, Self::EventType),
             [b'i', ..] => value(line, b"id").map_or(Self::Ignored, Self::Id),
             [b'r', ..] => value(line, b"retry").map_or(Self::Ignored, Self::Retry),
+            //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+            //# The field is ignored.
             [_, ..] => Self::Ignored,
         }
     }
@@ -35,6 +39,10 @@ impl<'l> Line<'l> {
 
 /// The value of the field that is named so, if this line is one.
 #[inline(always)]
+//= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+//# Collect the characters on the line before the first U+003A COLON character (:), and let field be that
+//# string. Collect the characters on the line after the first U+003A COLON character (:), and let value be
+//# that string.
 fn value<'l, const LEN: usize>(line: &'l [u8], name: &[u8; LEN]) -> Option<&'l [u8]> {
     let (first, rest) = line.split_first_chunk::<LEN>()?;
     if first != name {
@@ -44,6 +52,9 @@ fn value<'l, const LEN: usize>(line: &'l [u8], name: &[u8; LEN]) -> Option<&'l [
         //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
         //# If value starts with a U+0020 SPACE character, remove it from value.
         [b':', b' ', value @ ..] | [b':', value @ ..] => Some(value),
+        //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+        //# Process the field using the steps described below, using the whole line as the field name, and the
+        //# empty string as the field value.
         [] => Some(&[]),
         [_, ..] => None,
     }

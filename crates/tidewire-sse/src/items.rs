@@ -129,6 +129,9 @@ impl<'a> Items<'a> {
 
     /// Parses lines until one has something to say.
     #[inline]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
+    //# Since connections established to remote servers for such resources are expected to be long-lived, UAs
+    //# should ensure that appropriate buffering is used.
     fn find(&mut self) -> Result<Found, LimitExceeded> {
         self.skip_line_feed();
         while !self.rest.is_empty() {
@@ -157,6 +160,11 @@ impl<'a> Items<'a> {
 
     /// Takes what is left of a line, and its ending, if the chunk has that.
     #[inline]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# The stream must then be parsed by reading everything line by line, with a U+000D CARRIAGE RETURN
+    //# U+000A LINE FEED (CRLF) character pair, a single U+000A LINE FEED (LF) character not preceded by a
+    //# U+000D CARRIAGE RETURN (CR) character, and a single U+000D CARRIAGE RETURN (CR) character not followed
+    //# by a U+000A LINE FEED (LF) character being the ways in which a line can end.
     pub(crate) fn take_line(&mut self) -> Option<&'a [u8]> {
         let len = match self.rest {
             [b'\n', ..] => 0,
@@ -175,11 +183,15 @@ impl<'a> Items<'a> {
 
     /// Processes a line that lies whole in the chunk.
     #[inline]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# Lines must be processed, in the order they are received, as follows:
     fn line(&mut self, line: &'a [u8]) -> Result<Found, LimitExceeded> {
         if line.len() > self.parser.config.max_line_len {
             return self.too_long(line.len(), End::Seen).map(|()| Found::Nothing);
         }
         match Line::new(line) {
+            //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+            //# Dispatch the event, as defined below.
             Line::Blank => Ok(self.dispatch()),
             Line::Comment(comment) => {
                 self.comment = comment;
@@ -219,6 +231,9 @@ impl<'a> Items<'a> {
 
     /// A blank line.
     #[inline]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# When the user agent is required to dispatch the event, the user agent must process the data buffer,
+    //# the event type buffer, and the last event ID buffer using steps appropriate for the user agent.
     fn dispatch(&mut self) -> Found {
         self.parser.last_event_id.commit();
         //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
@@ -237,6 +252,8 @@ impl<'a> Items<'a> {
             Some(lent) => lent,
             None => without_last_line_feed(self.parser.data.bytes()),
         };
+        //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+        //# Streams must be decoded using the UTF-8 decode algorithm.
         let data = match core::str::from_utf8(data) {
             Ok(data) => data,
             // A sequence never spans lines, for their endings are ASCII: to decode the data is to decode the stream.
@@ -246,6 +263,10 @@ impl<'a> Items<'a> {
             }
         };
         let event_type = self.parser.event_type();
+        //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+        //# Initialize event's type attribute to "message", its data attribute to data, its origin attribute
+        //# to the serialization of the origin of the event stream's final URL (i.e., the URL after
+        //# redirects), and its lastEventId attribute to the last event ID string of the event source.
         MessageEvent { event_type, data, last_event_id: self.parser.last_event_id.as_str() }
     }
 }

@@ -51,7 +51,9 @@ impl LastEventId {
     }
 
     //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
-    //# Set the last event ID string of the event source to the value of the last event ID buffer.
+    //# Set the last event ID string of the event source to the value of the last event ID buffer. The buffer
+    //# does not get reset, so the last event ID string of the event source remains set to this value until
+    //# the next time it is set by the server.
     #[inline]
     pub(crate) fn commit(&mut self) {
         match self.buffer {

@@ -100,6 +100,9 @@ impl Default for Parser {
 impl Parser {
     /// A parser at the start of a stream.
     #[must_use]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# When a stream is parsed, a data buffer, an event type buffer, and a last event ID buffer must be
+    //# associated with it. They must be initialized to the empty string.
     pub fn new(config: Config) -> Self {
         Self {
             config,
@@ -170,6 +173,9 @@ impl Parser {
 
     /// Processes a field, its value copied.
     #[inline]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# Process the field using the steps described below, using field as the field name and value as the
+    //# field value.
     pub(crate) fn field(&mut self, field: Line<'_>) -> Result<Found, LimitExceeded> {
         match field {
             Line::Data(value) => self.append_data(value)?,
@@ -273,6 +279,11 @@ impl Parser {
 
     /// The event is over: empties its buffers.
     #[inline]
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# Set the data buffer and the event type buffer to the empty string.
+    //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+    //# For other user agents, the appropriate steps to dispatch the event are implementation dependent, but
+    //# at a minimum they must set the data and event type buffers to the empty string before returning.
     pub(crate) fn begin_event(&mut self) {
         self.data.end_event();
         self.line.end_event();

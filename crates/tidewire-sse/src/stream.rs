@@ -234,6 +234,10 @@ where
                     found = in_chunk;
                 }
                 Some(Err(error)) => return Poll::Ready(Some(Err(EventStreamError::Transport(error)))),
+                //= https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
+                //# Once the end of the file is reached, any pending data must be discarded. (If the file ends
+                //# in the middle of an event, before the final empty line, the incomplete event is not
+                //# dispatched.)
                 None => *this.state = State::Ended,
             }
         }

@@ -11,7 +11,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Who wants nothing but the events takes `source.next()`, or the source as a `Stream`.
     while let Some(update) = source.next_update().await {
         match update {
-            Ok(Update::Event(event)) => println!("{} {}: {}", event.last_event_id, event.event_type, event.data),
+            Ok(Update::Event(event)) => {
+                println!("{} {}: {}", event.last_event_id, event.event_type, event.data)
+            }
             Ok(Update::Lost { loss, delay, .. }) => eprintln!("{loss}; back in {delay:?}"),
             Ok(other) => eprintln!("{other:?}"),
             Err(error) if error.is_end() => return Err(error.into()),

@@ -18,11 +18,10 @@ use inventory::{Inventory, Level, Rule};
 pub use report::Report;
 
 /// The inventories, below the workspace's root.
-const INVENTORIES: [&str; 1] = ["docs/conformance/rfc6455.toml"];
+const INVENTORIES: [&str; 2] = ["docs/conformance/rfc6455.toml", "docs/conformance/whatwg-sse.toml"];
 
 /// Standards that are cited and have no inventory: their quotations are not compared with anything.
-const WITHOUT_INVENTORY: [&str; 4] = [
-    "https://html.spec.whatwg.org/multipage/server-sent-events.html",
+const WITHOUT_INVENTORY: [&str; 3] = [
     "https://www.rfc-editor.org/rfc/rfc7692",
     "https://www.rfc-editor.org/rfc/rfc8441",
     "https://www.rfc-editor.org/rfc/rfc9112",
