@@ -85,6 +85,7 @@ fn one_line(criterion: &mut Criterion) {
                 assert_eq!(count(&mut parser, black_box(&stream), chunk_len), 1);
             });
         });
+        least(&mut group, &chunk_len.to_string(), &stream, chunk_len, 1);
     }
     group.finish();
 }
