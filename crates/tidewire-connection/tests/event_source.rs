@@ -260,7 +260,7 @@ fn a_request_that_does_something_is_sent_once() {
     assert_eq!(before.ended(), Some(&Ended::NotRepeated(Loss::Transport)));
     let mut busy = source(once);
     assert_eq!(busy.handle_response(ms(0), response(503, None)), Answer::Drop);
-    assert_eq!(busy.ended(), Some(&Ended::NotRepeated(Loss::Status(503))));
+    assert_eq!(busy.ended(), Some(&Ended::Refused(Refusal::Status(503))), "it says more than a loss");
     let mut clean = opened(once);
     assert_eq!(read(&mut clean, ms(0), "data: [DONE]\n\n"), ["[DONE]"]);
     clean.handle_eof(ms(0));
@@ -282,6 +282,38 @@ fn a_server_in_trouble_is_asked_again_if_that_is_wanted() {
     let mut source = source(|config| config.server_trouble = ServerTrouble::Retry);
     assert_eq!(source.handle_response(ms(0), response(404, None)), Answer::Drop);
     assert_eq!(source.ended(), Some(&Ended::Refused(Refusal::Status(404))));
+    let mut tired = EventSource::new(Arc::new(tired()), ms(0), 1);
+    assert_eq!(tired.handle_response(ms(0), response(503, None)), Answer::Drop);
+    assert_eq!(tired.ended(), Some(&Ended::Refused(Refusal::Status(503))), "no attempt is left");
+}
+
+/// Without another attempt.
+fn tired() -> Config {
+    let mut schedule = reconnect::Config::event_stream();
+    schedule.max_attempts = Some(0);
+    let mut config = Config::default();
+    (config.server_trouble, config.reconnect) = (ServerTrouble::Retry, Arc::new(schedule));
+    config
+}
+
+/// Class J: what a request carries cannot break its line.
+#[test]
+fn of_all_bytes_none_that_ends_a_line_gets_into_the_last_event_id() {
+    for byte in 0..=255u8 {
+        let id = format!("a{}b", char::from(byte));
+        let breaks = matches!(byte, b'\r' | b'\n' | 0);
+        let resumed = source(|_| {}).resuming(&id);
+        assert_eq!(
+            resumed.map(|source| source.last_event_id() == Some(&id)).unwrap_or_default(),
+            !breaks,
+            "{byte}"
+        );
+        // From a stream it comes as a field, which ends there; a NUL is ignored with its field.
+        let mut source = opened(|_| {});
+        read(&mut source, ms(0), &format!("id: {id}\ndata: x\n\n"));
+        let held = source.last_event_id().unwrap_or_default();
+        assert!(!held.contains(['\r', '\n', '\0']), "{byte}: {held:?}");
+    }
 }
 
 #[test]
@@ -318,7 +350,7 @@ fn an_event_beyond_a_limit_is_told_of_and_the_stream_goes_on() {
 
 #[test]
 fn a_resumed_source_asks_with_the_id_at_once() {
-    let mut source = source(|_| {}).resuming("42".into());
+    let mut source = source(|_| {}).resuming("42").unwrap();
     assert_eq!(source.last_event_id(), Some("42"));
     assert_eq!(source.handle_response(ms(0), response(200, Some(STREAM))), Answer::Read);
     let mut items = source.receive(ms(0), b"data: x\n\n");

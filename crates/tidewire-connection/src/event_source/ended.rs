@@ -13,7 +13,7 @@ pub enum Loss {
     Transport,
     /// A deadline passed: there was no response, or silence.
     Timeout(tidewire_lifecycle::Timer),
-    /// The server is in trouble, as this status says.
+    /// The server is in trouble, as this status says; where no attempt follows it is a [`Refusal`].
     Status(u16),
 }
 
@@ -83,3 +83,9 @@ impl fmt::Display for Ended {
         }
     }
 }
+
+impl core::error::Error for Loss {}
+
+impl core::error::Error for Refusal {}
+
+impl core::error::Error for Ended {}

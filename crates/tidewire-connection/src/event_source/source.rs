@@ -1,13 +1,12 @@
 //! The client's machine: what its owner is to do, and what becomes of what happens.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use core::time::Duration;
 
 use tidewire_lifecycle::{Action, Lifecycle, Usage, reconnect::Reconnect};
 use tidewire_sse::{
-    Parser,
+    Event, InvalidField, Parser,
     content::{self, Verdict},
 };
 
@@ -137,9 +136,12 @@ impl EventSource {
     }
 
     /// The same, going on behind an event that was received before: the first request carries its ID, too.
-    #[must_use]
-    pub fn resuming(self, last_event_id: String) -> Self {
-        Self { parser: Parser::resuming(self.config.parser.clone(), last_event_id), ..self }
+    ///
+    /// # Errors
+    /// The ID has a CR, an LF or a NUL, and is no event's.
+    pub fn resuming(self, last_event_id: &str) -> Result<Self, InvalidField> {
+        Event::new().id(last_event_id).encoded_len()?;
+        Ok(Self { parser: Parser::resuming(self.config.parser.clone(), last_event_id.into()), ..self })
     }
 
     // Questions.
@@ -230,14 +232,15 @@ impl EventSource {
             }
             Verdict::Fail => Refusal::Status(response.status),
         };
-        match self.config.server_trouble {
-            ServerTrouble::Retry if content::is_passing(response.status) => {
-                if let Some(delay) = response.retry_after {
-                    self.reconnect.handle_retry_after(delay);
-                }
-                self.lose(now, Loss::Status(response.status));
+        if self.may_pass(response.status) {
+            if let Some(delay) = response.retry_after {
+                self.reconnect.handle_retry_after(delay);
             }
-            ServerTrouble::Retry | ServerTrouble::Fail => self.end(now, Ended::Refused(refusal)),
+            self.lose(now, Loss::Status(response.status));
+        }
+        // Where nothing is asked again the response itself says the most.
+        if !matches!(self.state, State::Waiting { .. }) {
+            self.end(now, Ended::Refused(refusal));
         }
         Answer::Drop
     }
@@ -320,6 +323,14 @@ impl EventSource {
                 Some(Action::SendHeartbeat) | None => {}
             },
             State::Waiting { .. } | State::Closed(_) => {}
+        }
+    }
+
+    /// Whether a failed response is worth another attempt.
+    fn may_pass(&self, status: u16) -> bool {
+        match (self.config.server_trouble, self.config.repeat) {
+            (ServerTrouble::Retry, Repeat::WhenLost) => content::is_passing(status),
+            (ServerTrouble::Fail, _) | (ServerTrouble::Retry, Repeat::Never) => false,
         }
     }
 

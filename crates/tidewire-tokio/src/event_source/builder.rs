@@ -1,13 +1,13 @@
 //! What a request says beyond its address.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method, header};
 use std::sync::Arc;
 use tidewire_connection::event_source::{Config, Repeat, ServerTrouble};
 
 use super::request::{InvalidUrl, Target};
 use super::source::EventSource;
-use super::transport::{Connector, default_tls};
+use super::transport::Connector;
 
 /// Why a request cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum InvalidRequest {
     /// A header with this name: the name is no token, the value has a byte that no header has, or the header is the
     /// stream's own.
     Header(String),
+    /// A body with this method, which has none.
+    Body(Method),
     /// The last event ID has a CR, an LF or a NUL.
     LastEventId,
 }
@@ -29,12 +31,20 @@ impl std::fmt::Display for InvalidRequest {
             Self::Header(name) => {
                 write!(f, "expected a header that HTTP can carry, got {name:?} with its value")
             }
+            Self::Body(method) => write!(f, "expected a method that has a body, got {method}"),
             Self::LastEventId => f.write_str("expected a last event ID without CR, LF and NUL"),
         }
     }
 }
 
-impl std::error::Error for InvalidRequest {}
+impl std::error::Error for InvalidRequest {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Url(error) => Some(error),
+            Self::Header(_) | Self::Body(_) | Self::LastEventId => None,
+        }
+    }
+}
 
 impl From<InvalidUrl> for InvalidRequest {
     fn from(error: InvalidUrl) -> Self {
@@ -43,7 +53,7 @@ impl From<InvalidUrl> for InvalidRequest {
 }
 
 /// A request in the making; see [`EventSource::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct Builder {
     url: String,
@@ -52,6 +62,7 @@ pub struct Builder {
     body: Bytes,
     last_event_id: String,
     config: Config,
+    server_trouble: Option<ServerTrouble>,
     tls: Option<rustls::ClientConfig>,
     max_chunk_len: usize,
 }
@@ -71,6 +82,7 @@ impl Builder {
             body: Bytes::new(),
             last_event_id: String::new(),
             config: Config::default(),
+            server_trouble: None,
             tls: None,
             max_chunk_len: usize::MAX,
         }
@@ -83,10 +95,15 @@ impl Builder {
         self
     }
 
-    /// Sets the body.
+    /// Sets the body, of a method that has one.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
+    }
+
+    /// A POST with this body: it is sent once.
+    pub fn post(self, body: impl Into<Bytes>) -> Self {
+        self.method(Method::POST).body(body)
     }
 
     /// Adds a header. It goes with every request, also with those that a redirect leads to; `Authorization` and `Cookie`
@@ -108,24 +125,26 @@ impl Builder {
         self
     }
 
-    /// Sets limits and schedule. [`Config::repeat`] follows from the method.
+    /// Sets limits and schedule. A method that is not safe is never repeated, whatever [`Config::repeat`] says.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Comes back behind 429, 500, 502, 503 and 504, too, and not before `Retry-After`.
+    /// Comes back behind 429, 500, 502, 503 and 504, too, and not before `Retry-After`, if the method may be repeated.
     pub fn retry_server_trouble(mut self) -> Self {
-        self.config.server_trouble = ServerTrouble::Retry;
+        self.server_trouble = Some(ServerTrouble::Retry);
         self
     }
 
-    /// Sets what is trusted and how we prove who we are. By default the operating system's certificates are trusted.
+    /// Sets what is trusted and how we prove who we are; the protocols in it (ALPN) are ours to set. By default the
+    /// operating system's certificates are trusted, which are read once, by the first source that needs them.
     pub fn tls(mut self, tls: rustls::ClientConfig) -> Self {
         self.tls = Some(tls);
         self
     }
 
+    #[doc(hidden)]
     /// Gives the parser at most so many bytes at a time, one at least: to show that it makes no difference.
     pub fn max_chunk_len(mut self, max_chunk_len: usize) -> Self {
         self.max_chunk_len = max_chunk_len.max(1);
@@ -136,29 +155,52 @@ impl Builder {
     ///
     /// # Errors
     /// [`InvalidRequest`].
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
     pub fn connect(self) -> Result<EventSource, InvalidRequest> {
         let mut target = Target::get(&self.url)?;
-        for (name, value, secrecy) in &self.headers {
-            let invalid = || InvalidRequest::Header(name.clone());
-            let header = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid())?;
+        for (text, value, secrecy) in &self.headers {
+            let invalid = || InvalidRequest::Header(text.clone());
+            let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| invalid())?;
             let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
-            value.set_sensitive(*secrecy == Secrecy::Secret);
-            if [http::header::HOST, http::header::CONTENT_LENGTH, http::header::TRANSFER_ENCODING]
-                .contains(&header)
-                || header == tidewire_sse::content::LAST_EVENT_ID
+            let proves = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(&name);
+            value.set_sensitive(proves || *secrecy == Secrecy::Secret);
+            if [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(&name)
+                || name == tidewire_sse::content::LAST_EVENT_ID
             {
                 return Err(invalid());
             }
-            target.headers_mut().append(header, value);
+            target.headers_mut().append(name, value);
+        }
+        if [Method::GET, Method::HEAD].contains(&self.method) && !self.body.is_empty() {
+            return Err(InvalidRequest::Body(self.method));
         }
         target.set_method(self.method);
         target.set_body(self.body);
-        if self.last_event_id.contains(['\r', '\n', '\0']) {
-            return Err(InvalidRequest::LastEventId);
-        }
         let mut config = self.config;
-        config.repeat = if target.is_safe() { Repeat::WhenLost } else { Repeat::Never };
-        let connector = Connector::new(self.tls.unwrap_or_else(default_tls));
-        Ok(EventSource::new(Arc::new(config), target, connector, self.last_event_id, self.max_chunk_len))
+        if !target.is_safe() {
+            config.repeat = Repeat::Never;
+        }
+        config.server_trouble = self.server_trouble.unwrap_or(config.server_trouble);
+        let connector = Connector::new(self.tls);
+        EventSource::new(Arc::new(config), target, connector, &self.last_event_id, self.max_chunk_len)
+            .map_err(|_| InvalidRequest::LastEventId)
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    /// Shows no value of a header and no credentials.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let url = Target::get(&self.url).map(|target| target.url().clone());
+        let names: Vec<&str> = self.headers.iter().map(|(name, ..)| &**name).collect();
+        f.debug_struct("Builder")
+            .field("url", &url.as_ref().map(url::Url::as_str))
+            .field("method", &self.method)
+            .field("headers", &names)
+            .field("body_len", &self.body.len())
+            .field("last_event_id", &self.last_event_id)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }

@@ -1,8 +1,9 @@
 //! What can go wrong with an event stream, sorted by who is to blame.
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use std::error::Error as StdError;
+use std::time::{Duration, SystemTime};
 use tidewire_connection::event_source::{Loss, Refusal};
 use tidewire_sse::LimitExceeded;
 
@@ -21,6 +22,26 @@ pub struct Refused {
     pub headers: HeaderMap,
     /// The beginning of its body, 4 KiB at most: what came of it within two seconds.
     pub body: Bytes,
+    /// Whether that is all of it.
+    pub is_whole: bool,
+}
+
+impl Refused {
+    /// The delay that its `Retry-After` asks for: seconds, or a date (RFC 9110 §10.2.3).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers)
+    }
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let body = String::from_utf8_lossy(&self.body);
+        match body.trim() {
+            "" => self.refusal.fmt(f),
+            body => write!(f, "{}: {body}", self.refusal),
+        }
+    }
 }
 
 /// Why there is no event where one was asked for.
@@ -55,7 +76,7 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::LimitExceeded(exceeded) => exceeded.fmt(f),
-            Self::Refused(refused) => refused.refusal.fmt(f),
+            Self::Refused(refused) => refused.fmt(f),
             Self::Lost { loss, .. } => loss.fmt(f),
         }
     }
@@ -65,8 +86,39 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::LimitExceeded(exceeded) => Some(exceeded),
-            Self::Refused(_) => None,
+            Self::Refused(refused) => Some(&refused.refusal),
             Self::Lost { source, .. } => source.as_deref().map(|source| source as _),
+        }
+    }
+}
+
+/// The delay that a `Retry-After` asks for: seconds, or a date (RFC 9110 §10.2.3).
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_retry_after_is_seconds_or_a_date() {
+        let read = |value: &str| {
+            let headers = [(header::RETRY_AFTER, value.parse().unwrap())].into_iter().collect();
+            retry_after(&headers)
+        };
+        assert_eq!(read("120"), Some(Duration::from_secs(120)));
+        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!((95..=100).contains(&read(&soon).unwrap().as_secs()));
+        for nonsense in ["", "-1", "+5", "soon", "1.5"] {
+            assert_eq!(read(nonsense), None, "{nonsense:?}");
         }
     }
 }

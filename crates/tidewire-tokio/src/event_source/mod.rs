@@ -13,6 +13,9 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Every source has a connection of its own. Who sends many short requests, a POST for each prompt say, and wants them to
+//! share connections, takes an HTTP client with a pool, and `tidewire_sse::stream` for what it receives.
+//!
 //! # Limits
 //!
 //! | Limit | Default | Beyond it |
@@ -33,9 +36,11 @@ mod transport;
 
 pub use builder::{Builder, InvalidRequest};
 pub use error::{Error, Refused, TransportError};
+pub use http::Method;
 pub use request::InvalidUrl;
+pub use rustls;
 pub use source::{Event, EventSource, Update};
-pub use tidewire_connection::event_source::{Config, Ended, Loss, Refusal, ServerTrouble, Task};
+pub use tidewire_connection::event_source::{Config, Ended, Loss, Refusal, Repeat, ServerTrouble, Task};
 
 #[cfg(doc)]
 use futures_core::Stream;

@@ -5,20 +5,20 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderName, header};
 use hyper::body::Incoming;
 use tidewire_connection::event_source::{self as sans_io, Answer, Config, Ended, Loss, Task};
 use tidewire_lifecycle::Usage;
-use tidewire_sse::{Item, LimitExceeded};
+use tidewire_sse::{InvalidField, Item, LimitExceeded};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::builder::{Builder, InvalidRequest};
-use super::error::{Error, TransportError};
+use super::error::{Error, TransportError, retry_after};
 use super::request::Target;
 use super::transport::{Arrived, Connector, Transport};
 use crate::clock::Clock;
@@ -112,12 +112,13 @@ impl EventSource {
         config: Arc<Config>,
         origin: Target,
         connector: Connector,
-        last_event_id: String,
+        last_event_id: &str,
         max_chunk_len: usize,
-    ) -> Self {
+    ) -> Result<Self, InvalidField> {
         let clock = Clock::start();
-        let machine = sans_io::EventSource::new(config, clock.now(), rand::random()).resuming(last_event_id);
-        Self {
+        let machine =
+            sans_io::EventSource::new(config, clock.now(), rand::random()).resuming(last_event_id)?;
+        Ok(Self {
             machine,
             target: origin.clone(),
             origin,
@@ -128,7 +129,7 @@ impl EventSource {
             clock,
             sleep: Box::pin(sleep_until(Instant::now())),
             told: Told::NotYet,
-        }
+        })
     }
 
     // Receiving.
@@ -396,35 +397,4 @@ fn owned(item: Result<Item<'_>, LimitExceeded>) -> Result<Update, LimitExceeded>
         Item::Comment(comment) => Update::Comment(comment.into_owned()),
         Item::Retry(time_ms) => Update::Retry(time_ms),
     })
-}
-
-/// The delay that a `Retry-After` asks for: seconds, or a date (RFC 9110 §10.2.3).
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_retry_after_is_seconds_or_a_date() {
-        let read = |value: &str| {
-            let headers = [(header::RETRY_AFTER, value.parse().unwrap())].into_iter().collect();
-            retry_after(&headers)
-        };
-        assert_eq!(read("120"), Some(Duration::from_secs(120)));
-        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
-        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
-        assert!((95..=100).contains(&read(&soon).unwrap().as_secs()));
-        for nonsense in ["", "-1", "+5", "soon", "1.5"] {
-            assert_eq!(read(nonsense), None, "{nonsense:?}");
-        }
-    }
 }

@@ -13,7 +13,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{Client, ResponseFuture, connect::HttpConnector},
+    client::legacy::{Builder, Client, ResponseFuture, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use tidewire_connection::event_source::Refusal;
@@ -26,51 +26,74 @@ const MAX_HEAD_LEN: usize = 64 * 1024;
 /// What is kept of the body of a refusal.
 const MAX_REFUSED_BODY_LEN: usize = 4 * 1024;
 
-/// Asks for responses.
+/// Asks for responses. What TLS needs is made when a request needs it.
 #[derive(Clone, Debug)]
-pub(super) struct Connector(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(super) struct Connector {
+    plain: Client<HttpConnector, Full<Bytes>>,
+    secure: OnceLock<Client<HttpsConnector<HttpConnector>, Full<Bytes>>>,
+    tls: Option<rustls::ClientConfig>,
+}
 
 impl Connector {
-    pub(super) fn new(tls: rustls::ClientConfig) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http()
-            .enable_http1()
-            .enable_http2()
-            .wrap_connector(tcp);
-        let mut client = Client::builder(TokioExecutor::new());
-        // A stream has its connection to itself, and a request that may not be repeated is not, not even unseen.
-        client.pool_max_idle_per_host(0).retry_canceled_requests(false);
-        client.http1_max_buf_size(MAX_HEAD_LEN).http2_max_header_list_size(MAX_HEAD_LEN as u32);
-        Self(client.build(https))
+    /// With the caller's TLS, or the default.
+    pub(super) fn new(tls: Option<rustls::ClientConfig>) -> Self {
+        Self { plain: settings().build(tcp()), secure: OnceLock::new(), tls }
     }
 
     pub(super) fn ask(&self, request: Request<Full<Bytes>>) -> Transport {
-        Transport::Asking(self.0.request(request))
+        Transport::Asking(match request.uri().scheme_str() {
+            Some("https") => self.secure.get_or_init(|| secure(self.tls.clone())).request(request),
+            Some(_) | None => self.plain.request(request),
+        })
     }
 }
 
-/// Trusts what the operating system trusts; its certificates are read once.
-pub(super) fn default_tls() -> rustls::ClientConfig {
-    static TLS: OnceLock<Arc<rustls::RootCertStore>> = OnceLock::new();
-    let roots = TLS.get_or_init(|| {
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp
+}
+
+fn settings() -> Builder {
+    let mut client = Client::builder(TokioExecutor::new());
+    // A stream has its connection to itself, and a request that may not be repeated is not, not even unseen.
+    client.pool_max_idle_per_host(0).retry_canceled_requests(false);
+    client.http1_max_buf_size(MAX_HEAD_LEN).http2_max_header_list_size(MAX_HEAD_LEN as u32);
+    client
+}
+
+fn secure(tls: Option<rustls::ClientConfig>) -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
+    let mut tls = tls.unwrap_or_else(default_tls);
+    // Which protocols there are is said below.
+    tls.alpn_protocols.clear();
+    let https = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(tls)
+        .https_only()
+        .enable_http1()
+        .enable_http2()
+        .wrap_connector(tcp());
+    settings().build(https)
+}
+
+/// Trusts what the operating system trusts; its certificates are read once, and all sources resume each other's sessions.
+fn default_tls() -> rustls::ClientConfig {
+    static TLS: OnceLock<rustls::ClientConfig> = OnceLock::new();
+    let make = || {
         let mut roots = rustls::RootCertStore::empty();
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
             tracing::warn!(%error, "some of the system's certificates cannot be read");
         }
         roots.add_parsable_certificates(found.certs);
-        Arc::new(roots)
-    });
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-        .unwrap_or_else(|_| unreachable!("ring knows the default versions"))
-        .with_root_certificates(roots.clone())
-        .with_no_client_auth()
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
+            .unwrap_or_else(|_| unreachable!("ring knows the default versions"))
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    };
+    TLS.get_or_init(make).clone()
 }
 
 /// What there is of a connection.
@@ -123,11 +146,16 @@ impl Transport {
                     Arrived::Data(data) => {
                         let room = MAX_REFUSED_BODY_LEN - refused.kept.len();
                         refused.kept.extend_from_slice(&data[..data.len().min(room)]);
-                        if refused.kept.len() < MAX_REFUSED_BODY_LEN {
+                        if data.len() <= room {
                             continue;
                         }
                     }
-                    Arrived::Eof | Arrived::Failed(_) | Arrived::Response(_) | Arrived::Refused(_) => {}
+                    Arrived::Eof => {
+                        let mut refused = refused.take();
+                        refused.is_whole = true;
+                        return Poll::Ready(Arrived::Refused(refused));
+                    }
+                    Arrived::Failed(_) | Arrived::Response(_) | Arrived::Refused(_) => {}
                 }
                 return Poll::Ready(Arrived::Refused(refused.take()));
             },
@@ -150,6 +178,7 @@ impl RefusedBody {
             status: self.status,
             headers: std::mem::take(&mut self.headers),
             body: std::mem::take(&mut self.kept).freeze(),
+            is_whole: false,
         })
     }
 }

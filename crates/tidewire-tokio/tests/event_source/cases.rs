@@ -52,7 +52,8 @@ async fn any_status_but_200_is_the_end() {
     for status in [205, 210, 299, 404, 410, 503] {
         let answer = format!("HTTP/1.1 {status} No\r\nContent-Type: text/event-stream\r\n\r\ndata: data\n\n");
         let (said, requests) = said(&answer).await;
-        assert_eq!(said, [format!("error: expected status 200, got {status}")]);
+        assert!(said[0].starts_with(&format!("error: expected status 200, got {status}")), "{said:?}");
+        assert_eq!(said.len(), 1);
         assert_eq!(requests, 1);
     }
     assert_eq!(said("HTTP/1.1 204 No\r\nContent-Type: text/event-stream\r\n\r\n").await, (vec![], 1));
@@ -99,7 +100,7 @@ async fn another_content_type_is_an_error() {
         ("", "got none"),
     ] {
         let answer = format!("HTTP/1.1 200 OK\r\n{content_type}\r\ndata: data\n\n");
-        let expected = format!("error: expected content type text/event-stream, {got}");
+        let expected = format!("error: expected content type text/event-stream, {got}: data: data");
         assert_eq!(said(&answer).await, (vec![expected], 1));
     }
 }

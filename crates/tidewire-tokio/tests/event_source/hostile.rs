@@ -107,11 +107,7 @@ async fn a_server_that_never_answers_is_given_up() {
     // A listener that accepts nothing: the connection is made by the kernel, and nobody is there.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
-    let mut source = EventSource::builder(&url)
-        .config(deadlines(60, 60))
-        .method("POST".parse().unwrap())
-        .connect()
-        .unwrap();
+    let mut source = EventSource::builder(&url).config(deadlines(60, 60)).post("x").connect().unwrap();
     assert_eq!(all(&mut source).await, ["error: timeout: opening handshake"]);
 }
 
@@ -126,18 +122,19 @@ async fn redirects_in_a_circle_end() {
 
 #[tokio::test]
 async fn a_refusal_is_told_of_with_the_beginning_of_its_body() {
-    for (tail, then, kept) in [
-        ("Content-Length: 9\r\n\r\n{\"a\": \"b\"}", Then::Hang, "{\"a\": \"b\""),
-        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", Then::Hang, "abc"),
-        ("\r\nup to the end", Then::Close, "up to the end"),
+    for (tail, then, kept, whole) in [
+        ("Content-Length: 9\r\n\r\n{\"a\": \"b\"}", Then::Hang, "{\"a\": \"b\"", true),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", Then::Hang, "abc", true),
+        ("\r\nup to the end", Then::Close, "up to the end", true),
         // Nothing more comes: two seconds are enough.
-        ("Content-Length: 100\r\n\r\nhalf", Then::Hang, "half"),
+        ("Content-Length: 100\r\n\r\nhalf", Then::Hang, "half", false),
     ] {
-        let answer = format!("HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer\r\n{tail}");
+        let answer = format!("HTTP/1.1 401 No\r\nWWW-Authenticate: Bearer\r\nRetry-After: 7\r\n{tail}");
         let server = Server::start([(answer, then)]).await;
         let mut source = builder(&server.url("/")).connect().unwrap();
         let Some(Err(Error::Refused(refused))) = source.next().await else { panic!() };
         assert_eq!((refused.status, &refused.body[..]), (401, kept.as_bytes()));
+        assert_eq!((refused.is_whole, refused.retry_after()), (whole, Some(Duration::from_secs(7))));
         assert_eq!(refused.headers["www-authenticate"], "Bearer");
         assert!(source.next().await.is_none());
     }
@@ -145,7 +142,14 @@ async fn a_refusal_is_told_of_with_the_beginning_of_its_body() {
     let server = Server::start([(flood, Then::Repeat)]).await;
     let mut source = builder(&server.url("/")).connect().unwrap();
     let Some(Err(Error::Refused(refused))) = source.next().await else { panic!() };
-    assert_eq!(refused.body.len(), 4096);
+    assert_eq!((refused.body.len(), refused.is_whole), (4096, false));
+    for (len, whole) in [(4096, true), (4097, false)] {
+        let answer = format!("HTTP/1.1 500 No\r\nContent-Length: {len}\r\n\r\n{}", "x".repeat(len));
+        let server = Server::start([(answer, Then::Hang)]).await;
+        let mut source = builder(&server.url("/")).connect().unwrap();
+        let Some(Err(Error::Refused(refused))) = source.next().await else { panic!() };
+        assert_eq!((refused.body.len(), refused.is_whole), (4096, whole));
+    }
 }
 
 #[tokio::test]

@@ -7,10 +7,9 @@ use tidewire_tokio::event_source::{EventSource, InvalidRequest, InvalidUrl};
 async fn a_post_is_sent_once() {
     let post = |server: &Server| {
         builder(&server.url("/v1/messages"))
-            .method("POST".parse().unwrap())
             .header("Content-Type", "application/json")
             .secret_header("x-api-key", "secret")
-            .body(r#"{"stream":true}"#)
+            .post(r#"{"stream":true}"#)
             .retry_server_trouble()
             .connect()
             .unwrap()
@@ -26,7 +25,7 @@ async fn a_post_is_sent_once() {
         (
             b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n".to_vec(),
             Then::Close,
-            "error: the server answered 503",
+            "error: expected status 200, got 503",
         ),
         (Vec::new(), Then::Close, "error: the connection failed"),
     ] {
@@ -63,6 +62,37 @@ async fn secrets_stay_with_their_origin() {
     assert!(!format!("{source:?}").contains("secret"));
 }
 
+#[test]
+fn debug_shows_no_secrets() {
+    let builder = EventSource::builder("http://user:password@a/b")
+        .header("Authorization", "Bearer secret")
+        .secret_header("x-api-key", "secret");
+    let shown = format!("{builder:?}");
+    assert!(shown.contains("http://a/b") && shown.contains("x-api-key"), "{shown}");
+    assert!(!shown.contains("secret") && !shown.contains("password"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_the_caller_says_holds_in_any_order() {
+    use tidewire_tokio::event_source::Repeat;
+    let busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    let script = [
+        (busy.as_bytes().to_vec(), Then::Close),
+        (busy.as_bytes().to_vec(), Then::Close),
+        (stream("data: x\n\n"), Then::Close),
+    ];
+    let server = Server::start(script).await;
+    let config = crate::server::config(|config| config.repeat = Repeat::Never);
+    let mut once =
+        EventSource::builder(&server.url("/")).retry_server_trouble().config(config).connect().unwrap();
+    assert_eq!(all(&mut once).await, ["error: expected status 200, got 503"]);
+    let config = crate::server::config(|_| {});
+    let mut again =
+        EventSource::builder(&server.url("/")).retry_server_trouble().config(config).connect().unwrap();
+    let lost = "lost: the server answered 503";
+    assert_eq!(all(&mut again).await, [lost, "open", "x", "lost: the stream ended"]);
+}
+
 #[tokio::test]
 async fn the_next_attempt_begins_where_the_caller_asked() {
     let redirect = "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -90,6 +120,8 @@ async fn what_cannot_be_sent_is_refused_at_once() {
         let refused = EventSource::builder("http://a/").header(name, value).connect().map(|_| ());
         assert_eq!(refused.unwrap_err(), InvalidRequest::Header(name.to_owned()));
     }
+    let refused = EventSource::builder("http://a/").body("x").connect().map(|_| ());
+    assert_eq!(refused.unwrap_err(), InvalidRequest::Body("GET".parse().unwrap()));
     for id in ["a\nb", "a\rb", "a\0b"] {
         let refused = EventSource::builder("http://a/").last_event_id(id).connect().map(|_| ());
         assert_eq!(refused.unwrap_err(), InvalidRequest::LastEventId);
