@@ -23,6 +23,7 @@ enum Command {
 
 /// What `tail` takes.
 #[derive(Clone, Debug, Args, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Tail {
     /// The stream's address, `http` or `https`; `-` reads it from standard input.
     pub(crate) url: String,
@@ -35,6 +36,9 @@ pub(crate) struct Tail {
     /// Stop where the connection ends, and do not come back.
     #[arg(long)]
     pub(crate) once: bool,
+    /// Come back behind 429, 500, 502, 503 and 504, too.
+    #[arg(long)]
+    pub(crate) retry_trouble: bool,
     /// Feed the parser so many bytes at a time.
     #[arg(long, value_name = "BYTES", value_parser = count)]
     pub(crate) chunk: Option<usize>,
@@ -42,8 +46,8 @@ pub(crate) struct Tail {
     #[arg(long, value_name = "ID")]
     pub(crate) last_event_id: Option<String>,
     /// Send this header, `Name: value`; may come more than once.
-    #[arg(short = 'H', long, value_name = "HEADER")]
-    pub(crate) header: Vec<String>,
+    #[arg(short = 'H', long, value_name = "HEADER", value_parser = header)]
+    pub(crate) header: Vec<(String, String)>,
     /// The longest event, in bytes; a longer one is told of and passed over.
     #[arg(long, value_name = "BYTES", default_value_t = 64 * 1024 * 1024, value_parser = count)]
     pub(crate) max_event: usize,
@@ -84,6 +88,11 @@ fn message_len(text: &str) -> Result<usize, String> {
 fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| "expected a number, 1 at least".to_owned())
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("expected `Name: value`")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
 impl Cli {

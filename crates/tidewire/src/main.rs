@@ -49,16 +49,28 @@ fn main() -> ExitCode {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     let outcome = match task {
-        cli::Task::Serve(options) => serve(options),
+        cli::Task::Serve(options) => serve(options).map_err(Failure::Failed),
         cli::Task::Tail(options) => tail::run(&options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
+        Err(Failure::Failed(message)) => {
             eprintln!("tidewire: {message}");
             ExitCode::FAILURE
         }
+        Err(Failure::Usage(message)) => {
+            eprintln!("tidewire: {message}");
+            ExitCode::from(2)
+        }
     }
+}
+
+/// Why a command did not end well, for humans.
+enum Failure {
+    /// What was asked for makes no sense: status 2, as for arguments that are none.
+    Usage(String),
+    /// Something went wrong: status 1.
+    Failed(String),
 }
 
 fn serve(options: cli::Serve) -> Result<(), String> {

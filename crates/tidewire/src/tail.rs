@@ -1,10 +1,13 @@
 //! `tidewire tail`: follows an event stream and prints a JSON object a line for each event.
 
+use crate::Failure;
 use crate::cli::Tail;
 use serde::Serialize;
 use std::io::{self, BufWriter, Read, Write};
 use tidewire_sse::{Item, Parser};
-use tidewire_tokio::event_source::{Config, Error, EventSource, Update};
+use tidewire_tokio::event_source::{
+    Builder, Config, Error, EventSource, InvalidRequest, InvalidUrl, Loss, Update,
+};
 
 /// Bytes read from standard input at a time.
 const READ_LEN: usize = 64 * 1024;
@@ -38,15 +41,15 @@ impl From<io::Error> for End {
 ///
 /// # Errors
 /// What went wrong, for humans.
-pub(crate) fn run(options: &Tail) -> Result<(), String> {
+pub(crate) fn run(options: &Tail) -> Result<(), Failure> {
     let mut output = Output { options, writer: BufWriter::new(io::stdout().lock()) };
     let end = match options.url.as_str() {
         "-" => output.copy(io::stdin().lock()),
-        _ => output.follow(),
+        _ => output.follow(request(options)?),
     };
     match end.unwrap_or_else(|end| end) {
         End::Input | End::Output => Ok(()),
-        End::Failed(message) => Err(message),
+        End::Failed(message) => Err(Failure::Failed(message)),
     }
 }
 
@@ -113,13 +116,10 @@ impl<W: Write> Output<'_, W> {
     }
 
     /// Follows a URL until its server says that there is no more.
-    fn follow(&mut self) -> Result<End, End> {
+    fn follow(&mut self, request: Builder) -> Result<End, End> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
-            let mut source = match source(self.options) {
-                Ok(source) => source,
-                Err(message) => return Ok(End::Failed(message)),
-            };
+            let mut source = request.connect().map_err(|error| End::Failed(error.to_string()))?;
             loop {
                 let update = tokio::select! {
                     // What is there is printed before the output is flushed.
@@ -142,25 +142,20 @@ impl<W: Write> Output<'_, W> {
                     })?,
                     Some(Ok(Update::Comment(comment))) => self.line(&Line::Comment { comment: &comment })?,
                     Some(Ok(Update::Retry(retry))) => self.line(&Line::Retry { retry })?,
-                    Some(Ok(Update::Lost { .. })) if self.options.once => {
+                    Some(Ok(Update::Lost { loss, source, .. })) if self.options.once => {
                         self.writer.flush()?;
-                        return Ok(End::Input);
+                        if loss == Loss::Eof {
+                            return Ok(End::Input);
+                        }
+                        return Ok(End::Failed(lost(loss, source.as_deref())));
                     }
                     Some(Ok(Update::Lost { loss, source, delay })) => {
-                        let reason =
-                            source.map(|source| format!(" ({})", chain(&*source))).unwrap_or_default();
-                        eprintln!("tidewire: {loss}{reason}, back in {:.1} s", delay.as_secs_f64());
+                        let lost = lost(loss, source.as_deref());
+                        eprintln!("tidewire: {lost}, back in {:.1} s", delay.as_secs_f64());
                     }
                     Some(Ok(Update::Open | _)) => {}
                     Some(Err(Error::LimitExceeded(exceeded))) => {
                         eprintln!("tidewire: an event is lost: {exceeded}");
-                    }
-                    Some(Err(Error::Refused(refused))) => {
-                        self.writer.flush()?;
-                        let body = String::from_utf8_lossy(&refused.body);
-                        let body = body.trim();
-                        let separator = if body.is_empty() { "" } else { ": " };
-                        return Ok(End::Failed(format!("{}{separator}{body}", refused.refusal)));
                     }
                     Some(Err(error)) => {
                         self.writer.flush()?;
@@ -172,14 +167,13 @@ impl<W: Write> Output<'_, W> {
     }
 }
 
-fn source(options: &Tail) -> Result<EventSource, String> {
+/// The request that the options make.
+fn request(options: &Tail) -> Result<Builder, Failure> {
     let mut config = Config::default();
     config.parser = limits(options);
     let mut builder = EventSource::builder(&options.url).config(config);
-    for header in &options.header {
-        let (name, value) =
-            header.split_once(':').ok_or(format!("expected a header `Name: value`, got {header:?}"))?;
-        builder = builder.header(name.trim(), value.trim());
+    for (name, value) in &options.header {
+        builder = builder.header(name, value);
     }
     if let Some(id) = &options.last_event_id {
         builder = builder.last_event_id(id);
@@ -187,7 +181,21 @@ fn source(options: &Tail) -> Result<EventSource, String> {
     if let Some(len) = options.chunk {
         builder = builder.max_chunk_len(len);
     }
-    builder.connect().map_err(|error| error.to_string())
+    if options.retry_trouble {
+        builder = builder.retry_server_trouble();
+    }
+    match builder.check() {
+        Ok(()) => Ok(builder),
+        Err(error @ InvalidRequest::Url(InvalidUrl::Syntax(_))) => {
+            Err(Failure::Usage(format!("{error} (a file is read with: tidewire tail - < FILE)")))
+        }
+        Err(error) => Err(Failure::Usage(error.to_string())),
+    }
+}
+
+/// How a connection was lost, and what the transport says of it.
+fn lost(loss: Loss, source: Option<&(dyn std::error::Error + Send + Sync + 'static)>) -> String {
+    source.map_or_else(|| loss.to_string(), |source| format!("{loss} ({})", chain(source)))
 }
 
 /// An error and what caused it.
@@ -217,6 +225,7 @@ mod tests {
             chunk: None,
             last_event_id: None,
             header: Vec::new(),
+            retry_trouble: false,
             max_event: 1000,
         };
         change(&mut options);

@@ -162,6 +162,38 @@ fn once_is_one_connection() {
 }
 
 #[test]
+fn once_tells_an_end_from_a_loss() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n";
+    let (url, serving) = server(vec![cut.to_owned()]);
+    let output = tail(&[&url, "--once"], b"");
+    assert_eq!((output.status.code(), output.stdout.is_empty()), (Some(1), false), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).starts_with("tidewire: the connection failed ("),
+        "{output:?}"
+    );
+    serving.join().unwrap();
+    // Nobody listens there any more.
+    let output = tail(&[&url, "--once"], b"");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+}
+
+#[test]
+fn a_server_in_trouble_is_the_end_unless_it_is_to_be_asked_again() {
+    let busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nRetry-After: 0\r\n\r\n";
+    let (url, serving) = server(vec![busy.to_owned()]);
+    assert_eq!(tail(&[&url], b"").status.code(), Some(1));
+    serving.join().unwrap();
+    let (url, serving) = server(vec![busy.to_owned(), "HTTP/1.1 204 No\r\n\r\n".to_owned()]);
+    let output = tail(&[&url, "--retry-trouble"], b"");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("the server answered 503, back in"),
+        "{output:?}"
+    );
+    serving.join().unwrap();
+}
+
+#[test]
 fn what_is_no_stream_is_an_error_that_says_why() {
     let refused = "HTTP/1.1 401 No\r\nContent-Length: 14\r\n\r\n{\"error\":\"no\"}";
     let (url, serving) = server(vec![refused.to_owned()]);
@@ -171,12 +203,18 @@ fn what_is_no_stream_is_an_error_that_says_why() {
     assert_eq!(said, "tidewire: expected status 200, got 401: {\"error\":\"no\"}\n");
     serving.join().unwrap();
     for (arguments, said) in [
-        (&["example.org"][..], "tidewire: expected a URL: relative URL without a base\n"),
-        (&["ws://a/"], "tidewire: expected a URL with http or https, got \"ws\"\n"),
-        (&["http://a/", "-H", "nonsense"], "tidewire: expected a header `Name: value`, got \"nonsense\"\n"),
+        (
+            &["example.org"][..],
+            "expected a URL: relative URL without a base (a file is read with: tidewire tail - < FILE)",
+        ),
+        (&["ws://a/"], "expected a URL with http or https, got \"ws\""),
+        (&["http://a/", "-H", "nonsense"], "expected `Name: value`"),
+        (&["http://a/", "-H", "a b: c"], "expected a header that HTTP can carry, got \"a b\""),
+        (&["http://a/", "--last-event-id", "a\nb"], "expected a last event ID without CR, LF and NUL"),
     ] {
         let output = tail(arguments, b"");
-        assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr)), (Some(1), said.into()));
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(said), "{output:?}");
     }
 }
 

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use std::sync::Arc;
 use tidewire_connection::event_source::{Config, Repeat, ServerTrouble};
+use tidewire_sse::{Event, content::LAST_EVENT_ID};
 
 use super::request::{InvalidUrl, Target};
 use super::source::EventSource;
@@ -151,6 +152,14 @@ impl Builder {
         self
     }
 
+    /// Whether [`connect`](Self::connect) will make a source of it.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`].
+    pub fn check(&self) -> Result<(), InvalidRequest> {
+        self.target().map(|_| ())
+    }
+
     /// The source. It connects when it is polled.
     ///
     /// # Errors
@@ -159,25 +168,7 @@ impl Builder {
     /// # Panics
     /// Outside a tokio runtime with time enabled.
     pub fn connect(self) -> Result<EventSource, InvalidRequest> {
-        let mut target = Target::get(&self.url)?;
-        for (text, value, secrecy) in &self.headers {
-            let invalid = || InvalidRequest::Header(text.clone());
-            let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| invalid())?;
-            let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
-            let proves = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(&name);
-            value.set_sensitive(proves || *secrecy == Secrecy::Secret);
-            if [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(&name)
-                || name == tidewire_sse::content::LAST_EVENT_ID
-            {
-                return Err(invalid());
-            }
-            target.headers_mut().append(name, value);
-        }
-        if [Method::GET, Method::HEAD].contains(&self.method) && !self.body.is_empty() {
-            return Err(InvalidRequest::Body(self.method));
-        }
-        target.set_method(self.method);
-        target.set_body(self.body);
+        let target = self.target()?;
         let mut config = self.config;
         if !target.is_safe() {
             config.repeat = Repeat::Never;
@@ -186,6 +177,33 @@ impl Builder {
         let connector = Connector::new(self.tls);
         EventSource::new(Arc::new(config), target, connector, &self.last_event_id, self.max_chunk_len)
             .map_err(|_| InvalidRequest::LastEventId)
+    }
+
+    /// What is asked, and where.
+    fn target(&self) -> Result<Target, InvalidRequest> {
+        let mut target = Target::get(&self.url)?;
+        for (text, value, secrecy) in &self.headers {
+            let invalid = || InvalidRequest::Header(text.clone());
+            let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| invalid())?;
+            let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
+            let proves = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(&name);
+            value.set_sensitive(proves || *secrecy == Secrecy::Secret);
+            if [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(&name)
+                || name == LAST_EVENT_ID
+            {
+                return Err(invalid());
+            }
+            target.headers_mut().append(name, value);
+        }
+        if [Method::GET, Method::HEAD].contains(&self.method) && !self.body.is_empty() {
+            return Err(InvalidRequest::Body(self.method.clone()));
+        }
+        target.set_method(self.method.clone());
+        target.set_body(self.body.clone());
+        if Event::new().id(&self.last_event_id).encoded_len().is_err() {
+            return Err(InvalidRequest::LastEventId);
+        }
+        Ok(target)
     }
 }
 
