@@ -4,7 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use tidewire_lifecycle::{Action, Config, Lifecycle, Phase, Timer, Usage};
+use tidewire_lifecycle::{Action, Config, Heartbeat, Lifecycle, Phase, Timer, Usage};
 use tidewire_sse::{Event, InvalidField, KEEP_ALIVE, retry};
 
 /// Who ended a stream.
@@ -47,9 +47,13 @@ pub struct EventStream {
 }
 
 impl EventStream {
-    /// Begins a stream whose first words are the caller's: nothing is written.
+    /// Begins a stream whose first words are the caller's: nothing is written. A stream has no replies: where the
+    /// settings ask for probes, a keep-alive is sent instead, as often.
     #[must_use]
-    pub fn new(config: Arc<Config>, now: Duration) -> Self {
+    pub fn new(mut config: Arc<Config>, now: Duration) -> Self {
+        if let Heartbeat::Probe { interval, .. } = config.heartbeat {
+            Arc::make_mut(&mut config).heartbeat = Heartbeat::KeepAlive { interval };
+        }
         let mut lifecycle = Lifecycle::new(config, now);
         lifecycle.handle_opened(now);
         Self { lifecycle, ended: None }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidewire_connection::event_source::{
     Answer, Config, Ended, EventSource, Loss, Refusal, Repeat, Response, ServerTrouble, Task, Timer,
 };
-use tidewire_lifecycle::{Timer as Deadline, reconnect};
+use tidewire_lifecycle::{Heartbeat, Timer as Deadline, reconnect};
 use tidewire_sse::{Item, Limit};
 
 const fn ms(millis: u64) -> Duration {
@@ -17,7 +17,7 @@ const fn ms(millis: u64) -> Duration {
 const STREAM: &str = "text/event-stream";
 
 fn response(status: u16, content_type: Option<&'static str>) -> Response<'static> {
-    Response { status, content_type, location: None, retry_after: None }
+    Response { content_type, ..Response::with_status(status) }
 }
 
 fn redirect(status: u16, location: Option<&'static str>) -> Response<'static> {
@@ -80,6 +80,57 @@ fn the_content_type_decides() {
         assert_eq!(source.handle_response(ms(0), response(200, fail)), Answer::Drop);
         let refusal = Refusal::ContentType(fail.map(Box::from));
         assert_eq!(source.ended(), Some(&Ended::Refused(refusal)));
+    }
+}
+
+#[test]
+fn a_body_that_is_compressed_is_no_event_stream() {
+    for (encoding, answer) in [
+        ("identity", Answer::Read),
+        ("", Answer::Read),
+        ("gzip", Answer::Drop),
+        ("identity, br", Answer::Drop),
+    ] {
+        let mut source = source(|_| {});
+        let response = Response { content_encoding: Some(encoding), ..response(200, Some(STREAM)) };
+        assert_eq!(source.handle_response(ms(0), response), answer, "{encoding}");
+        let refused = Ended::Refused(Refusal::ContentEncoding(encoding.into()));
+        assert_eq!(source.ended(), (answer == Answer::Drop).then_some(&refused));
+    }
+}
+
+#[test]
+fn no_heartbeat_is_sent_or_missed_whatever_the_settings_say() {
+    let (interval, timeout) = (ms(1000), ms(100));
+    for heartbeat in [Heartbeat::Probe { interval, timeout }, Heartbeat::KeepAlive { interval }] {
+        let mut source = opened(|config| {
+            let mut lifecycle = tidewire_lifecycle::Config::default();
+            lifecycle.heartbeat = heartbeat;
+            config.lifecycle = Arc::new(lifecycle);
+        });
+        for _ in 0..2 {
+            assert_eq!(source.poll_timeout().unwrap().1, Timer::Connection(Deadline::Idle));
+            source.handle_timeout(ms(10_000));
+            assert_eq!(source.task(), Task::Read);
+            source.handle_eof(ms(10_000));
+            reconnect(&mut source, ms(10_000));
+            assert_eq!(source.handle_response(ms(10_000), response(200, Some(STREAM))), Answer::Read);
+        }
+    }
+}
+
+#[test]
+fn an_id_longer_than_servers_hear_again_is_told_of_at_once() {
+    for (len, fits) in [(4096, true), (4097, false)] {
+        let mut source = opened(|_| {});
+        let chunk = format!("id: {}\ndata: x\n\n", "i".repeat(len));
+        source.handle_received(ms(0), chunk.len());
+        let mut items = source.receive(ms(0), chunk.as_bytes());
+        let item = items.next().unwrap();
+        assert_eq!(item.is_ok(), fits);
+        if let Err(exceeded) = item {
+            assert_eq!((exceeded.limit, exceeded.max_len), (Limit::Id, 4096));
+        }
     }
 }
 

@@ -47,6 +47,17 @@ fn keep_alives_come_only_in_silence() {
 }
 
 #[test]
+fn where_probes_are_asked_for_keep_alives_are_sent() {
+    let (mut stream, mut output) = (opened(Config::default()), Vec::new());
+    output.clear();
+    for at in [25, 50, 75, 100] {
+        assert_eq!(stream.poll_timeout(), Some((second(at), Timer::Heartbeat)));
+        stream.handle_timeout(second(at), &mut output);
+    }
+    assert_eq!((output, stream.ended()), (b": keepalive\n\n".repeat(4), None));
+}
+
+#[test]
 fn without_keep_alives_an_idle_stream_ends() {
     let mut config = Config::event_stream();
     config.heartbeat = Heartbeat::Off;

@@ -15,8 +15,19 @@ pub fn is_event_stream(content_type: &str) -> bool {
     essence.trim_matches([' ', '\t']).eq_ignore_ascii_case(CONTENT_TYPE)
 }
 
-/// The headers, with lowercase names, that a client asks with; the one with the last event ID apart.
-pub const REQUEST_HEADERS: [(&str, &str); 2] = [("accept", CONTENT_TYPE), ("cache-control", "no-cache")];
+/// Whether a `Content-Encoding` leaves the body as it is (RFC 9110 §8.4).
+#[must_use]
+pub fn is_identity(content_encoding: &str) -> bool {
+    content_encoding.split(',').all(|coding| {
+        let coding = coding.trim_matches([' ', '\t']);
+        coding.is_empty() || coding.eq_ignore_ascii_case("identity")
+    })
+}
+
+/// The headers, with lowercase names, that a client asks with; the one with the last event ID apart. The last is for
+/// clients that do not decompress.
+pub const REQUEST_HEADERS: [(&str, &str); 3] =
+    [("accept", CONTENT_TYPE), ("cache-control", "no-cache"), ("accept-encoding", "identity")];
 
 /// The name of the request header that carries the last event ID, in UTF-8. It is left out where there is none.
 pub const LAST_EVENT_ID: &str = "last-event-id";
@@ -81,6 +92,16 @@ mod tests {
             assert_eq!(verdict(200, Some(fail)), Verdict::Fail, "{fail}");
         }
         assert_eq!(verdict(200, None), Verdict::Fail);
+    }
+
+    #[test]
+    fn a_content_encoding_leaves_the_body_alone_or_not() {
+        for left in ["", "identity", "Identity", " identity , identity\t", ",", ", identity"] {
+            assert!(is_identity(left), "{left:?}");
+        }
+        for changed in ["gzip", "identity, br", "identity gzip", "x-identity", "identity;q=1"] {
+            assert!(!is_identity(changed), "{changed:?}");
+        }
     }
 
     #[test]

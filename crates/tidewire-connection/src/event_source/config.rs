@@ -28,10 +28,11 @@ pub enum ServerTrouble {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Limits of lines and events.
+    /// Limits of lines and events. Default that of the parser, but for the last event ID: 4 KiB, for what is longer most
+    /// servers refuse to hear again.
     pub parser: tidewire_sse::Config,
     /// How long the response may take (`opening_timeout`, default 30 s) and the stream may be silent (`idle_timeout`,
-    /// default 5 min) before the connection counts as lost. Nothing is sent on it, so the other limits have no say.
+    /// default 5 min) before the connection counts as lost. Nothing is sent on it, so the other limits and the heartbeat have no say.
     pub lifecycle: Arc<tidewire_lifecycle::Config>,
     /// When a client comes back. Default [`reconnect::Config::event_stream`].
     pub reconnect: Arc<reconnect::Config>,
@@ -48,13 +49,26 @@ impl Default for Config {
         let mut lifecycle = tidewire_lifecycle::Config::default();
         lifecycle.opening_timeout = Some(Duration::from_secs(30));
         lifecycle.heartbeat = Heartbeat::Off;
+        let mut parser = tidewire_sse::Config::default();
+        parser.max_id_len = 4 * 1024;
         Self {
-            parser: tidewire_sse::Config::default(),
+            parser,
             lifecycle: Arc::new(lifecycle),
             reconnect: Arc::new(reconnect::Config::event_stream()),
             max_redirects: 20,
             repeat: Repeat::default(),
             server_trouble: ServerTrouble::default(),
         }
+    }
+}
+
+impl Config {
+    /// The deadlines of a connection on which nothing is sent: no heartbeat, whatever the settings say.
+    pub(super) fn silent(&self) -> Arc<tidewire_lifecycle::Config> {
+        let mut lifecycle = self.lifecycle.clone();
+        if lifecycle.heartbeat != Heartbeat::Off {
+            Arc::make_mut(&mut lifecycle).heartbeat = Heartbeat::Off;
+        }
+        lifecycle
     }
 }

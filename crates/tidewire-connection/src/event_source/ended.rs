@@ -25,6 +25,8 @@ pub enum Refusal {
     Status(u16),
     /// Its `Content-Type` is another, or missing.
     ContentType(Option<Box<str>>),
+    /// Its body is encoded, compressed say, which was not asked for.
+    ContentEncoding(Box<str>),
     /// A redirect with this status says not where to.
     Location(u16),
     /// There was one redirect more than this limit.
@@ -64,6 +66,9 @@ impl fmt::Display for Refusal {
             Self::Status(status) => write!(f, "expected status 200, got {status}"),
             Self::ContentType(Some(got)) => write!(f, "expected content type text/event-stream, got {got:?}"),
             Self::ContentType(None) => f.write_str("expected content type text/event-stream, got none"),
+            Self::ContentEncoding(got) => {
+                write!(f, "expected no content encoding, as was asked for, got {got:?}")
+            }
             Self::Location(status) => {
                 write!(f, "expected a Location that can be followed in the redirect {status}, got none")
             }

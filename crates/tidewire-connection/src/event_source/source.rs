@@ -31,12 +31,22 @@ pub enum Task {
 pub struct Response<'a> {
     /// Its status.
     pub status: u16,
-    /// Its `Content-Type`.
+    /// Its `Content-Type`; the values of several fields joined by `, `.
     pub content_type: Option<&'a str>,
+    /// Its `Content-Encoding`, joined likewise.
+    pub content_encoding: Option<&'a str>,
     /// Its `Location`.
     pub location: Option<&'a str>,
     /// The delay that its `Retry-After` asks for (RFC 9110 §10.2.3).
     pub retry_after: Option<Duration>,
+}
+
+impl Response<'_> {
+    /// A response with this status and no headers.
+    #[must_use]
+    pub fn with_status(status: u16) -> Self {
+        Self { status, content_type: None, content_encoding: None, location: None, retry_after: None }
+    }
 }
 
 /// What to do with a response.
@@ -74,7 +84,7 @@ pub enum Timer {
 /// let mut source = EventSource::new(Arc::new(Config::default()), second(0), 7);
 /// assert_eq!((source.task(), source.last_event_id()), (Task::Request, None));
 ///
-/// let response = Response { status: 200, content_type: Some("text/event-stream"), location: None, retry_after: None };
+/// let response = Response { content_type: Some("text/event-stream"), ..Response::with_status(200) };
 /// assert_eq!(source.handle_response(second(1), response), Answer::Read);
 /// let chunk = b"retry: 2000\nid: 5\ndata: hello\n\n";
 /// source.handle_received(second(2), chunk.len());
@@ -126,7 +136,7 @@ impl EventSource {
         Self {
             state: State::Connecting,
             parser: Parser::new(config.parser.clone()),
-            lifecycle: Lifecycle::new(config.lifecycle.clone(), now),
+            lifecycle: Lifecycle::new(config.silent(), now),
             reconnect: Reconnect::new(config.reconnect.clone()),
             redirects: 0,
             entropy,
@@ -208,6 +218,9 @@ impl EventSource {
             return Answer::Drop;
         }
         let refusal = match content::verdict(response.status, response.content_type) {
+            Verdict::Open if !response.content_encoding.is_none_or(content::is_identity) => {
+                Refusal::ContentEncoding(response.content_encoding.unwrap_or_default().into())
+            }
             Verdict::Open => {
                 self.state = State::Open;
                 self.lifecycle.handle_opened(now);
@@ -315,7 +328,7 @@ impl EventSource {
                 self.state = State::Connecting;
                 self.redirects = 0;
                 self.used_before = self.usage(now);
-                self.lifecycle = Lifecycle::new(self.config.lifecycle.clone(), now);
+                self.lifecycle = Lifecycle::new(self.config.silent(), now);
             }
             State::Connecting | State::Open => match self.lifecycle.handle_timeout(now) {
                 Some(Action::Close(timer) | Action::Abort(timer)) => self.lose(now, Loss::Timeout(timer)),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tidewire_connection::event_source::{Config, Repeat, ServerTrouble};
 use tidewire_sse::{Event, content::LAST_EVENT_ID};
 
@@ -21,7 +21,7 @@ pub enum InvalidRequest {
     Header(String),
     /// A body with this method, which has none.
     Body(Method),
-    /// The last event ID has a CR, an LF or a NUL.
+    /// The last event ID has a CR, an LF or a NUL, or is longer than the parser's limit for one.
     LastEventId,
 }
 
@@ -33,7 +33,9 @@ impl std::fmt::Display for InvalidRequest {
                 write!(f, "expected a header that HTTP can carry, got {name:?} with its value")
             }
             Self::Body(method) => write!(f, "expected a method that has a body, got {method}"),
-            Self::LastEventId => f.write_str("expected a last event ID without CR, LF and NUL"),
+            Self::LastEventId => {
+                f.write_str("expected a last event ID without CR, LF and NUL, within the limit of its length")
+            }
         }
     }
 }
@@ -64,6 +66,8 @@ pub struct Builder {
     last_event_id: String,
     config: Config,
     server_trouble: Option<ServerTrouble>,
+    opening_timeout: Option<Option<Duration>>,
+    idle_timeout: Option<Option<Duration>>,
     tls: Option<rustls::ClientConfig>,
     max_chunk_len: usize,
 }
@@ -84,6 +88,8 @@ impl Builder {
             last_event_id: String::new(),
             config: Config::default(),
             server_trouble: None,
+            opening_timeout: None,
+            idle_timeout: None,
             tls: None,
             max_chunk_len: usize::MAX,
         }
@@ -138,6 +144,20 @@ impl Builder {
         self
     }
 
+    /// Sets how long the response may take; `None` is for ever. Default 30 s.
+    pub fn opening_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.opening_timeout = Some(timeout.into());
+        self
+    }
+
+    /// Sets how long the stream may be silent, comments included, before its connection counts as lost; `None` is for
+    /// ever. Default 5 min. Where the server sends comments to keep it alive, a little more than their interval notices
+    /// a dead connection soon.
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = Some(timeout.into());
+        self
+    }
+
     /// Sets what is trusted and how we prove who we are; the protocols in it (ALPN) are ours to set. By default the
     /// operating system's certificates are trusted, which are read once, by the first source that needs them.
     pub fn tls(mut self, tls: rustls::ClientConfig) -> Self {
@@ -174,6 +194,11 @@ impl Builder {
             config.repeat = Repeat::Never;
         }
         config.server_trouble = self.server_trouble.unwrap_or(config.server_trouble);
+        if self.opening_timeout.is_some() || self.idle_timeout.is_some() {
+            let lifecycle = Arc::make_mut(&mut config.lifecycle);
+            lifecycle.opening_timeout = self.opening_timeout.unwrap_or(lifecycle.opening_timeout);
+            lifecycle.idle_timeout = self.idle_timeout.unwrap_or(lifecycle.idle_timeout);
+        }
         let connector = Connector::new(self.tls);
         EventSource::new(Arc::new(config), target, connector, &self.last_event_id, self.max_chunk_len)
             .map_err(|_| InvalidRequest::LastEventId)
@@ -182,6 +207,10 @@ impl Builder {
     /// What is asked, and where.
     fn target(&self) -> Result<Target, InvalidRequest> {
         let mut target = Target::get(&self.url)?;
+        if self.headers.iter().any(|(name, ..)| name.eq_ignore_ascii_case(header::AUTHORIZATION.as_str())) {
+            // Said of the request alone, it counts for more than what the address says.
+            target.headers_mut().remove(header::AUTHORIZATION);
+        }
         for (text, value, secrecy) in &self.headers {
             let invalid = || InvalidRequest::Header(text.clone());
             let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| invalid())?;
@@ -200,7 +229,8 @@ impl Builder {
         }
         target.set_method(self.method.clone());
         target.set_body(self.body.clone());
-        if Event::new().id(&self.last_event_id).encoded_len().is_err() {
+        let is_long = self.last_event_id.len() > self.config.parser.max_id_len;
+        if is_long || Event::new().id(&self.last_event_id).encoded_len().is_err() {
             return Err(InvalidRequest::LastEventId);
         }
         Ok(target)

@@ -35,12 +35,21 @@ impl Refused {
 }
 
 impl std::fmt::Display for Refused {
+    /// What was expected, and the body, its control characters escaped.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.refusal.fmt(f)?;
         let body = String::from_utf8_lossy(&self.body);
-        match body.trim() {
-            "" => self.refusal.fmt(f),
-            body => write!(f, "{}: {body}", self.refusal),
+        let mut before = ": ";
+        for char in body.trim().chars() {
+            f.write_str(before)?;
+            before = "";
+            // A server says what it likes, but not to the terminal that shows it.
+            match char {
+                '"' | '\'' | '\\' => write!(f, "{char}")?,
+                _ => write!(f, "{}", char.escape_debug())?,
+            }
         }
+        Ok(())
     }
 }
 

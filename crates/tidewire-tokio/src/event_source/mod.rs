@@ -16,11 +16,18 @@
 //! Every source has a connection of its own. Who sends many short requests, a POST for each prompt say, and wants them to
 //! share connections, takes an HTTP client with a pool, and `tidewire_sse::stream` for what it receives.
 //!
+//! # What it asks for
+//!
+//! `Accept: text/event-stream`, `Cache-Control: no-cache` and `Accept-Encoding: identity`: it decompresses nothing, and
+//! refuses what is compressed. The last event ID goes with every request, those that redirects lead to other origins
+//! included, as Fetch has it; what proves who we are ([`Builder::secret_header`], `Authorization`, `Cookie`) stays behind.
+//!
 //! # Limits
 //!
 //! | Limit | Default | Beyond it |
 //! |---|---|---|
 //! | a line, an event's data ([`Config::parser`]) | 1 MiB | [`Error::LimitExceeded`]; the stream goes on |
+//! | a last event ID | 4 KiB | the same: most servers refuse a longer one in a request |
 //! | the response's head | 64 KiB, 100 fields | lost; the client comes back |
 //! | from the request to the response | 30 s | the same |
 //! | silence ([`Config::lifecycle`]) | 5 min | the same |

@@ -4,13 +4,13 @@ use std::{
     future::poll_fn,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
-use http::{HeaderName, header};
+use http::{HeaderMap, HeaderName, header};
 use hyper::body::Incoming;
 use tidewire_connection::event_source::{self as sans_io, Answer, Config, Ended, Loss, Task};
 use tidewire_lifecycle::Usage;
@@ -28,6 +28,22 @@ const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads in one poll before other tasks get a turn.
 const MAX_READS_PER_POLL: usize = 16;
+
+/// What the caller is told of, and what is passed over before it costs anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    Events,
+    Updates,
+}
+
+/// What one read came to.
+#[derive(Debug)]
+enum Step {
+    Update(Result<Update, Error>),
+    /// Nothing to tell of, yet.
+    Passed,
+    End,
+}
 
 /// An event of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,53 +168,30 @@ impl EventSource {
 
     /// Polls for the next event; see [`next`](Self::next).
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Event, Error>>> {
-        loop {
-            match self.poll_update(cx) {
-                Poll::Ready(Some(Ok(Update::Event(event)))) => return Poll::Ready(Some(Ok(event))),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Some(Ok(
+        for _ in 0..MAX_READS_PER_POLL {
+            match ready!(self.poll_step(cx, Wanted::Events)) {
+                Step::Update(Ok(Update::Event(event))) => return Poll::Ready(Some(Ok(event))),
+                Step::Update(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Step::End => return Poll::Ready(None),
+                Step::Update(Ok(
                     Update::Open | Update::Comment(_) | Update::Retry(_) | Update::Lost { .. },
-                ))) => {}
+                ))
+                | Step::Passed => {}
             }
         }
+        give_way(cx)
     }
 
     /// Polls for the next thing that happens; see [`next_update`](Self::next_update).
     pub fn poll_update(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Update, Error>>> {
         for _ in 0..MAX_READS_PER_POLL {
-            if let Some(update) = self.parse() {
-                return Poll::Ready(Some(update));
-            }
-            if self.told == Told::End {
-                return Poll::Ready(None);
-            }
-            if self.machine.task() == Task::Request && matches!(self.transport, Transport::None) {
-                let request = self.target.request(self.machine.last_event_id());
-                self.transport = self.connector.ask(request);
-            }
-            if let Transport::None = self.transport {
-                if self.machine.task() == Task::Done {
-                    return Poll::Ready(self.end(None).map(Err));
-                }
-            }
-            match self.transport.poll(cx) {
-                Poll::Ready(arrived) => {
-                    if let Some(update) = self.handle(arrived) {
-                        return Poll::Ready(Some(update));
-                    }
-                }
-                Poll::Pending => match self.poll_timers(cx) {
-                    Poll::Ready(Some(update)) => return Poll::Ready(Some(update)),
-                    Poll::Ready(None) => {}
-                    Poll::Pending => return Poll::Pending,
-                },
+            match ready!(self.poll_step(cx, Wanted::Updates)) {
+                Step::Update(update) => return Poll::Ready(Some(update)),
+                Step::End => return Poll::Ready(None),
+                Step::Passed => {}
             }
         }
-        // A server that never pauses must not hold up the others.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        give_way(cx)
     }
 
     // Questions and commands.
@@ -243,12 +236,44 @@ impl EventSource {
 
     // Pumps.
 
+    /// Goes on by one item, one read or one deadline.
+    fn poll_step(&mut self, cx: &mut Context<'_>, wanted: Wanted) -> Poll<Step> {
+        if let Some(update) = self.parse(wanted) {
+            return Poll::Ready(Step::Update(update));
+        }
+        if self.told == Told::End {
+            return Poll::Ready(Step::End);
+        }
+        if matches!(self.transport, Transport::None) {
+            match self.machine.task() {
+                Task::Request => {
+                    let request = self.target.request(self.machine.last_event_id());
+                    self.transport = self.connector.ask(request);
+                }
+                Task::Done => {
+                    return Poll::Ready(self.end(None).map_or(Step::End, |error| Step::Update(Err(error))));
+                }
+                Task::Wait | Task::Read => {}
+            }
+        }
+        let update = match self.transport.poll(cx) {
+            Poll::Ready(arrived) => self.handle(arrived),
+            Poll::Pending => ready!(self.poll_timers(cx)),
+        };
+        Poll::Ready(update.map_or(Step::Passed, Step::Update))
+    }
+
     /// The next item of what was read.
-    fn parse(&mut self) -> Option<Result<Update, Error>> {
+    fn parse(&mut self, wanted: Wanted) -> Option<Result<Update, Error>> {
         while !self.unread.is_empty() {
             let len = self.unread.len().min(self.max_chunk_len);
             let mut items = self.machine.receive(self.clock.now(), &self.unread[..len]);
-            let update = items.next().map(owned);
+            let update = loop {
+                match items.next() {
+                    Some(Ok(Item::Comment(_) | Item::Retry(_))) if wanted == Wanted::Events => {}
+                    item => break item.map(owned),
+                }
+            };
             let consumed = items.consumed();
             drop(items);
             self.unread.advance(consumed);
@@ -290,15 +315,16 @@ impl EventSource {
     fn handle_response(&mut self, response: http::Response<Incoming>) -> Option<Result<Update, Error>> {
         let now = self.clock.now();
         let status = response.status().as_u16();
-        let text = |name: &HeaderName| {
-            response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()))
-        };
-        let (content_type, location) = (text(&header::CONTENT_TYPE), text(&header::LOCATION));
+        let headers = response.headers();
+        let (content_type, content_encoding) =
+            (joined(headers, &header::CONTENT_TYPE), joined(headers, &header::CONTENT_ENCODING));
+        let location = headers.get(header::LOCATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let answer = self.machine.handle_response(
             now,
             sans_io::Response {
                 status,
                 content_type: content_type.as_deref(),
+                content_encoding: content_encoding.as_deref(),
                 location: location.as_deref(),
                 retry_after: retry_after(response.headers()),
             },
@@ -318,8 +344,8 @@ impl EventSource {
             Answer::Drop => {}
         }
         if let Some(Ended::Refused(refusal)) = self.machine.ended() {
-            self.sleep.as_mut().reset(Instant::now() + REFUSED_BODY_TIMEOUT);
-            self.transport = Transport::refused(refusal.clone(), response);
+            let until = Instant::now() + REFUSED_BODY_TIMEOUT;
+            self.transport = Transport::refused(refusal.clone(), response, until);
             return None;
         }
         self.lost(None)
@@ -355,16 +381,16 @@ impl EventSource {
 
     /// Lets the deadlines act; `Ready` when one passed, else the task is woken at the next one.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Update, Error>>> {
-        if let Some((at, _)) = self.machine.poll_timeout() {
-            let deadline = self.clock.instant(at);
-            // A deadline that moved later needs no new timer: the old one fires, and is set again.
-            if self.sleep.is_elapsed() || deadline < self.sleep.deadline() {
-                self.sleep.as_mut().reset(deadline);
-            }
-        }
-        if self.sleep.as_mut().poll(cx).is_pending() {
+        let deadline = self.transport.deadline();
+        let timeout = self.machine.poll_timeout();
+        let Some(deadline) = deadline.or_else(|| timeout.map(|(at, _)| self.clock.instant(at))) else {
             return Poll::Pending;
+        };
+        // A deadline that moved later needs no new timer: the old one fires, and is set again.
+        if self.sleep.is_elapsed() || deadline < self.sleep.deadline() {
+            self.sleep.as_mut().reset(deadline);
         }
+        ready!(self.sleep.as_mut().poll(cx));
         if let Some(refused) = self.transport.take_refused() {
             self.transport = Transport::None;
             self.told = Told::End;
@@ -385,6 +411,19 @@ impl Stream for EventSource {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.get_mut().poll_event(cx)
     }
+}
+
+/// Lets other tasks have their turn: a server that never pauses must not hold them up.
+fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
+    cx.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// The values of all fields of a name, as one (RFC 9110 §5.3).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Vec<_> =
+        headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    (!values.is_empty()).then(|| values.join(", "))
 }
 
 fn owned(item: Result<Item<'_>, LimitExceeded>) -> Result<Update, LimitExceeded> {

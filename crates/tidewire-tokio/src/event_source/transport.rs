@@ -17,6 +17,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tidewire_connection::event_source::Refusal;
+use tokio::time::Instant;
 
 use super::error::{Refused, TransportError};
 
@@ -123,13 +124,15 @@ pub(super) struct RefusedBody {
     headers: HeaderMap,
     body: Incoming,
     kept: BytesMut,
+    until: Instant,
 }
 
 impl Transport {
-    pub(super) fn refused(refusal: Refusal, response: Response<Incoming>) -> Self {
+    /// Of a refusal, what comes of it up to `until`.
+    pub(super) fn refused(refusal: Refusal, response: Response<Incoming>, until: Instant) -> Self {
         let (head, body) = response.into_parts();
         let (status, headers, kept) = (head.status.as_u16(), head.headers, BytesMut::new());
-        Self::Refused(Box::new(RefusedBody { refusal, status, headers, body, kept }))
+        Self::Refused(Box::new(RefusedBody { refusal, status, headers, body, kept, until }))
     }
 
     /// Waits for what comes next; without a connection, for ever.
@@ -159,6 +162,14 @@ impl Transport {
                 }
                 return Poll::Ready(Arrived::Refused(refused.take()));
             },
+        }
+    }
+
+    /// When what there is of a refusal is enough.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self {
+            Self::Refused(refused) => Some(refused.until),
+            Self::None | Self::Asking(_) | Self::Reading(_) => None,
         }
     }
 

@@ -98,6 +98,10 @@ async fn another_content_type_is_an_error() {
         ("Content-Type: x bogus\r\n", "got \"x bogus\""),
         ("Content-Type: text/x-bogus\r\n", "got \"text/x-bogus\""),
         ("", "got none"),
+        (
+            "Content-Type: text/event-stream\r\nContent-Type: text/plain\r\n",
+            "got \"text/event-stream, text/plain\"",
+        ),
     ] {
         let answer = format!("HTTP/1.1 200 OK\r\n{content_type}\r\ndata: data\n\n");
         let expected = format!("error: expected content type text/event-stream, {got}: data: data");

@@ -1,7 +1,12 @@
 //! Servers that drop, lie, flood or say nothing: all of it bounded, and none of it fatal to the client.
 
 use crate::server::{Server, Then, all, builder, config, stream};
-use std::{sync::Arc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 use tidewire_lifecycle::reconnect;
 use tidewire_tokio::event_source::{Config, Error, EventSource, Loss};
 use tokio::net::TcpListener;
@@ -217,5 +222,91 @@ async fn who_closes_or_drops_it_closes_the_connection() {
         }
         let end = tokio::time::timeout(Duration::from_secs(10), stream.read(&mut [0; 16])).await;
         assert!(matches!(end, Ok(Ok(0) | Err(_))), "{end:?}");
+    }
+}
+
+/// Polls a future, and counts how often.
+struct Counted<F>(F, usize);
+
+impl<F: Future + Unpin> Future for &mut Counted<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.1 += 1;
+        Pin::new(&mut self.0).poll(cx)
+    }
+}
+
+#[tokio::test]
+async fn without_deadlines_it_sleeps() {
+    let server = Server::start([(stream("data: x\n\n"), Then::Hang)]).await;
+    let mut source = builder(&server.url("/")).opening_timeout(None).idle_timeout(None).connect().unwrap();
+    assert_eq!(source.next().await.unwrap().unwrap().data, "x");
+    let mut next = Counted(Box::pin(source.next()), 0);
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut next).await.is_err());
+    assert!(next.1 < 10, "polled {} times while nothing came", next.1);
+}
+
+#[tokio::test]
+async fn a_flood_of_what_is_no_event_leaves_other_tasks_their_turn() {
+    for flood in [": c\n", "retry: 1\n", "\n\n", "event: e\n\n"] {
+        let server = Server::start([(stream(&flood.repeat(2000)), Then::Repeat)]).await;
+        let mut source = builder(&server.url("/")).connect().unwrap();
+        let flooded = tokio::spawn(async move {
+            let none = tokio::time::timeout(Duration::from_millis(300), source.next()).await;
+            assert!(none.is_err(), "no event, and no end: {none:?}");
+            source.usage().received_bytes
+        });
+        // One thread: the flood's task gives way, or this never sleeps so often.
+        let mut slept = 0;
+        while !flooded.is_finished() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            slept += 1;
+        }
+        let received = flooded.await.unwrap();
+        assert!(slept > 5 && received > 100_000, "{slept} turns, {received} bytes of {flood:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_stream_is_refused_for_it_was_not_asked_for() {
+    for (encoding, opens) in [("gzip", false), ("identity", true), ("br, identity", false)] {
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: {encoding}\r\n\r\ndata: x\n\n"
+        );
+        let server = Server::start([(answer, Then::Close)]).await;
+        let said = all(&mut builder(&server.url("/")).connect().unwrap()).await;
+        assert_eq!(server.header("accept-encoding")[0].as_deref(), Some("identity"));
+        if opens {
+            assert_eq!(said[..2], ["open", "x"]);
+        } else {
+            let expected =
+                format!("error: expected no content encoding, as was asked for, got {encoding:?}: data: x");
+            assert_eq!(said, [expected]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_says_nothing_to_a_terminal() {
+    let answer = "HTTP/1.1 500 No\r\n\r\n \u{1b}]0;owned\u{7}\"it's\\\"\r\n\u{9b}2J \u{202e}é ";
+    let server = Server::start([(answer, Then::Close)]).await;
+    let error = builder(&server.url("/")).connect().unwrap().next().await.unwrap().unwrap_err();
+    let shown = r#"expected status 200, got 500: \u{1b}]0;owned\u{7}"it's\"\r\n\u{9b}2J \u{202e}é"#;
+    assert_eq!(error.to_string(), shown);
+}
+
+#[tokio::test]
+async fn a_last_event_id_that_no_server_hears_again_is_an_error_at_once() {
+    let long = |len: usize| format!("id: {}\ndata: x\n\n", "i".repeat(len));
+    let server = Server::start([(stream(&(long(4096) + &long(4097))), Then::Close)]).await;
+    let mut source = builder(&server.url("/")).connect().unwrap();
+    assert_eq!(source.next().await.unwrap().unwrap().last_event_id.len(), 4096);
+    assert!(matches!(source.next().await, Some(Err(Error::LimitExceeded(_)))));
+    assert!(source.next().await.is_none());
+    assert_eq!(server.header("last-event-id")[1].as_ref().map(String::len), Some(4096));
+    for (len, fits) in [(4096, true), (4097, false)] {
+        let connected = builder(&server.url("/")).last_event_id(&"i".repeat(len)).connect();
+        assert_eq!(connected.is_ok(), fits);
     }
 }

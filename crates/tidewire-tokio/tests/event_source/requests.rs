@@ -62,6 +62,35 @@ async fn secrets_stay_with_their_origin() {
     assert!(!format!("{source:?}").contains("secret"));
 }
 
+#[tokio::test]
+async fn the_callers_authorization_replaces_that_of_the_address() {
+    let server = Server::start([(stream(""), Then::Close)]).await;
+    let url = server.url("/").replace("http://", "http://user:password@");
+    all(&mut builder(&url).header("authorization", "Bearer x").connect().unwrap()).await;
+    assert_eq!(server.header("authorization")[0].as_deref(), Some("Bearer x"));
+    assert!(server.requests().iter().all(|request| request.matches("uthorization").count() == 1));
+}
+
+#[tokio::test]
+async fn deadlines_may_be_said_before_and_after_other_settings() {
+    use std::time::Duration;
+    for first in [true, false] {
+        let server = Server::start([("", Then::Hang), ("", Then::Hang), ("", Then::Hang)]).await;
+        let (config, timeout) = (crate::server::config(|_| {}), Duration::from_millis(50));
+        let builder = EventSource::builder(&server.url("/"));
+        let builder = if first {
+            builder.opening_timeout(timeout).config(config)
+        } else {
+            builder.config(config).opening_timeout(timeout)
+        };
+        assert_eq!(all(&mut builder.connect().unwrap()).await, ["lost: timeout: opening handshake"; 3]);
+    }
+    let server = Server::start([(stream("data: x\n\n"), Then::Hang)]).await;
+    let source = builder(&server.url("/")).idle_timeout(Duration::from_millis(50));
+    let said = all(&mut source.connect().unwrap()).await;
+    assert_eq!(said, ["open", "x", "lost: timeout: idle"]);
+}
+
 #[test]
 fn debug_shows_no_secrets() {
     let builder = EventSource::builder("http://user:password@a/b")
