@@ -40,14 +40,16 @@ mod error;
 mod request;
 mod source;
 mod transport;
+mod update;
 
 pub use builder::{Builder, InvalidRequest};
 pub use error::{Error, Refused, TransportError};
 pub use http::Method;
 pub use request::InvalidUrl;
 pub use rustls;
-pub use source::{Event, EventSource, Update};
+pub use source::EventSource;
 pub use tidewire_connection::event_source::{Config, Ended, Loss, Refusal, Repeat, ServerTrouble, Task};
+pub use update::{Event, Update};
 
 #[cfg(doc)]
 use futures_core::Stream;

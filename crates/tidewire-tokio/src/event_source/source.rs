@@ -14,13 +14,14 @@ use http::{HeaderMap, HeaderName, header};
 use hyper::body::Incoming;
 use tidewire_connection::event_source::{self as sans_io, Answer, Config, Ended, Loss, Task};
 use tidewire_lifecycle::Usage;
-use tidewire_sse::{InvalidField, Item, LimitExceeded};
+use tidewire_sse::{InvalidField, Item};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::builder::{Builder, InvalidRequest};
 use super::error::{Error, TransportError, retry_after};
 use super::request::Target;
 use super::transport::{Arrived, Connector, Transport};
+use super::update::{Event, Update};
 use crate::clock::Clock;
 
 /// How long the beginning of a refusal's body is waited for.
@@ -43,40 +44,6 @@ enum Step {
     /// Nothing to tell of, yet.
     Passed,
     End,
-}
-
-/// An event of the stream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// Its type, `message` when the stream gave none.
-    pub event_type: String,
-    /// Its data, the lines joined by LF.
-    pub data: String,
-    /// The last event ID string as of this event.
-    pub last_event_id: String,
-}
-
-/// Something that happened to the stream.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Update {
-    /// The response is an event stream; events follow.
-    Open,
-    /// An event.
-    Event(Event),
-    /// A comment, without its colon.
-    Comment(String),
-    /// A new reconnection time, in milliseconds.
-    Retry(u64),
-    /// The connection was lost. The client comes back.
-    Lost {
-        /// How.
-        loss: Loss,
-        /// What the transport says of it.
-        source: Option<TransportError>,
-        /// From here to the next attempt.
-        delay: Duration,
-    },
 }
 
 /// The client of one event stream, as a [`Stream`] of its events; see the [module](super).
@@ -271,7 +238,7 @@ impl EventSource {
             let update = loop {
                 match items.next() {
                     Some(Ok(Item::Comment(_) | Item::Retry(_))) if wanted == Wanted::Events => {}
-                    item => break item.map(owned),
+                    item => break item.map(|item| item.map(Update::from)),
                 }
             };
             let consumed = items.consumed();
@@ -424,16 +391,4 @@ fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     let values: Vec<_> =
         headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
     (!values.is_empty()).then(|| values.join(", "))
-}
-
-fn owned(item: Result<Item<'_>, LimitExceeded>) -> Result<Update, LimitExceeded> {
-    Ok(match item? {
-        Item::Event(event) => Update::Event(Event {
-            event_type: event.event_type.to_owned(),
-            data: event.data.to_owned(),
-            last_event_id: event.last_event_id.to_owned(),
-        }),
-        Item::Comment(comment) => Update::Comment(comment.into_owned()),
-        Item::Retry(time_ms) => Update::Retry(time_ms),
-    })
 }
