@@ -1,7 +1,7 @@
 //! The gateway binary `tidewire`: WebSocket, SSE, NDJSON and long polling over one hub.
 //!
 //! ```text
-//!   cli ─┬▶ tail
+//!   cli ─┬▶ tail ─▶ terminal
 //!        └▶ server ─▶ app (router) ─┬─ page, topics
 //!                                  ├─ publish ── body
 //!                                  ├─ poll
@@ -15,6 +15,7 @@
 mod cli;
 mod server;
 mod tail;
+mod terminal;
 
 mod app;
 
@@ -47,22 +48,24 @@ fn main() -> ExitCode {
     let task = cli::Cli::parse().into_task();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        // It would tell of them with `eprintln!`, which panics when standard error is closed.
+        .log_internal_errors(false)
+        .init();
     let outcome = match task {
         cli::Task::Serve(options) => serve(options).map_err(Failure::Failed),
         cli::Task::Tail(options) => tail::run(&options),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Failed(message)) => {
-            eprintln!("tidewire: {message}");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Usage(message)) => {
-            eprintln!("tidewire: {message}");
-            ExitCode::from(2)
-        }
-    }
+    let (message, status) = match outcome {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Failed(message)) => (message, ExitCode::FAILURE),
+        Err(Failure::Usage(message)) => (message, ExitCode::from(2)),
+    };
+    terminal::say(message);
+    status
 }
 
 /// Why a command did not end well, for humans.

@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::cli::Tail;
+use crate::terminal::{Printable, say};
 use serde::Serialize;
 use std::io::{self, BufWriter, Read, Write};
 use tidewire_sse::{Item, Parser};
@@ -77,8 +78,8 @@ impl<W: Write> Output<'_, W> {
             Line::Retry { .. } => self.options.retry,
         };
         if wanted {
-            serde_json::to_writer(&mut self.writer, line)
-                .map_err(|error| End::from(io::Error::from(error)))?;
+            let mut json = serde_json::Serializer::with_formatter(&mut self.writer, Printable);
+            line.serialize(&mut json).map_err(|error| End::from(io::Error::from(error)))?;
             self.writer.write_all(b"\n")?;
         }
         Ok(())
@@ -107,7 +108,7 @@ impl<W: Write> Output<'_, W> {
                         })?,
                         Ok(Item::Comment(comment)) => self.line(&Line::Comment { comment: &comment })?,
                         Ok(Item::Retry(retry)) => self.line(&Line::Retry { retry })?,
-                        Err(exceeded) => eprintln!("tidewire: an event is lost: {exceeded}"),
+                        Err(exceeded) => say(format_args!("an event is lost: {exceeded}")),
                     }
                 }
             }
@@ -151,11 +152,11 @@ impl<W: Write> Output<'_, W> {
                     }
                     Some(Ok(Update::Lost { loss, source, delay })) => {
                         let lost = lost(loss, source.as_deref());
-                        eprintln!("tidewire: {lost}, back in {:.1} s", delay.as_secs_f64());
+                        say(format_args!("{lost}, back in {:.1} s", delay.as_secs_f64()));
                     }
                     Some(Ok(Update::Open | _)) => {}
                     Some(Err(Error::LimitExceeded(exceeded))) => {
-                        eprintln!("tidewire: an event is lost: {exceeded}");
+                        say(format_args!("an event is lost: {exceeded}"));
                     }
                     Some(Err(error)) => {
                         self.writer.flush()?;

@@ -85,3 +85,13 @@ fn a_silent_connection_is_given_up_after_the_time_for_a_head() {
     silent.reader.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{rest:?}");
 }
+
+#[test]
+fn nobody_who_reads_the_log_is_no_reason_to_fall_over() {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(theirs);
+    let gateway = Gateway::start_telling(std::os::fd::OwnedFd::from(ours).into());
+    assert_eq!(gateway.get("/healthz").status, 200);
+    gateway.signal("TERM");
+    assert_eq!(gateway.wait().0, Some(0));
+}

@@ -4,7 +4,7 @@
 use base64::Engine;
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
@@ -106,6 +106,16 @@ fn an_event_beyond_the_limit_is_told_of_and_the_rest_is_printed() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("an event is lost"));
 }
 
+/// The head of a request, in lower case.
+fn head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap().to_lowercase()
+}
+
 /// A server that answers one connection after the other, and gives the heads of its requests.
 fn server(answers: Vec<String>) -> (String, thread::JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -113,13 +123,9 @@ fn server(answers: Vec<String>) -> (String, thread::JoinHandle<Vec<String>>) {
     let serving = thread::spawn(move || {
         let serve = |answer: String| {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut head = Vec::new();
-            let mut byte = [0];
-            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
-                head.push(byte[0]);
-            }
+            let head = head(&mut stream);
             stream.write_all(answer.as_bytes()).unwrap();
-            String::from_utf8(head).unwrap().to_lowercase()
+            head
         };
         answers.into_iter().map(serve).collect()
     });
@@ -234,4 +240,85 @@ fn nobody_who_reads_the_output_is_an_end_like_any_other() {
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
+}
+
+/// A place to write to that nobody reads any more.
+#[cfg(unix)]
+fn closed() -> Stdio {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    drop(theirs);
+    Stdio::from(std::os::fd::OwnedFd::from(ours))
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_who_reads_what_is_said_changes_no_status() {
+    let refused = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n".to_owned();
+    let back = vec![format!("{STREAM}retry: 100\ndata: a\n\n"), "HTTP/1.1 204 No\r\n\r\n".to_owned()];
+    let (refusing, serving) = server([vec![refused], back].concat());
+    for (arguments, status, lines) in [
+        (&[&*refusing][..], 1, 0),
+        (&[&*refusing], 0, 1),
+        (&["-", "--max-event", "10"], 0, 1),
+        (&["http://"], 2, 0),
+        (&["-", "--chunk", "0"], 2, 0),
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tidewire"))
+            .arg("tail")
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(closed())
+            .spawn()
+            .unwrap();
+        let _ = child.stdin.take().unwrap().write_all(b"data: 12345678901\n\ndata: 1\n\n");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{arguments:?} {output:?}");
+        assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), lines, "{arguments:?}");
+    }
+    serving.join().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_who_reads_the_output_ends_a_stream_that_has_no_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/x", listener.local_addr().unwrap());
+    let child = Command::new(env!("CARGO_BIN_EXE_tidewire"))
+        .args(["tail", &url])
+        .stdin(Stdio::null())
+        .stdout(closed())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stream, _) = listener.accept().unwrap();
+    head(&mut stream);
+    stream.write_all(format!("{STREAM}data: a\n\n").as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
+}
+
+#[test]
+fn what_a_server_sends_does_not_command_the_terminal() {
+    let body = "\u{1B}]0;owned\u{7}\r\n\u{9B}2J\u{7F}é";
+    let refused = format!("HTTP/1.1 401 No\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let wrong = "HTTP/1.1 200 OK\r\nContent-Type: a\u{9B}b\r\nContent-Length: 0\r\n\r\n".to_owned();
+    let (url, serving) = server(vec![refused, wrong]);
+    for shown in ["\\u{1b}]0;owned\\u{7}\\r\\n\\u{9b}2J\\u{7f}é\n", "\\u{9b}b\"\n"] {
+        let output = tail(&[&url], b"");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.ends_with(shown), "{said:?}");
+        assert!(!said.trim_end_matches('\n').contains(char::is_control), "{said:?}");
+    }
+    serving.join().unwrap();
+    let output = tail(
+        &["-", "--comments"],
+        ": \u{1B}c\u{9B}0m\nid: \u{7F}\nevent: \u{85}\ndata: \u{1B}[2J\u{9B}2J\n\n".as_bytes(),
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "{\"comment\":\" \\u001bc\\u009b0m\"}\n\
+            {\"event\":\"\\u0085\",\"data\":\"\\u001b[2J\\u009b2J\",\"id\":\"\\u007f\"}\n"
+    );
+    assert_eq!(lines(&output)[1]["data"], "\u{1B}[2J\u{9B}2J");
 }

@@ -27,11 +27,21 @@ impl Gateway {
 
     /// Starts one with further arguments.
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::spawn(arguments, Stdio::inherit())
+    }
+
+    /// Starts one whose log goes there.
+    pub(crate) fn start_telling(stderr: Stdio) -> Self {
+        Self::spawn(&[], stderr)
+    }
+
+    fn spawn(arguments: &[&str], stderr: Stdio) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_tidewire"))
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
+            .stderr(stderr)
             .spawn()
             .unwrap();
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
