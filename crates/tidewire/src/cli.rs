@@ -42,8 +42,8 @@ pub(crate) struct Tail {
     /// Feed the parser so many bytes at a time.
     #[arg(long, value_name = "BYTES", value_parser = count)]
     pub(crate) chunk: Option<usize>,
-    /// Go on behind this event.
-    #[arg(long, value_name = "ID")]
+    /// Go on behind this event; 4096 bytes at most.
+    #[arg(long, value_name = "ID", value_parser = last_event_id)]
     pub(crate) last_event_id: Option<String>,
     /// Send this header, `Name: value`; may come more than once.
     #[arg(short = 'H', long, value_name = "HEADER", value_parser = header)]
@@ -88,6 +88,16 @@ fn message_len(text: &str) -> Result<usize, String> {
 fn count(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
     count.ok_or_else(|| "expected a number, 1 at least".to_owned())
+}
+
+/// The longest value of `--last-event-id`, in bytes: servers take heads of some 8 KiB.
+const MAX_LAST_EVENT_ID_LEN: usize = 4096;
+
+fn last_event_id(text: &str) -> Result<String, String> {
+    match text.len() {
+        0..=MAX_LAST_EVENT_ID_LEN => Ok(text.to_owned()),
+        len => Err(format!("expected at most {MAX_LAST_EVENT_ID_LEN} bytes, got {len}")),
+    }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
@@ -150,6 +160,15 @@ mod tests {
         for wrong in [&["tail"][..], &["tail", "-", "--chunk", "0"], &["tail", "-", "--max-event", "x"]] {
             assert!(Cli::try_parse_from([&["tidewire"], wrong].concat()).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_last_event_id_has_at_most_4096_bytes() {
+        let long = "é".repeat(2048);
+        assert!(Cli::try_parse_from(["tidewire", "tail", "-", "--last-event-id", &long]).is_ok());
+        let longer = format!("{long}x");
+        let error = Cli::try_parse_from(["tidewire", "tail", "-", "--last-event-id", &longer]).unwrap_err();
+        assert!(error.to_string().contains("expected at most 4096 bytes, got 4097"), "{error}");
     }
 
     #[test]
