@@ -14,7 +14,7 @@ use axum::{
     routing::get,
 };
 use futures_util::{Stream, StreamExt, stream};
-use tidewire_sse::{Event, InvalidField, body::Encoded};
+use tidewire_sse::{Event, InvalidField, body::Encoded, content::LAST_EVENT_ID};
 use tidewire_tokio::{
     drain::{Drain, ShutdownSignals},
     sse::Sse,
@@ -42,9 +42,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What a client saw last, in its own words.
+/// What a client saw last. The header is UTF-8, which `HeaderValue::to_str` does not take.
 fn last_event_id(headers: &HeaderMap) -> Option<&str> {
-    headers.get("last-event-id")?.to_str().ok()
+    std::str::from_utf8(headers.get(LAST_EVENT_ID)?.as_bytes()).ok()
 }
 
 /// A number every second, from where the client left off.

@@ -35,7 +35,7 @@ const DEFAULT_EVENT: &str = "message";
 pub(crate) struct Sse;
 
 impl Format for Sse {
-    const CONTENT_TYPE: &'static str = "text/event-stream";
+    const CONTENT_TYPE: &'static str = tidewire_sse::content::CONTENT_TYPE;
     const LAST_EVENT_ID: LastEventId = LastEventId::Resumes;
 
     fn open(cursor: &Cursor, _: ConnectionId, output: &mut Vec<u8>) {

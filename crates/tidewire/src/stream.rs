@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tidewire_hub::{ConnectionId, Cursor, Gap, Position, TopicName};
 use tidewire_lifecycle::{Action, Lifecycle};
+use tidewire_sse::content::{HEADERS, LAST_EVENT_ID};
 use tidewire_tokio::clock::Clock;
 use tidewire_tokio::hub::BatchBudget;
 use tokio::time::Sleep;
@@ -30,8 +31,6 @@ pub(crate) const CURSOR: HeaderName = HeaderName::from_static("tidewire-cursor")
 
 /// What the connection is called, as a header.
 pub(crate) const CONNECTION: HeaderName = HeaderName::from_static("tidewire-connection");
-
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// What one chunk may take from the hub. Bytes are those that the hub counts, which are the message's forms
 /// together; the chunk itself is about a quarter of that.
@@ -82,9 +81,11 @@ pub(crate) async fn open<F: Format>(
     let stream = Stream::<F>::new(&app, subscriber, connection, &cursor);
     let mut response = Response::new(Body::new(stream));
     let headers = response.headers_mut();
+    // What holds an event stream back would hold back any other.
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(F::CONTENT_TYPE));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     headers.extend(start_headers(&cursor, connection));
     Ok(response)
 }
