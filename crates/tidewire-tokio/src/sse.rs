@@ -34,6 +34,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -42,7 +43,7 @@ use http::{HeaderValue, Response};
 use http_body::Frame;
 use pin_project_lite::pin_project;
 use tidewire_connection::event_stream::EventStream;
-use tidewire_lifecycle::Config;
+use tidewire_lifecycle::{Config, Heartbeat};
 use tidewire_sse::{
     body::{self, Encoded},
     content::HEADERS,
@@ -60,12 +61,20 @@ use crate::clock::Clock;
 pub struct Sse<S> {
     events: S,
     config: Arc<Config>,
+    keep_alive: Option<Duration>,
 }
 
 impl<S> Sse<S> {
     /// These events, and a comment after 15 s of silence: [`Config::event_stream`].
     pub fn new(events: S) -> Self {
-        Self { events, config: Arc::new(Config::event_stream()) }
+        Self { events, config: Arc::new(Config::event_stream()), keep_alive: None }
+    }
+
+    /// A comment after so much silence, whatever the `heartbeat` of [`lifecycle`](Self::lifecycle): less than what any
+    /// proxy on the way allows a connection to be silent.
+    pub fn keep_alive(mut self, interval: Duration) -> Self {
+        self.keep_alive = Some(interval);
+        self
     }
 
     /// Other limits of time: `heartbeat` is how often a comment breaks the silence; with none, the body ends when
@@ -121,7 +130,11 @@ pin_project! {
 impl<S> Body<S> {
     fn new(sse: Sse<S>) -> Self {
         let clock = Clock::start();
-        let stream = EventStream::new(sse.config, clock.now());
+        let mut config = sse.config;
+        if let Some(interval) = sse.keep_alive {
+            Arc::make_mut(&mut config).heartbeat = Heartbeat::KeepAlive { interval };
+        }
+        let stream = EventStream::new(config, clock.now());
         let deadline = stream.poll_timeout().map_or(clock.now(), |(deadline, _)| deadline);
         let sleep = sleep_until(clock.instant(deadline));
         Self { events: Some(body::Body::new(sse.events)), stream, clock, sleep }

@@ -210,13 +210,22 @@ async fn with_every_limit_off_it_waits_for_the_events_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn an_interval_of_ones_own() {
-    let mut config = Config::event_stream();
-    config.heartbeat = Heartbeat::KeepAlive { interval: Duration::from_secs(2) };
-    let silent = stream::pending::<Result<Encoded, Infallible>>();
-    let mut body = boxed(Sse::new(silent).lifecycle(Arc::new(config)));
-    let start = Instant::now();
-    for seconds in [2, 4, 6] {
-        assert_eq!(text(&mut body).await, KEEP_ALIVE);
-        assert_eq!(start.elapsed(), Duration::from_secs(seconds));
+    let seconds = Duration::from_secs;
+    let silent = || Sse::new(stream::pending::<Result<Encoded, Infallible>>());
+    let (mut two, mut off) = (Config::event_stream(), Config::event_stream());
+    two.heartbeat = Heartbeat::KeepAlive { interval: seconds(2) };
+    off.heartbeat = Heartbeat::Off;
+    for sse in [
+        silent().lifecycle(Arc::new(two)),
+        silent().keep_alive(seconds(2)),
+        silent().keep_alive(seconds(2)).lifecycle(Arc::new(off.clone())),
+        silent().lifecycle(Arc::new(off)).keep_alive(seconds(2)),
+    ] {
+        let mut body = boxed(sse);
+        let start = Instant::now();
+        for elapsed in [2, 4, 6] {
+            assert_eq!(text(&mut body).await, KEEP_ALIVE);
+            assert_eq!(start.elapsed(), seconds(elapsed));
+        }
     }
 }
