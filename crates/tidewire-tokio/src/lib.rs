@@ -6,7 +6,9 @@
 //!                               │ Refusal             ▲ feed, flush
 //!   drain::Drain tells all      ▼ (lingers)           │
 //!                                         hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up
-//!   a stream of events ──▶ sse::Sse ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
+//!
+//!   a stream of events ──▶ sse::Sse ──▶ sse::Body ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
+//!   event_source::Builder ──▶ event_source::EventSource ──▶ Event, or Update (feature `client`)
 //! ```
 //!
 //! # Limits
@@ -17,6 +19,10 @@
 //! | opening handshake | `tidewire_lifecycle::Config::opening_timeout`, 5 s |
 //! | output that waits before reading stops | 1 MiB |
 //! | read buffers pooled per thread | 8 of 64 KiB |
+//! | `sse::Sse`: silence before a keep-alive | `tidewire_lifecycle::Config::event_stream`, 15 s |
+//! | `event_source::EventSource` | a table of its own, in its module |
+//!
+//! An `sse::Body` holds no event: it asks for the next one when the client has taken the last.
 //!
 //! # Cancel safety
 //!
@@ -24,7 +30,8 @@
 //! [`flush`](websocket::WebSocket::flush), [`close`](websocket::WebSocket::close),
 //! [`Subscriber::batch`](hub::Subscriber::batch), [`Listener::accept`](listener::Listener::accept) and the waits of
 //! [`Drain`](drain::Drain) are cancel safe: dropped before they are ready they have lost nothing, and a later call goes
-//! on. [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it.
+//! on. So are `next` and `next_update` of `event_source::EventSource`, also where it connects or waits to come back.
+//! [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it.
 
 pub mod accept;
 pub mod clock;
