@@ -1,5 +1,7 @@
 //! What an event stream's HTTP response says, and what its client makes of it (WHATWG HTML §9.2.2, §9.2.3).
 
+pub use crate::media_type::essence;
+
 /// The media type of an event stream.
 pub const CONTENT_TYPE: &str = "text/event-stream";
 
@@ -8,11 +10,11 @@ pub const CONTENT_TYPE: &str = "text/event-stream";
 pub const HEADERS: [(&str, &str); 3] =
     [("content-type", CONTENT_TYPE), ("cache-control", "no-cache"), ("x-accel-buffering", "no")];
 
-/// Whether a `Content-Type` is an event stream's, whatever its parameters: the text is UTF-8 in any case.
+/// Whether a `Content-Type` is an event stream's, whatever its parameters: the text is UTF-8 in any case. Of several fields
+/// give the values joined by `", "`; [`essence`] says which counts.
 #[must_use]
 pub fn is_event_stream(content_type: &str) -> bool {
-    let essence = content_type.split(';').next().unwrap_or_default();
-    essence.trim_matches([' ', '\t']).eq_ignore_ascii_case(CONTENT_TYPE)
+    essence(content_type).is_some_and(|essence| essence.eq_ignore_ascii_case(CONTENT_TYPE))
 }
 
 /// Whether a `Content-Encoding` leaves the body as it is (RFC 9110 §8.4).
@@ -45,7 +47,7 @@ pub enum Verdict {
     Fail,
 }
 
-/// What a client does with a response, by its status and `Content-Type`.
+/// What a client does with a response, by its status and `Content-Type`; of several fields, their values joined by `", "`.
 #[must_use]
 pub fn verdict(status: u16, content_type: Option<&str>) -> Verdict {
     match status {
@@ -85,10 +87,18 @@ mod tests {
             "text/event-stream;",
             "text/event-stream;charset=windows-1252",
             "Text/Event-Stream ; charset=utf-8",
+            "text/html, text/event-stream, */*",
         ] {
             assert_eq!(verdict(200, Some(open)), Verdict::Open, "{open}");
         }
-        for fail in ["", "x bogus", "text/x-bogus", "text/event-streams", "text/event-stream x"] {
+        for fail in [
+            "",
+            "x bogus",
+            "text/x-bogus",
+            "text/event-streams",
+            "text/event-stream x",
+            "text/event-stream, text/html",
+        ] {
             assert_eq!(verdict(200, Some(fail)), Verdict::Fail, "{fail}");
         }
         assert_eq!(verdict(200, None), Verdict::Fail);

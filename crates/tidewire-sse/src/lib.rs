@@ -58,6 +58,7 @@ mod field;
 mod items;
 mod last_event_id;
 mod lines;
+mod media_type;
 mod parser;
 mod scratch;
 #[cfg(feature = "stream")]

@@ -31,7 +31,7 @@ pub enum Task {
 pub struct Response<'a> {
     /// Its status.
     pub status: u16,
-    /// Its `Content-Type`; the values of several fields joined by `, `.
+    /// Its `Content-Type`: the values of all fields of that name, in their order, joined by `", "`.
     pub content_type: Option<&'a str>,
     /// Its `Content-Encoding`, joined likewise.
     pub content_encoding: Option<&'a str>,
