@@ -30,7 +30,7 @@ pub enum Ended {
 ///
 /// let second = Duration::from_secs;
 /// let mut output = Vec::new();
-/// let mut stream = EventStream::open(Arc::new(Config::event_stream()), second(0), 3000, "c0", &mut output)?;
+/// let mut stream = EventStream::open(Arc::new(Config::event_stream()), second(0), second(3), "c0", &mut output)?;
 /// stream.send(second(1), &Event::new().id("c1").data("hello"), &mut output)?;
 /// assert_eq!(output, b"retry: 3000\nid: c0\n\nid: c1\ndata: hello\n\n");
 ///
@@ -67,13 +67,13 @@ impl EventStream {
     pub fn open(
         config: Arc<Config>,
         now: Duration,
-        reconnection_time_ms: u64,
+        reconnection_time: Duration,
         last_event_id: &str,
         output: &mut Vec<u8>,
     ) -> Result<Self, InvalidField> {
         let block = Event::new().id(last_event_id);
         block.encoded_len()?;
-        retry(reconnection_time_ms, output);
+        retry(reconnection_time, output);
         block.encode(output)?;
         Ok(Self::new(config, now))
     }

@@ -11,14 +11,14 @@ fn second(seconds: u64) -> Duration {
 }
 
 fn opened(config: Config) -> EventStream {
-    EventStream::open(Arc::new(config), second(0), 3000, "c", &mut Vec::new()).unwrap()
+    EventStream::open(Arc::new(config), second(0), second(3), "c", &mut Vec::new()).unwrap()
 }
 
 #[test]
 fn a_bad_start_id_writes_nothing() {
     let mut output = Vec::new();
     let config = Arc::new(Config::event_stream());
-    assert!(EventStream::open(config, second(0), 3000, "a\nb", &mut output).is_err());
+    assert!(EventStream::open(config, second(0), second(3), "a\nb", &mut output).is_err());
     assert!(output.is_empty());
 }
 

@@ -22,6 +22,7 @@
 use alloc::vec::Vec;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
+use core::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -46,11 +47,12 @@ impl Encoded {
         Self(output.into())
     }
 
-    /// The reconnection time, in milliseconds, that the client is to wait before it comes back.
+    /// The reconnection time that the client is to wait before it comes back, in whole milliseconds as
+    /// [`retry`](crate::retry) has it.
     #[must_use]
-    pub fn retry(reconnection_time_ms: u64) -> Self {
+    pub fn retry(reconnection_time: Duration) -> Self {
         let mut output = Vec::new();
-        retry(reconnection_time_ms, &mut output);
+        retry(reconnection_time, &mut output);
         Self(output.into())
     }
 

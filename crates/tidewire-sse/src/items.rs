@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
+use core::time::Duration;
 
 use crate::cut::End;
 use crate::error::{Limit, LimitExceeded};
@@ -26,8 +27,8 @@ pub enum Item<'a> {
     Event(MessageEvent<'a>),
     /// A comment: all of its line behind the colon. It neither ends an event nor is one.
     Comment(Cow<'a, str>),
-    /// A new reconnection time, in milliseconds; a larger one than fits is the largest that does.
-    Retry(u64),
+    /// A new reconnection time. Whole milliseconds; more than [`u64::MAX`] of them are that.
+    Retry(Duration),
 }
 
 /// The items of one chunk, each lent until the next is asked for; see [`Parser::receive`].
@@ -111,7 +112,7 @@ impl<'a> Items<'a> {
                 let comment = self.parser.line.bytes().get(1..).unwrap_or_default();
                 Some(Ok(Item::Comment(String::from_utf8_lossy(comment))))
             }
-            Found::Retry => self.parser.reconnection_time_ms.map(|time| Ok(Item::Retry(time))),
+            Found::Retry => self.parser.reconnection_time.map(|time| Ok(Item::Retry(time))),
         }
     }
 

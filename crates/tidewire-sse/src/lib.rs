@@ -14,16 +14,17 @@
 //! it allocates nothing for others like them, wherever they are cut.
 //!
 //! ```
+//! use core::time::Duration;
 //! use tidewire_sse::{Event, Item, Parser, retry};
 //!
 //! let mut stream = Vec::new();
-//! retry(3000, &mut stream);
+//! retry(Duration::from_secs(3), &mut stream);
 //! Event::new().id("7").event("tick").data("one\ntwo").encode(&mut stream)?;
 //! assert_eq!(stream, b"retry: 3000\nid: 7\nevent: tick\ndata: one\ndata: two\n\n");
 //!
 //! let mut parser = Parser::default();
 //! let mut items = parser.receive(&stream);
-//! assert_eq!(items.next(), Some(Ok(Item::Retry(3000))));
+//! assert_eq!(items.next(), Some(Ok(Item::Retry(Duration::from_secs(3)))));
 //! let Some(Ok(Item::Event(event))) = items.next() else { panic!() };
 //! assert_eq!((event.event_type, event.data, event.last_event_id), ("tick", "one\ntwo", "7"));
 //! assert_eq!(items.next(), None);

@@ -1,6 +1,7 @@
 //! The state of a stream between its chunks (WHATWG HTML §9.2.6).
 
 use alloc::string::String;
+use core::time::Duration;
 
 use crate::config::Config;
 use crate::error::{Limit, LimitExceeded};
@@ -88,7 +89,7 @@ pub struct Parser {
     event_type: String,
     event_type_is: EventType,
     pub(crate) last_event_id: LastEventId,
-    pub(crate) reconnection_time_ms: Option<u64>,
+    pub(crate) reconnection_time: Option<Duration>,
 }
 
 impl Default for Parser {
@@ -114,7 +115,7 @@ impl Parser {
             event_type: String::new(),
             event_type_is: EventType::Unset,
             last_event_id: LastEventId::new(String::new()),
-            reconnection_time_ms: None,
+            reconnection_time: None,
         }
     }
 
@@ -140,10 +141,10 @@ impl Parser {
         self.last_event_id.as_str()
     }
 
-    /// The reconnection time in milliseconds, if a `retry` field set one.
+    /// The reconnection time, if a `retry` field set one. Whole milliseconds, [`u64::MAX`] of them at most.
     #[must_use]
-    pub fn reconnection_time_ms(&self) -> Option<u64> {
-        self.reconnection_time_ms
+    pub fn reconnection_time(&self) -> Option<Duration> {
+        self.reconnection_time
     }
 
     /// Bytes of memory held beside the last event ID.
@@ -225,10 +226,10 @@ impl Parser {
         if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
             return Found::Nothing;
         }
-        let time = value
+        let time_ms = value
             .iter()
-            .fold(0u64, |time, digit| time.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
-        self.reconnection_time_ms = Some(time);
+            .fold(0u64, |time_ms, digit| time_ms.saturating_mul(10).saturating_add(u64::from(digit - b'0')));
+        self.reconnection_time = Some(Duration::from_millis(time_ms));
         Found::Retry
     }
 

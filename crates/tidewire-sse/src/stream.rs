@@ -185,7 +185,7 @@ impl<S> EventStream<S> {
     /// The reconnection time, if the stream has set one. Whole milliseconds.
     #[must_use]
     pub fn reconnection_time(&self) -> Option<Duration> {
-        self.parser.reconnection_time_ms().map(Duration::from_millis)
+        self.parser.reconnection_time()
     }
 }
 
@@ -202,7 +202,7 @@ fn parse(
                 break Some(Ok(Event { retry: retry.take(), ..Event::from(event) }));
             }
             Some(Ok(Item::Comment(_))) => {}
-            Some(Ok(Item::Retry(time_ms))) => *retry = Some(Duration::from_millis(time_ms)),
+            Some(Ok(Item::Retry(time))) => *retry = Some(time),
             Some(Err(exceeded)) => break Some(Err(exceeded)),
             None => break None,
         }

@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -32,7 +33,7 @@ fn ready<E>(text: &'static str) -> Polled<E> {
 #[test]
 fn each_event_is_a_frame_and_the_end_of_the_stream_that_of_the_body() {
     let items = [
-        Encoded::retry(3000),
+        Encoded::retry(Duration::from_secs(3)),
         Encoded::comment("a\nb"),
         Event::new().id("1").data("x\ny").encoded().unwrap(),
         Encoded::keep_alive(),
@@ -64,7 +65,7 @@ fn the_stream_is_asked_once_for_each_frame() {
     let mut asked = 0;
     let events = stream::poll_fn(|_| {
         asked += 1;
-        Poll::Ready(Some(Ok::<_, Infallible>(Encoded::retry(asked))))
+        Poll::Ready(Some(Ok::<_, Infallible>(Encoded::retry(Duration::from_millis(asked)))))
     });
     let mut body = Body::new(events);
     assert_eq!(poll(&mut body), ready("retry: 1\n"));
@@ -114,7 +115,7 @@ fn piece() -> impl Strategy<Value = (Encoded, Option<String>)> {
     });
     prop_oneof![
         event,
-        any::<u64>().prop_map(|time| (Encoded::retry(time), None)),
+        any::<Duration>().prop_map(|time| (Encoded::retry(time), None)),
         "(?s)[a\r\n:]{0,6}".prop_map(|text| (Encoded::comment(&text), None)),
         Just((Encoded::keep_alive(), None)),
         Just((Event::new().id("7").encoded().unwrap(), None)),

@@ -14,7 +14,7 @@ fn said(stream: &[u8], piece_len: usize) -> Vec<String> {
             said.push(match item.unwrap() {
                 Item::Event(event) => format!("event {}", event.data),
                 Item::Comment(comment) => format!("comment {comment:?}"),
-                Item::Retry(time) => format!("retry {time}"),
+                Item::Retry(time) => format!("retry {}", time.as_millis()),
             });
         }
     }

@@ -1,6 +1,7 @@
 //! What streams cost in memory, counted. One test, because the counters are those of the whole process.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::time::Duration;
 use tidewire_sse::{Config, Event, Item, Parser, comment, retry};
 
 #[global_allocator]
@@ -41,7 +42,7 @@ fn stream() -> (Vec<u8>, usize) {
         Event::new().data(&many_lines).encode(&mut stream).unwrap();
         Event::new().id("").encode(&mut stream).unwrap();
         comment("keep-alive", &mut stream);
-        retry(3_000, &mut stream);
+        retry(Duration::from_secs(3), &mut stream);
         stream.extend_from_slice(b"unknown: field\ndata\n\n");
     }
     (stream, 7 * 100)
@@ -118,7 +119,7 @@ fn encoding_allocates_what_it_is_asked_for() {
             for _ in 0..100 {
                 output.clear();
                 comment("a comment", &mut output);
-                retry(u64::MAX, &mut output);
+                retry(Duration::MAX, &mut output);
                 event.encode(&mut output).unwrap();
             }
         });

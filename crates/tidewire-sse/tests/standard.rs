@@ -1,6 +1,7 @@
 //! The sentences of WHATWG HTML §9.2.5 and §9.2.6, each proved by exact bytes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::time::Duration;
 use tidewire_sse::{Config, Event, Item, Parser, comment, retry};
 
 /// What a stream says: an event as `type|data|id`, a comment as `:text`, a reconnection time as a number.
@@ -11,7 +12,7 @@ fn said_by(parser: &mut Parser, stream: &[u8]) -> Vec<String> {
         said.push(match item.unwrap() {
             Item::Event(event) => format!("{}|{}|{}", event.event_type, event.data, event.last_event_id),
             Item::Comment(comment) => format!(":{comment}"),
-            Item::Retry(time_ms) => time_ms.to_string(),
+            Item::Retry(time) => time.as_millis().to_string(),
         });
     }
     said
@@ -38,7 +39,7 @@ fn what_is_encoded_is_utf_8() {
 #[test]
 fn every_line_that_is_encoded_ends_with_an_lf() {
     let mut output = Vec::new();
-    retry(1, &mut output);
+    retry(Duration::from_millis(1), &mut output);
     comment("a\r\nb", &mut output);
     Event::new().id("i").event("e").data("a\rb\r\nc\nd").encode(&mut output).unwrap();
     assert_eq!(
@@ -296,7 +297,7 @@ fn an_id_with_a_nul_is_ignored() {
 //# event stream's reconnection time to that integer. Otherwise, ignore the field.
 #[test]
 fn a_reconnection_time_has_digits_and_nothing_else() {
-    for (value, time) in [
+    for (value, time_ms) in [
         ("0", 0),
         ("3000", 3000),
         ("0012", 12),
@@ -306,15 +307,16 @@ fn a_reconnection_time_has_digits_and_nothing_else() {
         ("99999999999999999999999", u64::MAX),
     ] {
         let mut parser = Parser::default();
-        assert_eq!(said_by(&mut parser, format!("retry: {value}\n").as_bytes()), [time.to_string()]);
-        assert_eq!(parser.reconnection_time_ms(), Some(time), "at once, without a blank line");
+        assert_eq!(said_by(&mut parser, format!("retry: {value}\n").as_bytes()), [time_ms.to_string()]);
+        let time = Some(Duration::from_millis(time_ms));
+        assert_eq!(parser.reconnection_time(), time, "at once, without a blank line");
     }
     for value in
         ["", "+5", "-5", "5.0", "1e3", "0x10", "5 ", " 5", "5s", "\u{665}", "\u{FF15}", "5\0", "1_000"]
     {
         let mut parser = Parser::default();
         assert!(said_by(&mut parser, format!("retry: {value}\n").as_bytes()).is_empty(), "{value:?}");
-        assert_eq!(parser.reconnection_time_ms(), None, "{value:?}");
+        assert_eq!(parser.reconnection_time(), None, "{value:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 use base64::Engine;
 use serde::Deserialize;
+use std::time::Duration;
 use tidewire_sse::{Config, Item, Parser};
 use tidewire_testkit::splits;
 
@@ -112,7 +113,7 @@ impl Vector {
             assert_eq!(items.consumed(), piece.len());
         }
         assert!(events == self.expected(), "{} {how}: {events:?}", self.name);
-        assert_eq!(parser.reconnection_time_ms(), self.retry, "{} {how}", self.name);
+        assert_eq!(parser.reconnection_time(), self.retry.map(Duration::from_millis), "{} {how}", self.name);
         assert_eq!(parser.last_event_id(), self.last_event_id, "{} {how}", self.name);
         if let Some(expected) = &self.comments {
             assert_eq!(&comments, expected, "{} {how}", self.name);

@@ -59,7 +59,7 @@ async fn ticks(
         let text = tick.to_string();
         Some((Event::new().id(&text).data(&text).encoded(), tick))
     });
-    let beginning = stream::once(ready(Ok(Encoded::retry(3000))));
+    let beginning = stream::once(ready(Ok(Encoded::retry(Duration::from_secs(3)))));
     Sse::new(beginning.chain(ticks).take_until(drain.begun()))
 }
 

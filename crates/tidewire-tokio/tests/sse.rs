@@ -81,7 +81,7 @@ async fn axum_answers_with_the_same() {
     use axum::response::IntoResponse;
     async fn handler() -> Sse<impl Stream<Item = Result<Encoded, Infallible>>> {
         let silence = stream::once(sleep(Duration::from_secs(16)));
-        Sse::new(silence.map(|()| Ok(Encoded::retry(7))))
+        Sse::new(silence.map(|()| Ok(Encoded::retry(Duration::from_millis(7)))))
     }
     let response = handler().await.into_response();
     assert_eq!(response.status(), 200);

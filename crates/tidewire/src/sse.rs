@@ -21,11 +21,12 @@ use crate::record::Record;
 use crate::stream::{Format, LastEventId};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use std::time::Duration;
 use tidewire_hub::{ConnectionId, Cursor, Gap, Position, TopicName};
 use tidewire_sse::{Event, retry};
 
 /// How long a browser waits before it reconnects.
-const RECONNECTION_TIME_MS: u64 = 3000;
+const RECONNECTION_TIME: Duration = Duration::from_secs(3);
 
 /// What a message's event name is where it has none.
 const DEFAULT_EVENT: &str = "message";
@@ -39,7 +40,7 @@ impl Format for Sse {
     const LAST_EVENT_ID: LastEventId = LastEventId::Resumes;
 
     fn open(cursor: &Cursor, _: ConnectionId, output: &mut Vec<u8>) {
-        retry(RECONNECTION_TIME_MS, output);
+        retry(RECONNECTION_TIME, output);
         encode(&Event::new().id(&cursor.encode()), output);
     }
 

@@ -17,9 +17,18 @@ const READ_LEN: usize = 64 * 1024;
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Line<'a> {
-    Event { event: &'a str, data: &'a str, id: &'a str },
-    Comment { comment: &'a str },
-    Retry { retry: u64 },
+    Event {
+        event: &'a str,
+        data: &'a str,
+        id: &'a str,
+    },
+    Comment {
+        comment: &'a str,
+    },
+    /// In milliseconds.
+    Retry {
+        retry: u128,
+    },
 }
 
 /// How it ended.
@@ -107,7 +116,7 @@ impl<W: Write> Output<'_, W> {
                             id: event.last_event_id,
                         })?,
                         Ok(Item::Comment(comment)) => self.line(&Line::Comment { comment: &comment })?,
-                        Ok(Item::Retry(retry)) => self.line(&Line::Retry { retry })?,
+                        Ok(Item::Retry(time)) => self.line(&Line::Retry { retry: time.as_millis() })?,
                         Err(exceeded) => say(format_args!("an event is lost: {exceeded}")),
                     }
                 }
@@ -142,7 +151,7 @@ impl<W: Write> Output<'_, W> {
                         id: &event.last_event_id,
                     })?,
                     Some(Ok(Update::Comment(comment))) => self.line(&Line::Comment { comment: &comment })?,
-                    Some(Ok(Update::Retry(retry))) => self.line(&Line::Retry { retry })?,
+                    Some(Ok(Update::Retry(time))) => self.line(&Line::Retry { retry: time.as_millis() })?,
                     Some(Ok(Update::Lost { loss, source, .. })) if self.options.once => {
                         self.writer.flush()?;
                         if loss == Loss::Eof {

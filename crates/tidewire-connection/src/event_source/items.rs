@@ -32,9 +32,7 @@ impl Items<'_> {
                 self.lifecycle.handle_message_received(self.now);
                 self.reconnect.handle_progress();
             }
-            Ok(Item::Retry(time_ms)) => {
-                self.reconnect.handle_reconnection_time(Duration::from_millis(*time_ms));
-            }
+            Ok(Item::Retry(time)) => self.reconnect.handle_reconnection_time(*time),
             Ok(Item::Comment(_)) | Err(_) => {}
         }
         Some(item)

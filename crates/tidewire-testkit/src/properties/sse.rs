@@ -1,5 +1,6 @@
 //! Properties of tidewire-sse.
 
+use std::time::Duration;
 use tidewire_sse::{Config, Event, Item, LimitExceeded, Parser};
 
 use crate::splits;
@@ -19,7 +20,7 @@ fn low_limits() -> Config {
 enum Said {
     Event(String, String, String),
     Comment(String),
-    Retry(u64),
+    Retry(Duration),
     Exceeded(LimitExceeded),
 }
 

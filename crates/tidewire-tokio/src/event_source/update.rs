@@ -28,8 +28,8 @@ pub enum Update {
     Event(Event),
     /// A comment, without its colon.
     Comment(String),
-    /// A new reconnection time, in milliseconds.
-    Retry(u64),
+    /// A new reconnection time. Whole milliseconds.
+    Retry(Duration),
     /// The connection was lost. The client comes back.
     Lost {
         /// How.
@@ -50,7 +50,7 @@ impl From<Item<'_>> for Update {
                 last_event_id: event.last_event_id.to_owned(),
             }),
             Item::Comment(comment) => Self::Comment(comment.into_owned()),
-            Item::Retry(time_ms) => Self::Retry(time_ms),
+            Item::Retry(time) => Self::Retry(time),
         }
     }
 }

@@ -119,7 +119,7 @@ pub(crate) async fn all(source: &mut EventSource) -> Vec<String> {
                 Ok(Update::Open) => "open".to_owned(),
                 Ok(Update::Event(event)) => event.data,
                 Ok(Update::Comment(comment)) => format!(":{comment}"),
-                Ok(Update::Retry(time_ms)) => format!("retry {time_ms}"),
+                Ok(Update::Retry(time)) => format!("retry {}", time.as_millis()),
                 Ok(Update::Lost { loss, .. }) => format!("lost: {loss}"),
                 Ok(other) => format!("{other:?}"),
                 Err(error @ Error::LimitExceeded(_)) => format!("limit: {error}"),
