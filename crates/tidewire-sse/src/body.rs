@@ -29,7 +29,8 @@ use futures_core::Stream;
 use http_body::Frame;
 use pin_project_lite::pin_project;
 
-use crate::encode::{Event, KEEP_ALIVE, comment, retry};
+use crate::beside::{KEEP_ALIVE, comment, retry};
+use crate::encode::Event;
 use crate::error::InvalidField;
 
 /// An event, a comment or a reconnection time as text: any of these in any order are an event stream.
@@ -48,7 +49,7 @@ impl Encoded {
     }
 
     /// The reconnection time that the client is to wait before it comes back, in whole milliseconds as
-    /// [`retry`](crate::retry) has it.
+    /// [`retry`] has it.
     #[must_use]
     pub fn retry(reconnection_time: Duration) -> Self {
         let mut output = Vec::new();

@@ -48,6 +48,7 @@
 
 extern crate alloc;
 
+mod beside;
 #[cfg(feature = "http-body")]
 pub mod body;
 mod config;
@@ -65,8 +66,9 @@ mod scratch;
 #[cfg(feature = "stream")]
 pub mod stream;
 
+pub use beside::{KEEP_ALIVE, comment, comment_with, retry, retry_with};
 pub use config::Config;
-pub use encode::{Event, KEEP_ALIVE, comment, retry};
+pub use encode::Event;
 pub use error::{Field, InvalidField, Limit, LimitExceeded};
 pub use items::{Item, Items, MessageEvent};
 pub use parser::Parser;
