@@ -1,8 +1,9 @@
 //! A response body over a stream of encoded events (WHATWG HTML §9.2.5).
 //!
-//! An [`Encoded`] cannot hold what would inject: an [`Event`] that has a line break in its ID or type is refused where it
-//! is encoded, which is by its producer. Its [`InvalidField`] is an error like any other of the producer's; handed on to
-//! the body it ends that, so that the client sees a connection that broke off, and comes back.
+//! An [`Encoded`] cannot hold what would inject: an event that has a line break in its ID or type is refused where it is
+//! [encoded](crate::Event::encoded), which is by its producer. Its [`InvalidField`](crate::InvalidField) is an error like
+//! any other of the producer's; handed on to the body it ends that, so that the client sees a connection that broke off,
+//! and comes back.
 //!
 //! There is no time here, and so no keep-alive: `tidewire_tokio::sse` has the body that has one.
 //!
@@ -19,72 +20,15 @@
 //! assert_eq!(frame.into_data().unwrap(), "event: token\ndata: Hel\n\n");
 //! ```
 
-use alloc::vec::Vec;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
-use core::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::Frame;
 use pin_project_lite::pin_project;
 
-use crate::beside::{KEEP_ALIVE, comment, retry};
-use crate::encode::Event;
-use crate::error::InvalidField;
-
-/// An event, a comment or a reconnection time as text: any of these in any order are an event stream.
-///
-/// A clone shares the bytes: encode once for however many receive it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Encoded(Bytes);
-
-impl Encoded {
-    /// A comment; each of its lines becomes one of its own.
-    #[must_use]
-    pub fn comment(text: &str) -> Self {
-        let mut output = Vec::new();
-        comment(text, &mut output);
-        Self(output.into())
-    }
-
-    /// The reconnection time that the client is to wait before it comes back, in whole milliseconds as
-    /// [`retry`] has it.
-    #[must_use]
-    pub fn retry(reconnection_time: Duration) -> Self {
-        let mut output = Vec::new();
-        retry(reconnection_time, &mut output);
-        Self(output.into())
-    }
-
-    /// [`KEEP_ALIVE`].
-    #[must_use]
-    pub const fn keep_alive() -> Self {
-        Self(Bytes::from_static(KEEP_ALIVE))
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl From<Encoded> for Bytes {
-    fn from(encoded: Encoded) -> Self {
-        encoded.0
-    }
-}
-
-impl Event<'_> {
-    /// The event with the blank line that ends it, to send and to share.
-    ///
-    /// # Errors
-    /// As [`encode`](Self::encode).
-    pub fn encoded(&self) -> Result<Encoded, InvalidField> {
-        Ok(Encoded(self.to_bytes()?))
-    }
-}
+use crate::encoded::Encoded;
 
 pin_project! {
     /// A response body over a stream of encoded events, one frame for each, which is asked for when there is room for it.
@@ -122,7 +66,7 @@ where
         if !matches!(next, Some(Ok(_))) {
             this.events.set(None);
         }
-        Poll::Ready(next.map(|next| next.map(|encoded| Frame::data(encoded.0))))
+        Poll::Ready(next.map(|next| next.map(|encoded| Frame::data(encoded.into()))))
     }
 
     fn is_end_stream(&self) -> bool {

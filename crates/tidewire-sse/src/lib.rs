@@ -34,7 +34,7 @@
 //! # Features
 //!
 //! - `stream`: module `stream`, a decoder over any stream of chunks, in the shape of the crate `eventsource-stream`'s.
-//! - `http-body`: module `body`, encoded events to share, and a response body over a stream of them. Needs std.
+//! - `http-body`: module `body`, a response body over a stream of [`Encoded`] events. Needs std.
 //!
 //! # Limits
 //!
@@ -55,6 +55,7 @@ mod config;
 pub mod content;
 mod cut;
 mod encode;
+mod encoded;
 mod error;
 mod field;
 mod items;
@@ -69,6 +70,7 @@ pub mod stream;
 pub use beside::{KEEP_ALIVE, comment, comment_with, retry, retry_with};
 pub use config::Config;
 pub use encode::Event;
+pub use encoded::Encoded;
 pub use error::{Field, InvalidField, Limit, LimitExceeded};
 pub use items::{Item, Items, MessageEvent};
 pub use parser::Parser;

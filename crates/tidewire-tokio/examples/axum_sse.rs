@@ -14,7 +14,7 @@ use axum::{
     routing::get,
 };
 use futures_util::{Stream, StreamExt, stream};
-use tidewire_sse::{Event, InvalidField, body::Encoded, content::LAST_EVENT_ID};
+use tidewire_sse::{Encoded, Event, InvalidField, content::LAST_EVENT_ID};
 use tidewire_tokio::{
     drain::{Drain, ShutdownSignals},
     sse::Sse,

@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use futures_util::{Stream, StreamExt, stream};
-//! use tidewire_sse::{Event, InvalidField, body::Encoded};
+//! use tidewire_sse::{Encoded, Event, InvalidField};
 //! use tidewire_tokio::sse::Sse;
 //!
 //! /// With the feature `axum` this is a handler.
@@ -44,10 +44,7 @@ use http_body::Frame;
 use pin_project_lite::pin_project;
 use tidewire_connection::event_stream::EventStream;
 use tidewire_lifecycle::{Config, Heartbeat};
-use tidewire_sse::{
-    body::{self, Encoded},
-    content::HEADERS,
-};
+use tidewire_sse::{Encoded, body, content::HEADERS};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock::Clock;

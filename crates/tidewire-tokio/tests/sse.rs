@@ -17,7 +17,7 @@ use futures_util::{Stream, StreamExt, stream};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use tidewire_lifecycle::{Config, Heartbeat};
-use tidewire_sse::{Event, InvalidField, body::Encoded};
+use tidewire_sse::{Encoded, Event, InvalidField};
 use tidewire_tokio::sse::{Body, Sse};
 use tokio::{
     sync::mpsc,
