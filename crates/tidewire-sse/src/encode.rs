@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::error::{Field, InvalidField};
+use crate::items::MessageEvent;
 use crate::lines::Lines;
 
 /// An event to send.
@@ -20,7 +21,7 @@ use crate::lines::Lines;
 /// assert!(Event::new().id("7\ndata: injected").encode(&mut output).is_err());
 /// # Ok::<(), tidewire_sse::InvalidField>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[must_use]
 //= https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
 //# Event streams in this format must always be encoded as UTF-8.
@@ -168,6 +169,34 @@ impl<'a> Event<'a> {
     }
 }
 
+/// The event as it was received, to pass it on: what comes of a parser is never refused, and comes out of the next one
+/// equal. Its ID is always set, an empty one too, for it may differ from that of the event before.
+///
+/// ```
+/// use tidewire_sse::{Event, Item, Parser};
+///
+/// let (mut parser, mut output) = (Parser::default(), Vec::new());
+/// let mut items = parser.receive(b"event:tick\rdata:one\rdata:two\rid:7\r\r");
+/// while let Some(Ok(Item::Event(event))) = items.next() {
+///     Event::from(event).encode(&mut output)?;
+/// }
+/// assert_eq!(output, b"id: 7\nevent: tick\ndata: one\ndata: two\n\n");
+/// # Ok::<(), tidewire_sse::InvalidField>(())
+/// ```
+impl<'a> From<MessageEvent<'a>> for Event<'a> {
+    fn from(event: MessageEvent<'a>) -> Self {
+        let MessageEvent { event_type, data, last_event_id } = event;
+        let passed = Self::new().id(last_event_id).data(data);
+        if event_type == "message" { passed } else { passed.event(event_type) }
+    }
+}
+
+impl<'a> From<&MessageEvent<'a>> for Event<'a> {
+    fn from(event: &MessageEvent<'a>) -> Self {
+        Self::from(*event)
+    }
+}
+
 /// What was found in a value that must not be there.
 fn refuse(field: Field, value: &str, found: Option<usize>) -> Result<(), InvalidField> {
     match found {
@@ -230,5 +259,20 @@ mod tests {
         }
         let error = Event::new().event("a\n").encoded_len().unwrap_err();
         assert_eq!(error.to_string(), "'\\n' at byte 1 cannot be part of the event type");
+    }
+
+    #[test]
+    fn what_was_received_is_passed_on_with_its_id_and_without_the_type_that_goes_without_saying() {
+        let received = |event_type, last_event_id| MessageEvent { event_type, data: "a\nb", last_event_id };
+        for (event, text) in [
+            (received("message", "7"), "id: 7\ndata: a\ndata: b\n\n"),
+            (received("message", ""), "id: \ndata: a\ndata: b\n\n"),
+            (received("tick", "7"), "id: 7\nevent: tick\ndata: a\ndata: b\n\n"),
+        ] {
+            assert_eq!(encoded(Event::from(event)), text);
+            assert_eq!(Event::from(&event), Event::from(event));
+        }
+        // Whoever makes one by hand may have put anything into it.
+        assert!(Event::from(received("a\nb", "7")).encoded_len().is_err());
     }
 }

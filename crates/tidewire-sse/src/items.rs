@@ -10,7 +10,7 @@ use crate::field::Line;
 use crate::parser::{Before, Cut, Mode, Parser};
 
 /// An event that was dispatched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageEvent<'a> {
     /// Its type, `message` when the stream gave none.
     pub event_type: &'a str,
@@ -21,7 +21,7 @@ pub struct MessageEvent<'a> {
 }
 
 /// Something that the stream said.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Item<'a> {
     /// An event.
     Event(MessageEvent<'a>),

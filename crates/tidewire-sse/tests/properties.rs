@@ -1,28 +1,54 @@
 //! Splits, round trips and a spec-literal reference parser, over random input.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::time::Duration;
+
 use proptest::prelude::*;
-use tidewire_sse::{Item, Parser};
+use tidewire_sse::{Event, Item, Parser, comment, retry};
 use tidewire_testkit::properties::sse;
 
+/// An event, a comment or a reconnection time.
+#[derive(Clone, Debug, PartialEq)]
+enum Said {
+    Event { event_type: String, data: String, last_event_id: String },
+    Comment(String),
+    Retry(Duration),
+}
+
+/// What a stream says in its order, and what it leaves behind.
+#[derive(Debug, Default, PartialEq)]
+struct Heard {
+    said: Vec<Said>,
+    last_event_id: String,
+    reconnection_time: Option<Duration>,
+}
+
 /// The standard, word by word and slowly: decode, cut into lines, interpret each (§9.2.6).
-fn reference(stream: &[u8]) -> Vec<(String, String, String)> {
+fn reference(stream: &[u8]) -> Heard {
     let text = String::from_utf8_lossy(stream).into_owned();
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let (mut data, mut event_type, mut id_buffer) = (String::new(), String::new(), String::new());
-    let mut dispatched = Vec::new();
+    let mut heard = Heard::default();
     let mut lines: Vec<&str> = text.split('\n').collect();
     // What follows the last line ending is no line yet.
     lines.pop();
     for line in lines {
         if line.is_empty() {
+            heard.last_event_id = id_buffer.clone();
             if !data.is_empty() {
-                let kind = if event_type.is_empty() { "message" } else { &event_type };
-                dispatched.push((kind.to_owned(), data[..data.len() - 1].to_owned(), id_buffer.clone()));
+                heard.said.push(Said::Event {
+                    event_type: if event_type.is_empty() { "message".into() } else { event_type.clone() },
+                    data: data[..data.len() - 1].into(),
+                    last_event_id: id_buffer.clone(),
+                });
             }
             data.clear();
             event_type.clear();
+            continue;
+        }
+        if let Some(comment) = line.strip_prefix(':') {
+            heard.said.push(Said::Comment(comment.into()));
             continue;
         }
         let (field, value) = match line.split_once(':') {
@@ -36,25 +62,54 @@ fn reference(stream: &[u8]) -> Vec<(String, String, String)> {
             }
             "event" => event_type = value.to_owned(),
             "id" if !value.contains('\0') => id_buffer = value.to_owned(),
+            "retry" if !value.is_empty() && value.chars().all(|digit| digit.is_ascii_digit()) => {
+                // Digits alone fail to be a number only where there are too many of them.
+                let time = Duration::from_millis(value.parse().unwrap_or(u64::MAX));
+                heard.said.push(Said::Retry(time));
+                heard.reconnection_time = Some(time);
+            }
             _ => {}
         }
     }
-    dispatched
+    heard
 }
 
-fn parsed(stream: &[u8]) -> Vec<(String, String, String)> {
+fn parsed(stream: &[u8]) -> Heard {
     let mut parser = Parser::default();
-    let mut events = Vec::new();
+    let mut said = Vec::new();
+    let mut items = parser.receive(stream);
+    while let Some(item) = items.next() {
+        said.push(match item.unwrap() {
+            Item::Event(event) => Said::Event {
+                event_type: event.event_type.into(),
+                data: event.data.into(),
+                last_event_id: event.last_event_id.into(),
+            },
+            Item::Comment(comment) => Said::Comment(comment.into_owned()),
+            Item::Retry(time) => Said::Retry(time),
+        });
+    }
+    drop(items);
+    Heard {
+        said,
+        last_event_id: parser.last_event_id().into(),
+        reconnection_time: parser.reconnection_time(),
+    }
+}
+
+/// The stream as a proxy passes it on, item by item.
+fn passed_on(stream: &[u8]) -> Vec<u8> {
+    let (mut parser, mut output) = (Parser::default(), Vec::new());
     let mut items = parser.receive(stream);
     while let Some(item) = items.next() {
         match item.unwrap() {
-            Item::Event(event) => {
-                events.push((event.event_type.into(), event.data.into(), event.last_event_id.into()));
-            }
-            Item::Comment(_) | Item::Retry(_) => {}
+            Item::Event(event) => Event::from(event).encode(&mut output).unwrap(),
+            // The space that it began with is of the text; the encoder puts another before it.
+            Item::Comment(text) => comment(text.strip_prefix(' ').unwrap_or(&text), &mut output),
+            Item::Retry(time) => retry(time, &mut output),
         }
     }
-    events
+    output
 }
 
 /// Streams made of what a parser can stumble over.
@@ -78,6 +133,11 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
             b"\xF0\x9F\x98\x80",
             b"\0",
             b"123",
+            b"\nretry: 4",
+            b"99999999999999999999",
+            b"\nid: 7\n",
+            b"\n: c\n",
+            b"event: e\n",
             b" ",
             b"datax: y\n",
         ])
@@ -96,6 +156,16 @@ proptest! {
     #[test]
     fn any_stream_is_parsed_as_the_reference_does(stream in stream()) {
         prop_assert_eq!(parsed(&stream), reference(&stream));
+    }
+
+    #[test]
+    fn any_stream_can_be_passed_on(stream in stream()) {
+        let with_spaces = |said: Said| match said {
+            Said::Comment(text) if !text.starts_with(' ') => Said::Comment(format!(" {text}")),
+            Said::Event { .. } | Said::Comment(_) | Said::Retry(_) => said,
+        };
+        let expected: Vec<Said> = parsed(&stream).said.into_iter().map(with_spaces).collect();
+        prop_assert_eq!(parsed(&passed_on(&stream)).said, expected);
     }
 
     #[test]
