@@ -67,7 +67,9 @@ fn every_committed_input_holds() {
 /// Check C2; whole and byte by byte are part of the property itself.
 #[test]
 fn every_committed_stream_gives_the_same_at_a_thousand_splits() {
-    let splits: [(&str, AtSplits); 4] = [
+    let splits: [(&str, AtSplits); 6] = [
+        ("sse_parse_splits", sse::parse_at_splits),
+        ("sse_round_trip", sse::round_trip_at_splits),
         ("ws_stream", ws::stream_at_splits),
         ("ws_pieces", ws::stream_at_splits),
         ("ws_frames", ws::frames_at_splits),

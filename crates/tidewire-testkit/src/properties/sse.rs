@@ -65,49 +65,103 @@ pub fn parse_splits(data: &[u8]) {
     }
 }
 
+/// The same at `count` random splits.
+///
+/// # Panics
+/// When a split makes a difference.
+pub fn parse_at_splits(data: &[u8], count: u64) {
+    for config in [Config::default(), low_limits()] {
+        let whole = parse(config.clone(), &splits::whole(data));
+        for seed in 0..count {
+            assert_eq!(parse(config.clone(), &splits::random(data, seed)), whole, "seed {seed}");
+        }
+    }
+}
+
+/// An event that an input describes: its first three bytes choose the fields and their lengths, the rest is their text.
+struct Described {
+    id: Option<String>,
+    event_type: Option<String>,
+    data: String,
+}
+
+impl Described {
+    fn new(input: &[u8]) -> Option<Self> {
+        let ([fields, id_len, event_len], text) = input.split_first_chunk::<3>()?;
+        let text = String::from_utf8_lossy(text);
+        let (id, rest) = cut(&text, *id_len);
+        let (event_type, data) = cut(rest, *event_len);
+        Some(Self {
+            id: (fields & 1 != 0).then(|| id.to_owned()),
+            event_type: (fields & 2 != 0).then(|| event_type.to_owned()),
+            data: data.to_owned(),
+        })
+    }
+
+    fn event(&self) -> Event<'_> {
+        let mut event = Event::new().data(&self.data);
+        if let Some(id) = &self.id {
+            event = event.id(id);
+        }
+        if let Some(event_type) = &self.event_type {
+            event = event.event(event_type);
+        }
+        event
+    }
+
+    /// Whether a field would end its line, or an ID would be ignored.
+    fn injects(&self) -> bool {
+        let breaks = |text: &String| text.contains(['\r', '\n']);
+        self.id.as_ref().is_some_and(|id| breaks(id) || id.contains('\0'))
+            || self.event_type.as_ref().is_some_and(breaks)
+    }
+
+    /// What comes of it.
+    fn said(&self) -> Said {
+        let event_type = self.event_type.as_deref().filter(|event_type| !event_type.is_empty());
+        Said::Event(
+            event_type.unwrap_or("message").to_owned(),
+            self.data.replace("\r\n", "\n").replace('\r', "\n"),
+            self.id.clone().unwrap_or_default(),
+        )
+    }
+}
+
+/// The first `len` bytes of a text, or a few less where those would cut a character, and the rest.
+fn cut(text: &str, len: u8) -> (&str, &str) {
+    let len = usize::from(len).min(text.len());
+    text.split_at((0..=len).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0))
+}
+
 /// What the encoder accepts, a parser reads as exactly one event with the same fields, up to newline normalisation;
 /// what it refuses leaves the output alone. The first three bytes choose the fields and their lengths.
 ///
 /// # Panics
 /// When it does not.
 pub fn round_trip(data: &[u8]) {
-    let Some(([fields, id_len, event_len], text)) = data.split_first_chunk::<3>() else { return };
-    let text = String::from_utf8_lossy(text);
-    let cut = |len: u8, text: &str| {
-        let len =
-            (0..=text.len().min(usize::from(len))).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        (text[..len].to_owned(), text[len..].to_owned())
-    };
-    let (id, rest) = cut(*id_len, &text);
-    let (event_type, data) = cut(*event_len, &rest);
-    let mut event = Event::new().data(&data);
-    if fields & 1 != 0 {
-        event = event.id(&id);
-    }
-    if fields & 2 != 0 {
-        event = event.event(&event_type);
-    }
+    round_trip_at_splits(data, 0);
+}
+
+/// The same, and at `count` random splits of what was encoded.
+///
+/// # Panics
+/// When it does not.
+pub fn round_trip_at_splits(data: &[u8], count: u64) {
+    let Some(described) = Described::new(data) else { return };
+    let event = described.event();
     let mut output = b": before\n".to_vec();
     if event.encode(&mut output).is_err() {
         assert_eq!(output, b": before\n");
-        let breaks = |text: &str| text.contains(['\r', '\n']);
-        assert!(
-            fields & 1 != 0 && (breaks(&id) || id.contains('\0')) || fields & 2 != 0 && breaks(&event_type)
-        );
+        assert!(described.injects());
         return;
     }
+    assert!(!described.injects());
     assert_eq!(event.encoded_len(), Ok(output.len() - b": before\n".len()));
     let mut config = Config::default();
     config.max_event_type_len = usize::MAX;
-    let (said, _) = parse(config, &splits::whole(&output));
-    let expected_type = if fields & 2 == 0 || event_type.is_empty() { "message" } else { &event_type };
-    let expected_id = if fields & 1 == 0 { "" } else { &id };
-    let expected_data = data.replace("\r\n", "\n").replace('\r', "\n");
-    assert_eq!(
-        said,
-        [
-            Said::Comment(" before".into()),
-            Said::Event(expected_type.into(), expected_data, expected_id.into())
-        ]
-    );
+    let expected = [Said::Comment(" before".into()), described.said()];
+    assert_eq!(parse(config.clone(), &splits::whole(&output)).0, expected);
+    for seed in 0..count {
+        assert_eq!(parse(config.clone(), &splits::random(&output, seed)).0, expected, "seed {seed}");
+    }
 }
