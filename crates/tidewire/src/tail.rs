@@ -180,7 +180,10 @@ impl<W: Write> Output<'_, W> {
 /// The request that the options make.
 fn request(options: &Tail) -> Result<Builder, Failure> {
     let mut config = Config::default();
+    // The ID goes back in a request: longer than the client's limit most servers refuse it.
+    let max_id_len = config.parser.max_id_len.min(options.max_event);
     config.parser = limits(options);
+    config.parser.max_id_len = max_id_len;
     let mut builder = EventSource::builder(&options.url).config(config);
     for (name, value) in &options.header {
         builder = builder.header(name, value);

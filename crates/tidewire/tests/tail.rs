@@ -160,6 +160,17 @@ fn a_stream_is_followed_over_its_ends_until_the_server_says_that_there_is_no_mor
 }
 
 #[test]
+fn an_id_that_goes_back_over_http_has_a_limit_of_its_own() {
+    let event = |len: usize| format!("id: {}\ndata: {len}\n\n", "i".repeat(len));
+    let (url, _serving) = server(vec![format!("{STREAM}{}{}", event(4096), event(4097))]);
+    let output = tail(&[&url, "--once"], b"");
+    let said: Vec<_> = lines(&output).iter().map(|line| line["data"].clone()).collect();
+    assert_eq!((output.status.code(), said), (Some(0), vec![Value::from("4096")]));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("a last event ID of at most 4096 bytes"));
+    assert_eq!(lines(&tail(&["-"], event(4097).as_bytes())).len(), 1, "from a file it has none");
+}
+
+#[test]
 fn once_is_one_connection() {
     let (url, serving) = server(vec![format!("{STREAM}data: a\n\n")]);
     let output = tail(&[&url, "--once"], b"");
