@@ -3,7 +3,7 @@
 use crate::error::{Limit, LimitExceeded};
 use crate::field::Line;
 use crate::items::{Found, Items};
-use crate::parser::{Cut, Mode};
+use crate::parser::{Cut, Mode, Parser};
 
 /// U+FEFF in UTF-8.
 const BYTE_ORDER_MARK: [u8; 3] = [0xEF, 0xBB, 0xBF];
@@ -147,14 +147,21 @@ impl<'a> Items<'a> {
         Err(LimitExceeded { limit: Limit::Line, max_len, seen_len: seen_len.min(most) })
     }
 
-    /// The next part of a line of a lost event; a blank line ends that.
+    /// The next part of a line of a lost event; a blank line ends that, and sets its ID as with any other.
     fn skip_line(&mut self, seen: usize) {
         let (part, end) = self.take_part();
         let seen_len = seen.saturating_add(part.len());
+        self.parser.keep_lost_id(seen, part);
         self.parser.mode = match end {
             End::Ahead => Mode::Lost(seen_len),
-            End::Seen if seen_len == 0 => Mode::Lines,
-            End::Seen => Mode::Lost(0),
+            End::Seen if seen_len == 0 => {
+                self.parser.last_event_id.commit();
+                Mode::Lines
+            }
+            End::Seen => {
+                self.parser.end_lost_line();
+                Mode::Lost(0)
+            }
         };
     }
 
@@ -165,5 +172,33 @@ impl<'a> Items<'a> {
             Some(part) => (part, End::Seen),
             None => (core::mem::take(&mut self.rest), End::Ahead),
         }
+    }
+}
+
+impl Parser {
+    /// Keeps the next part of a line of a lost event, for as long as that may be an ID within its limit.
+    fn keep_lost_id(&mut self, seen: usize, part: &[u8]) {
+        let longest = self.config.max_id_len.saturating_add("id: ".len()).min(self.config.max_line_len);
+        let may_be_id = if seen == 0 { part.starts_with(b"i") } else { self.line.len() == seen };
+        if may_be_id && part.len() <= longest.saturating_sub(seen) {
+            self.line.append(part);
+        } else {
+            self.line.clear();
+        }
+    }
+
+    /// A line of a lost event has ended: if it is an ID within its limit, that counts.
+    fn end_lost_line(&mut self) {
+        match Line::new(self.line.bytes()) {
+            Line::Id(value) if value.len() <= self.config.max_id_len => self.last_event_id.set_buffer(value),
+            Line::Id(_)
+            | Line::Blank
+            | Line::Comment(_)
+            | Line::Data(_)
+            | Line::EventType(_)
+            | Line::Retry(_)
+            | Line::Ignored => {}
+        }
+        self.line.clear();
     }
 }

@@ -15,7 +15,14 @@ pub enum Limit {
     Id,
 }
 
-/// The stream exceeded a limit. The event that it happened in is lost; the parser goes on behind the next blank line.
+/// The stream exceeded a limit. The event that it happened in is lost, and with it the comments and `retry` fields behind
+/// what was too much; the parser goes on behind the next blank line.
+///
+/// Its ID is not lost, wherever in the event it stands: that blank line sets the last event ID, as the standard has it for
+/// any block. So events behind it that have no ID of their own carry the right one, and who comes back with
+/// [`last_event_id`](crate::Parser::last_event_id) goes on behind the lost event and is not sent it again and again. To ask
+/// for it once more, with other limits, come back with the ID that the event before it carried. An ID that is itself too
+/// long, or on a line that is, is ignored, as one with a NUL is.
 ///
 /// The same stream gives the same errors in the same places, however it is cut into chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

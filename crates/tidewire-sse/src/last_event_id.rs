@@ -65,11 +65,6 @@ impl LastEventId {
         }
     }
 
-    /// Forgets what no blank line has committed: its event is lost.
-    pub(crate) fn lose_buffer(&mut self) {
-        self.buffer = Buffer::Same;
-    }
-
     /// Gives back memory that is spare.
     pub(crate) fn shrink(&mut self) {
         match self.buffer {

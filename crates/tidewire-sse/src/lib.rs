@@ -40,7 +40,7 @@
 //!
 //! | Field of [`Config`] | Default | Beyond it |
 //! |---|---|---|
-//! | `max_line_len` | 1 MiB | [`LimitExceeded`], once; the event is lost, the next one is parsed |
+//! | `max_line_len` | 1 MiB | [`LimitExceeded`], once; the event is lost but for its ID, the next one is parsed |
 //! | `max_data_len` | 1 MiB | the same |
 //! | `max_event_type_len` | 1 KiB | the same |
 //! | `max_id_len` | 16 KiB | the same |

@@ -267,12 +267,10 @@ impl Parser {
         }
     }
 
-    /// Drops what came of an event that exceeded a limit.
+    /// Drops what came of an event that exceeded a limit, but for its ID: who comes back goes on behind it.
     #[cold]
     pub(crate) fn lose_event(&mut self, mode: Mode) {
         self.mode = mode;
-        // An ID is committed with its event, and this event is never dispatched.
-        self.last_event_id.lose_buffer();
         self.event_type_is = EventType::Unset;
         self.data.free();
         self.line.free();

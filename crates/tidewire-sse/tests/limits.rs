@@ -75,17 +75,6 @@ fn each_lost_event_is_one_error_whatever_else_is_wrong_with_it() {
 }
 
 #[test]
-fn the_id_of_a_lost_event_is_not_committed() {
-    let mut config = Config::default();
-    config.max_data_len = 1;
-    let mut parser = Parser::new(config);
-    let mut items = parser.receive(b"id: 1\ndata: a\n\nid: 2\ndata: ab\n\n");
-    while items.next().is_some() {}
-    drop(items);
-    assert_eq!(parser.last_event_id(), "1");
-}
-
-#[test]
 fn an_endless_line_is_refused_at_its_limit_and_holds_no_more() {
     let mut config = Config::default();
     config.max_line_len = 64 * 1024;
