@@ -133,7 +133,7 @@ impl<'a> Items<'a> {
     /// that neither the error nor its place depends on the chunks, and a line without an end is found out all the same.
     #[cold]
     pub(crate) fn too_long(&mut self, seen_len: usize, end: End) -> Result<(), LimitExceeded> {
-        let max_len = self.parser.config.max_line_len;
+        let max_len = self.parser.max_len(Limit::Line);
         let most = max_len.saturating_mul(2).saturating_add(1);
         self.drop_lent_data();
         match end {

@@ -81,3 +81,35 @@ impl fmt::Display for InvalidField {
 }
 
 impl core::error::Error for InvalidField {}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::string::ToString;
+
+    #[test]
+    fn errors_say_what_was_expected_and_what_came() {
+        for (limit, what) in [
+            (Limit::Line, "a line"),
+            (Limit::Data, "the data of an event"),
+            (Limit::EventType, "an event type"),
+            (Limit::Id, "a last event ID"),
+        ] {
+            let error = LimitExceeded { limit, max_len: 8, seen_len: 9 };
+            assert_eq!(error.to_string(), std::format!("expected {what} of at most 8 bytes, got 9 or more"));
+        }
+        for (field, character, said) in [
+            (Field::Event, '\n', "'\\n' at byte 1 cannot be part of the event type"),
+            (Field::Id, '\0', "'\\0' at byte 1 cannot be part of the last event ID"),
+        ] {
+            assert_eq!(InvalidField { field, character, offset: 1 }.to_string(), said);
+        }
+    }
+
+    #[test]
+    fn errors_are_small() {
+        assert!(size_of::<LimitExceeded>() <= 24);
+        assert!(size_of::<InvalidField>() <= 16);
+    }
+}

@@ -240,7 +240,7 @@ impl Parser {
     }
 
     #[inline]
-    fn max_len(&self, limit: Limit) -> usize {
+    pub(crate) fn max_len(&self, limit: Limit) -> usize {
         match limit {
             Limit::Line => self.config.max_line_len,
             Limit::Data => self.config.max_data_len,
