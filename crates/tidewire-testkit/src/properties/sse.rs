@@ -43,8 +43,8 @@ fn parse(config: Config, pieces: &[&[u8]]) -> (Vec<Said>, String) {
         }
         assert_eq!(items.consumed(), piece.len());
         drop(items);
-        // Each byte is held once, in a buffer that doubles as it grows; what is not UTF-8 becomes three bytes.
-        assert!(parser.held_len_bytes() <= 3 * arrived + 64);
+        // A byte that is not UTF-8 becomes three, and a cut line has a buffer of its own; both double as they grow.
+        assert!(parser.held_len_bytes() <= 2 * (3 + 1) * arrived + 64);
     }
     (said, parser.last_event_id().to_owned())
 }
