@@ -16,7 +16,7 @@ const fn ms(millis: u64) -> Duration {
 
 const STREAM: &str = "text/event-stream";
 
-fn response(status: u16, content_type: Option<&'static str>) -> Response<'static> {
+fn response(status: u16, content_type: Option<&str>) -> Response<'_> {
     Response { content_type, ..Response::with_status(status) }
 }
 
@@ -72,10 +72,13 @@ fn any_status_but_200_is_the_end_and_204_a_clean_one() {
 
 #[test]
 fn the_content_type_decides() {
-    for open in [STREAM, "text/event-stream;", "text/event-stream;charset=windows-1252"] {
+    // Of several fields the last media type counts.
+    let fields = ["text/html", STREAM, "*/*"].join(", ");
+    for open in [STREAM, "text/event-stream;", "text/event-stream;charset=windows-1252", &fields] {
         assert_eq!(source(|_| {}).handle_response(ms(0), response(200, Some(open))), Answer::Read);
     }
-    for fail in [Some("x bogus"), Some("text/x-bogus"), Some(""), None] {
+    for fail in [Some("x bogus"), Some("text/x-bogus"), Some("text/event-stream, text/html"), Some(""), None]
+    {
         let mut source = source(|_| {});
         assert_eq!(source.handle_response(ms(0), response(200, fail)), Answer::Drop);
         let refusal = Refusal::ContentType(fail.map(Box::from));
