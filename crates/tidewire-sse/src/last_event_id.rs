@@ -78,3 +78,44 @@ impl LastEventId {
         self.texts[self.committed ^ 1].capacity()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dispatch(id: &mut LastEventId, value: &[u8]) {
+        id.set_buffer(value);
+        id.commit();
+    }
+
+    #[test]
+    fn only_what_is_spare_is_counted_and_given_back() {
+        let mut id = LastEventId::new(String::new());
+        dispatch(&mut id, &[b'x'; 1_000]);
+        assert_eq!(id.held_len_bytes(), 0, "the string is its owner's");
+        dispatch(&mut id, b"short");
+        assert!((1_000..2_000).contains(&id.held_len_bytes()));
+        for round in 0..3 {
+            id.shrink();
+            assert_eq!((id.held_len_bytes(), id.as_str()), (0, "short"), "{round}");
+            dispatch(&mut id, b"other");
+            id.shrink();
+            assert_eq!((id.held_len_bytes(), id.as_str()), (0, "other"), "{round}");
+            dispatch(&mut id, b"another");
+            dispatch(&mut id, b"short");
+        }
+    }
+
+    #[test]
+    fn what_no_blank_line_has_set_is_not_given_back() {
+        let mut id = LastEventId::new(String::new());
+        for value in ["1", "2", "3"] {
+            id.set_buffer(value.as_bytes());
+            id.shrink();
+            assert!(id.held_len_bytes() > 0);
+            assert_ne!(id.as_str(), value);
+            id.commit();
+            assert_eq!(id.as_str(), value);
+        }
+    }
+}

@@ -302,3 +302,31 @@ pub(crate) fn decode_into(text: &mut String, value: &[u8]) {
         Err(_) => text.push_str(&String::from_utf8_lossy(value)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_held_is_the_sum_of_all_buffers() {
+        let mut parser = Parser::default();
+        assert_eq!(parser.held_len_bytes(), 0);
+        parser.line.append(&[b'x'; 1_000]);
+        parser.data.append(&[b'x'; 200]);
+        parser.decoded.reserve_exact(30);
+        parser.event_type.reserve_exact(4_000);
+        for id in [&[b'x'; 50_000][..], b"1"] {
+            parser.last_event_id.set_buffer(id);
+            parser.last_event_id.commit();
+        }
+        let held = [
+            parser.line.capacity(),
+            parser.data.capacity(),
+            parser.decoded.capacity(),
+            parser.event_type.capacity(),
+            parser.last_event_id.held_len_bytes(),
+        ];
+        assert!(held.into_iter().all(|capacity| capacity > 1), "{held:?}");
+        assert_eq!(parser.held_len_bytes(), held.into_iter().sum());
+    }
+}

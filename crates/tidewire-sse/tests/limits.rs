@@ -95,6 +95,20 @@ fn an_endless_line_is_refused_at_its_limit_and_holds_no_more() {
 }
 
 #[test]
+fn a_data_line_is_held_once_wherever_it_is_cut() {
+    let stream = format!("data: {}\n", "x".repeat(100_000));
+    for first_len in 0..8 {
+        let mut parser = Parser::default();
+        let (first, rest) = stream.as_bytes().split_at(first_len);
+        for piece in core::iter::once(first).chain(rest.chunks(1_000)) {
+            assert_eq!(parser.receive(piece).next(), None);
+        }
+        let held = parser.held_len_bytes();
+        assert!((100_000..2 * 100_000).contains(&held), "{held} if cut behind {first_len}");
+    }
+}
+
+#[test]
 fn large_scratch_is_given_back_when_the_stream_has_turned_small() {
     let mut parser = Parser::default();
     let big = format!("event: big\ndata: {}\ndata: y\n\n", "x".repeat(500_000));

@@ -145,3 +145,16 @@ fn a_lost_event_holds_no_more_than_an_id() {
         assert!(parser.held_len_bytes() <= 2 * "id: 1234".len() + 2 * "1234".len(), "{piece:?}");
     }
 }
+
+#[test]
+fn what_stands_before_a_line_that_is_too_long_is_let_go_before_it_ends() {
+    for line in ["data: ", ": ", "id: ", "x"] {
+        let mut parser = Parser::new(low_limits());
+        let chunk = format!("data: b\n{line}12345678901234567890");
+        assert_eq!(parser.receive(chunk.as_bytes()).next(), None);
+        assert_eq!(parser.held_len_bytes(), 0, "{line:?}");
+        let mut items = parser.receive(b"\n\ndata: c\n\n");
+        assert!(matches!(items.next(), Some(Err(_))));
+        assert!(matches!(items.next(), Some(Ok(Item::Event(event))) if event.data == "c"));
+    }
+}
