@@ -126,8 +126,18 @@ mod tests {
 
     #[test]
     fn small_scratch_is_always_kept() {
-        let mut scratch = Scratch { bytes: Vec::with_capacity(SMALL_LEN), ..Scratch::default() };
-        (0..100).for_each(|_| event(&mut scratch, 0));
-        assert_eq!(scratch.capacity(), SMALL_LEN);
+        for (len, kept) in [(4096, 4096), (4097, 0)] {
+            let mut scratch = Scratch { bytes: Vec::with_capacity(len), ..Scratch::default() };
+            (0..100).for_each(|_| event(&mut scratch, 0));
+            assert_eq!(scratch.capacity(), kept, "{len}");
+        }
+    }
+
+    #[test]
+    fn a_line_and_its_ending_grow_it_once() {
+        let mut scratch = Scratch::default();
+        scratch.append_line(&[b'x'; 1_000]);
+        assert_eq!(scratch.len(), 1_001);
+        assert!(scratch.capacity() < 2_000, "{}", scratch.capacity());
     }
 }
