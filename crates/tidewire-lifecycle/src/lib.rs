@@ -67,6 +67,7 @@ mod lifecycle;
 mod phase;
 pub mod reconnect;
 mod ticks;
+pub mod timer_queue;
 mod usage;
 
 pub use config::{Config, Heartbeat};
