@@ -31,10 +31,17 @@ pub struct Config {
     pub opening_timeout: Option<Duration>,
     /// Default: a probe every 25 s, its reply within 8 s.
     pub heartbeat: Heartbeat,
-    /// No byte in either direction for longer than this. Default 5 min.
+    /// No byte in either direction for longer than this; heartbeats are bytes. Default 5 min.
     pub idle_timeout: Option<Duration>,
+    /// No application message in either direction for this long. Default `None`.
+    pub quiet_timeout: Option<Duration>,
+    /// How long a connection counts as active behind an application message, and behind its start; all other time is
+    /// quiet. It ends nothing. Default 60 s.
+    pub active_window: Duration,
     /// Output waits and the transport takes none of it. Default 10 s.
     pub write_stall_timeout: Option<Duration>,
+    /// From the start to a close, whatever happens. Default `None`.
+    pub max_age: Option<Duration>,
     /// From the beginning of the close to its end, lingering included. Default 5 s.
     pub closing_timeout: Option<Duration>,
     /// From the shutting down of our writing side to the peer's end of stream. Default 2 s.
@@ -53,7 +60,10 @@ impl Default for Config {
                 timeout: Duration::from_secs(8),
             },
             idle_timeout: Some(Duration::from_secs(300)),
+            quiet_timeout: None,
+            active_window: Duration::from_secs(60),
             write_stall_timeout: Some(Duration::from_secs(10)),
+            max_age: None,
             closing_timeout: Some(Duration::from_secs(5)),
             linger_timeout: Some(Duration::from_secs(2)),
             linger_max_bytes: 256 * 1024,

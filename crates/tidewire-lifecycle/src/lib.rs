@@ -63,16 +63,22 @@
 extern crate alloc;
 
 mod config;
+mod deployment;
+pub mod drain;
 mod lifecycle;
 mod phase;
 pub mod reconnect;
+mod table;
 mod ticks;
+mod timer;
 pub mod timer_queue;
 mod usage;
 
 pub use config::{Config, Heartbeat};
+pub use deployment::{Deployment, Share};
 pub use lifecycle::Lifecycle;
-pub use phase::{Action, Phase, Timer};
+pub use phase::Phase;
+pub use timer::{Action, Timer};
 pub use usage::Usage;
 
 #[doc = include_str!("../README.md")]

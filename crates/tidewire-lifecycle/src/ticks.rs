@@ -28,8 +28,19 @@ impl Ticks {
         Self::span(length).max(Self(1))
     }
 
+    /// A deadline, rounded up to whole ticks, so that it is never early.
+    pub(crate) fn due(since_start: Duration) -> Self {
+        let millis = since_start.as_nanos().div_ceil(1_000_000);
+        Self(u32::try_from(millis).unwrap_or(u32::MAX).min(u32::MAX - 1))
+    }
+
     pub(crate) fn plus(self, span: Self) -> Self {
         Self(self.0.saturating_add(span.0))
+    }
+
+    /// The deadline of a limit that may be off.
+    pub(crate) fn plus_limit(self, limit: Option<Duration>) -> Self {
+        limit.map_or(Self::NEVER, |limit| self.plus(Self::span(limit)))
     }
 
     pub(crate) fn minus(self, earlier: Self) -> Self {
@@ -38,6 +49,10 @@ impl Ticks {
 
     pub(crate) fn is_off(self) -> bool {
         self == Self::NEVER
+    }
+
+    pub(crate) fn micros(self) -> u64 {
+        u64::from(self.0) * 1000
     }
 
     pub(crate) fn as_duration(self) -> Duration {

@@ -1,0 +1,75 @@
+//! What is known of a connection: what it used, since when it is quiet, when the peer was last seen and how far it is.
+
+use super::{Lifecycle, NO_RTT};
+use crate::ticks::Ticks;
+use crate::{Phase, Usage};
+use core::time::Duration;
+
+impl Lifecycle {
+    /// What was used up to `now`; in [`Phase::Closed`] the final record, whatever `now` is.
+    #[must_use]
+    pub fn usage(&self, now: Duration) -> Usage {
+        let (end, micros) = match self.phase {
+            Phase::Opening | Phase::Open | Phase::Closing => {
+                (Ticks::at(now.saturating_sub(self.origin())), self.micros_within(now))
+            }
+            Phase::Closed => (self.ends, self.tick_micros),
+        };
+        let since_origin = end.as_duration() + Duration::from_micros(micros.into());
+        let start = Duration::from_nanos(self.start);
+        Usage {
+            requests: 1,
+            open: self.origin().saturating_add(since_origin).saturating_sub(start),
+            quiet: Duration::from_micros(self.quiet + self.quiet_up_to(end, micros)),
+            received_bytes: self.received_bytes,
+            sent_bytes: self.sent_bytes,
+            received_messages: self.received_messages,
+            sent_messages: self.sent_messages,
+        }
+    }
+
+    /// Since when no application message came or went, if the connection is open and that is longer than
+    /// [`active_window`](crate::Config::active_window); its opening counts as a message. Of what is longer than
+    /// [`MAX_TIMEOUT`](crate::Config::MAX_TIMEOUT), only that it is.
+    #[must_use]
+    pub fn quiet_since(&self, now: Duration) -> Option<Duration> {
+        let at = Ticks::at(now.saturating_sub(self.origin()));
+        let is_quiet = self.phase == Phase::Open && at >= self.active_until;
+        is_quiet.then(|| self.origin().saturating_add(self.last_message().as_duration()))
+    }
+
+    /// When a byte last came from the peer, or the connection opened, to the millisecond. Of what is longer ago than
+    /// [`MAX_TIMEOUT`](crate::Config::MAX_TIMEOUT), only that it is.
+    #[must_use]
+    pub fn last_seen(&self) -> Duration {
+        self.origin().saturating_add(self.last_received.as_duration())
+    }
+
+    /// The smoothed time from a probe to its reply, to the microsecond, as TCP smooths it (RFC 6298 §2); `None` before
+    /// the first reply. Replies to probes that waited behind other output are not counted.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        (self.round_trip != NO_RTT).then(|| Duration::from_micros(u64::from(self.round_trip)))
+    }
+
+    /// The application's last message, or the opening.
+    pub(super) fn last_message(&self) -> Ticks {
+        self.active_until.minus(Ticks::span(self.config.active_window))
+    }
+
+    /// A message at `at`: an active window begins, and what was quiet before is settled.
+    pub(super) fn begin_active(&mut self, now: Duration, at: Ticks) {
+        self.settle_quiet(at, self.micros_within(now));
+        self.active_until = at.plus(Ticks::span(self.config.active_window));
+    }
+
+    /// Counts what was quiet up to so many microseconds behind `at`. What is counted from here on begins behind `at`.
+    pub(super) fn settle_quiet(&mut self, at: Ticks, micros: u16) {
+        self.quiet = self.quiet.saturating_add(self.quiet_up_to(at, micros));
+        self.active_until = self.active_until.max(at);
+    }
+
+    fn quiet_up_to(&self, at: Ticks, micros: u16) -> u64 {
+        (at.micros() + u64::from(micros)).saturating_sub(self.active_until.micros())
+    }
+}
