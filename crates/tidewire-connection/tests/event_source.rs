@@ -478,5 +478,5 @@ fn the_table_of_states() {
 
 #[test]
 fn a_source_is_small_while_it_waits() {
-    assert!(size_of::<EventSource>() <= 512, "{}", size_of::<EventSource>());
+    assert!(size_of::<EventSource>() <= 544, "{}", size_of::<EventSource>());
 }
