@@ -2,20 +2,36 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use tidewire_lifecycle::{Action, Config, Heartbeat, Lifecycle, Phase, Timer, Usage};
 use tidewire_sse::{Event, InvalidField, KEEP_ALIVE, retry};
 
-/// Who ended a stream.
+pub use crate::Transport;
+
+/// Who ended a stream, and why. Nothing comes behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     /// We did: [`EventStream::end`].
     Local,
-    /// The client did, or the transport failed: [`EventStream::handle_transport_end`].
+    /// The client did: its side of the connection ended.
     Remote,
     /// A deadline passed.
     Timeout(Timer),
+    /// The transport failed.
+    Transport,
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("local end of stream"),
+            Self::Remote => f.write_str("remote end of stream"),
+            Self::Timeout(timer) => write!(f, "local timeout: {timer}"),
+            Self::Transport => f.write_str("remote transport error"),
+        }
+    }
 }
 
 /// A stream that is being served. Output goes to the caller's buffer; what a client says is nothing, for a stream
@@ -33,17 +49,53 @@ pub enum Ended {
 /// let mut stream = EventStream::open(Arc::new(Config::event_stream()), second(0), second(3), "c0", &mut output)?;
 /// stream.send(second(1), &Event::new().id("c1").data("hello"), &mut output)?;
 /// assert_eq!(output, b"retry: 3000\nid: c0\n\nid: c1\ndata: hello\n\n");
+/// stream.handle_sent(second(1), output.len(), 0);
 ///
 /// // After 15 s of silence a comment keeps the stream alive.
 /// output.clear();
 /// stream.handle_timeout(second(16), &mut output);
 /// assert_eq!(output, b": keepalive\n\n");
-/// # Ok::<(), tidewire_sse::InvalidField>(())
+/// # Ok::<(), tidewire_connection::event_stream::SendError>(())
 /// ```
 #[derive(Debug)]
 pub struct EventStream {
     lifecycle: Lifecycle,
+    transport: Transport,
     ended: Option<Ended>,
+}
+
+/// Why an event was not appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The stream has ended.
+    NotOpen,
+    /// It would inject another field or event.
+    Invalid(InvalidField),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOpen => f.write_str("the stream has ended"),
+            Self::Invalid(invalid) => invalid.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for SendError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::NotOpen => None,
+            Self::Invalid(invalid) => Some(invalid),
+        }
+    }
+}
+
+impl From<InvalidField> for SendError {
+    fn from(invalid: InvalidField) -> Self {
+        Self::Invalid(invalid)
+    }
 }
 
 impl EventStream {
@@ -56,7 +108,7 @@ impl EventStream {
         }
         let mut lifecycle = Lifecycle::new(config, now);
         lifecycle.handle_opened(now);
-        Self { lifecycle, ended: None }
+        Self { lifecycle, transport: Transport::Open, ended: None }
     }
 
     /// Begins a stream: the reconnection time, and a block without data that gives the client its last event ID before
@@ -78,27 +130,133 @@ impl EventStream {
         Ok(Self::new(config, now))
     }
 
+    // Questions.
+
+    /// What the owner is to do with the transport. One that is only a response's body drops it where it says
+    /// [`Transport::ShutDown`].
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Who ended the stream, once it has; what is in the output is still written.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.ended
+    }
+
+    /// The lifecycle: what was used, since when it is quiet.
+    #[must_use]
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
+    }
+
+    /// What the stream has used up to `now`; final once the transport is [`Transport::Closed`].
+    #[must_use]
+    pub fn usage(&self, now: Duration) -> Usage {
+        self.lifecycle.usage(now)
+    }
+
+    // Commands.
+
     /// Appends an event.
     ///
     /// # Errors
-    /// As [`Event::encode`]; nothing is written then.
-    pub fn send(
-        &mut self,
-        now: Duration,
-        event: &Event<'_>,
-        output: &mut Vec<u8>,
-    ) -> Result<(), InvalidField> {
-        let before = output.len();
+    /// [`SendError`]; nothing is written then.
+    pub fn send(&mut self, now: Duration, event: &Event<'_>, output: &mut Vec<u8>) -> Result<(), SendError> {
+        self.admit()?;
         event.encode(output)?;
-        self.handle_queued(now, output.len() - before);
+        self.lifecycle.handle_message_sent(now);
         Ok(())
     }
 
-    /// The caller put `len` bytes of an event that is encoded already behind the output.
-    pub fn handle_queued(&mut self, now: Duration, len: usize) {
+    /// Says that the caller puts an event that is encoded already behind the output.
+    ///
+    /// # Errors
+    /// The stream has ended.
+    pub fn admit_encoded(&mut self, now: Duration) -> Result<(), SendError> {
+        self.admit()?;
         self.lifecycle.handle_message_sent(now);
-        self.lifecycle.handle_sent(now, len);
+        Ok(())
     }
+
+    /// Ends the stream from our side. The first end stands.
+    pub fn end(&mut self, now: Duration) {
+        self.finish(now, Ended::Local);
+    }
+
+    /// What proved who the client is holds up to `expiry`; see [`Lifecycle::set_credential_expiry`].
+    pub fn set_credential_expiry(&mut self, now: Duration, expiry: Option<Duration>) {
+        self.lifecycle.set_credential_expiry(now, expiry);
+    }
+
+    /// The server goes away, and ends this stream at `at`; see [`Lifecycle::begin_drain`].
+    pub fn begin_drain(&mut self, now: Duration, at: Duration) {
+        self.lifecycle.begin_drain(now, at);
+    }
+
+    fn admit(&self) -> Result<(), SendError> {
+        if self.ended.is_some() { Err(SendError::NotOpen) } else { Ok(()) }
+    }
+
+    // What happened to the transport.
+
+    /// The transport took `len` bytes of the output; `left` wait on.
+    pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize) {
+        self.lifecycle.handle_sent(now, len);
+        if left > 0 {
+            self.lifecycle.handle_blocked(now);
+        } else {
+            self.lifecycle.handle_unblocked(now);
+        }
+    }
+
+    /// The writing side is shut down, as [`Transport::ShutDown`] asked for.
+    pub fn handle_shut_down(&mut self, now: Duration) {
+        match self.transport {
+            Transport::ShutDown => {
+                self.lifecycle.begin_linger(now);
+                self.transport = Transport::Discard;
+            }
+            Transport::Finish => self.closed(now),
+            Transport::Open | Transport::Discard | Transport::Closed => {}
+        }
+    }
+
+    /// `len` bytes of the client's were read and thrown away, in any state.
+    pub fn handle_discarded(&mut self, now: Duration, len: usize) {
+        match self.transport {
+            Transport::Open => self.lifecycle.handle_received(now, len),
+            Transport::ShutDown | Transport::Discard | Transport::Finish => {
+                if self.lifecycle.handle_discarded(now, len).is_some() {
+                    self.closed(now);
+                }
+            }
+            Transport::Closed => {}
+        }
+    }
+
+    /// The client's side of the connection ended. While the stream is open the client is gone: there is nothing that it
+    /// could still want to say.
+    pub fn handle_eof(&mut self, now: Duration) {
+        match self.transport {
+            Transport::Open => {
+                self.ended.get_or_insert(Ended::Remote);
+                self.closed(now);
+            }
+            Transport::ShutDown => self.transport = Transport::Finish,
+            Transport::Discard => self.closed(now),
+            Transport::Finish | Transport::Closed => {}
+        }
+    }
+
+    /// The transport failed.
+    pub fn handle_transport_error(&mut self, now: Duration) {
+        self.ended.get_or_insert(Ended::Transport);
+        self.closed(now);
+    }
+
+    // Time.
 
     /// When to call [`handle_timeout`](Self::handle_timeout), and what for. Any call that takes `now` may change it.
     #[must_use]
@@ -110,42 +268,30 @@ impl EventStream {
     pub fn handle_timeout(&mut self, now: Duration, output: &mut Vec<u8>) {
         while let Some(action) = self.lifecycle.handle_timeout(now) {
             match action {
-                Action::SendHeartbeat => {
-                    output.extend_from_slice(KEEP_ALIVE);
-                    self.lifecycle.handle_sent(now, KEEP_ALIVE.len());
+                Action::SendHeartbeat => output.extend_from_slice(KEEP_ALIVE),
+                Action::Close(timer) => self.finish(now, Ended::Timeout(timer)),
+                Action::Abort(timer) => {
+                    self.ended.get_or_insert(Ended::Timeout(timer));
+                    self.closed(now);
                 }
-                // A stream has no way to say that it ends: it just does.
-                Action::Close(timer) | Action::Abort(timer) => self.finish(now, Ended::Timeout(timer)),
             }
         }
     }
 
-    /// Ends the stream from our side. The first end stands.
-    pub fn end(&mut self, now: Duration) {
-        self.finish(now, Ended::Local);
-    }
-
-    /// The client went away, or the transport failed.
-    pub fn handle_transport_end(&mut self, now: Duration) {
-        self.finish(now, Ended::Remote);
-    }
-
-    /// Who ended the stream, once it has.
-    #[must_use]
-    pub fn ended(&self) -> Option<Ended> {
-        self.ended
-    }
-
-    /// What the stream has used up to `now`; final once it has ended.
-    #[must_use]
-    pub fn usage(&self, now: Duration) -> Usage {
-        self.lifecycle.usage(now)
-    }
-
+    /// Nothing more is said: a stream has no words for its end, it just ends.
     fn finish(&mut self, now: Duration, ended: Ended) {
         self.ended.get_or_insert(ended);
-        if self.lifecycle.phase() != Phase::Closed {
-            self.lifecycle.handle_closed(now);
+        if self.transport == Transport::Open {
+            self.transport = Transport::ShutDown;
         }
+        match self.lifecycle.phase() {
+            Phase::Opening | Phase::Open => self.lifecycle.begin_closing(now),
+            Phase::Closing | Phase::Closed => {}
+        }
+    }
+
+    fn closed(&mut self, now: Duration) {
+        self.transport = Transport::Closed;
+        self.lifecycle.handle_closed(now);
     }
 }

@@ -27,6 +27,11 @@ pub mod event_stream;
 #[cfg(feature = "ws")]
 pub mod websocket;
 
+#[cfg(any(feature = "sse", feature = "ws"))]
+mod transport;
+#[cfg(any(feature = "sse", feature = "ws"))]
+pub use transport::Transport;
+
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
 struct Readme;

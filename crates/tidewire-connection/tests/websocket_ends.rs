@@ -78,6 +78,7 @@ fn an_end_of_stream_in_each_state() {
         let eof = (Endpoint::Remote, Cause::Eof(Eof::WithoutClose), ClosingHandshake::Incomplete);
         assert_eq!(server.ended(), Some(record_in(state).unwrap_or(eof)), "in {state:?}");
         assert_eq!(server.writer.poll_timeout().is_none(), next == Transport::Closed);
+        assert_eq!(server.asked(second(34)), server.writer.ended().cloned());
         server.writer.handle_shut_down(second(34));
         assert_eq!((server.writer.transport(), server.writer.poll_timeout()), (Transport::Closed, None));
     }
@@ -96,6 +97,7 @@ fn a_transport_error_in_each_state_keeps_the_first_record() {
         assert_eq!((server.writer.transport(), server.writer.poll_timeout()), (Transport::Closed, None));
         let failed = (Endpoint::Remote, Cause::Transport, ClosingHandshake::Incomplete);
         assert_eq!(server.ended(), Some(record_in(state).unwrap_or(failed)), "in {state:?}");
+        assert!(server.asked(second(34)).is_some());
     }
 }
 

@@ -144,6 +144,7 @@ impl<S> Body<S> {
             let mut output = Vec::new();
             this.stream.handle_timeout(this.clock.now(), &mut output);
             if !output.is_empty() {
+                this.stream.handle_sent(this.clock.now(), output.len(), 0);
                 return Poll::Ready(Some(output.into()));
             }
             if this.stream.ended().is_some() {
@@ -176,7 +177,11 @@ where
         let frame = match events.poll_frame(cx) {
             Poll::Ready(frame) => {
                 if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
-                    this.stream.handle_queued(this.clock.now(), data.map_or(0, Bytes::len));
+                    let now = this.clock.now();
+                    // Whoever takes a frame off a body is its transport.
+                    if this.stream.admit_encoded(now).is_ok() {
+                        this.stream.handle_sent(now, data.map_or(0, Bytes::len), 0);
+                    }
                 }
                 frame
             }

@@ -158,7 +158,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 Some(Event::Text(text)) => Some(Message::Text(text.into_owned())),
                 Some(Event::Binary(payload)) => Some(Message::Binary(payload.into_owned())),
                 Some(Event::Ping(_) | Event::Pong(_)) => None,
-                None => break,
+                // It is asked for when the transport was left as the protocol wants.
+                Some(Event::Ended(_)) | None => break,
             };
         }
         let consumed = events.consumed();

@@ -58,6 +58,32 @@ pub struct Ended {
     pub closing_handshake: ClosingHandshake,
 }
 
+impl Ended {
+    pub(super) fn incomplete(by: Endpoint, cause: Cause) -> Self {
+        Self { by, cause, closing_handshake: ClosingHandshake::Incomplete }
+    }
+
+    /// Whether a client does well to come back, as [`Reconnect`](tidewire_lifecycle::reconnect::Reconnect) says: not when
+    /// it closed by itself, not when the server has done what it was to do (1000), and not when it would be refused again,
+    /// for what it sent (1002, 1003, 1007, 1008, 1009, 1010) or for its credentials (3000, 3003, and of the application's
+    /// own codes 4400 to 4499, which are read like those of HTTP, so 4408, 4425 and 4429 may pass). After any other code, and
+    /// without one, it does.
+    #[must_use]
+    pub fn invites_back(&self) -> bool {
+        match (&self.cause, self.by) {
+            (Cause::Close { code: Some(code), .. }, Endpoint::Remote) => match code.value() {
+                1000 | 1002 | 1003 | 1007..=1010 | 3000 | 3003 => false,
+                4408 | 4425 | 4429 => true,
+                4400..=4499 => false,
+                _ => true,
+            },
+            (Cause::Close { .. }, Endpoint::Local) | (Cause::Violation(_), _) => false,
+            (Cause::Close { code: None, .. }, Endpoint::Remote) => true,
+            (Cause::Timeout(_) | Cause::Eof(_) | Cause::Transport, _) => true,
+        }
+    }
+}
+
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = match self.by {

@@ -4,9 +4,10 @@ mod ended;
 mod reader;
 mod writer;
 
+pub use crate::Transport;
 pub use ended::{Cause, ClosingHandshake, Ended, Endpoint};
 pub use reader::{Event, Events, Reader};
-pub use writer::{Transport, Writer};
+pub use writer::Writer;
 
 use alloc::sync::Arc;
 use core::time::Duration;

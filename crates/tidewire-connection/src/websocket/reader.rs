@@ -1,6 +1,6 @@
 //! The receiving half: bytes become events, and the facts in them reach the writer and its lifecycle.
 
-use super::{Config, Writer};
+use super::{Config, Ended, Writer};
 use alloc::{borrow::Cow, vec::Vec};
 use core::time::Duration;
 use tidewire_ws::{Role, message};
@@ -22,6 +22,9 @@ pub enum Event<'a> {
     Ping(&'a [u8]),
     /// A pong; when it answers our probe, the probe has ended.
     Pong(&'a [u8]),
+    /// How the connection ended: the last event, and told once. The output and the transport may still want something;
+    /// see [`Writer::transport`].
+    Ended(Ended),
 }
 
 /// The events of one input; see [`Reader::receive`].
@@ -70,12 +73,15 @@ impl Reader {
 }
 
 impl Events<'_> {
-    /// The next event; `None` when the input has no other, or when the connection is over: [`Writer::ended`] tells.
-    /// Pongs, the echo of a close and the close frame that answers a violation are in `output` by then.
+    /// The next event; `None` when the input has no other. Pongs, the echo of a close and the close frame that answers a
+    /// violation are in `output` by then.
+    ///
+    /// Whatever ended the connection, a frame, a deadline, the end of the stream or of the transport, the next call gives
+    /// [`Event::Ended`]: with no input, too.
     pub fn next(&mut self, now: Duration, writer: &mut Writer, output: &mut Vec<u8>) -> Option<Event<'_>> {
         // A deadline or a failed transport ends the connection while input still waits: what is in it comes too late.
         if writer.ended().is_some() {
-            return None;
+            return writer.tell_end().map(Event::Ended);
         }
         match self.inner.next(&mut writer.inner, output)? {
             Ok(message::Event::Text(text)) => {
@@ -93,11 +99,11 @@ impl Events<'_> {
             }
             Ok(message::Event::Close(frame)) => {
                 writer.close_received(now, frame);
-                None
+                writer.tell_end().map(Event::Ended)
             }
             Err(error) => {
                 writer.violated(now, error);
-                None
+                writer.tell_end().map(Event::Ended)
             }
         }
     }

@@ -3,8 +3,13 @@
 
 mod found;
 
-use super::{Cause, ClosingHandshake, Config, Ended, Endpoint};
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use super::{Cause, Config, Ended, Endpoint, Transport};
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 use core::time::Duration;
 use tidewire_lifecycle::{Action, Lifecycle, Phase, Timer, Usage};
 use tidewire_ws::{
@@ -13,34 +18,27 @@ use tidewire_ws::{
     message::{self, MessageKind, SendError},
 };
 
-/// What the caller is to do with the transport. It changes with any call that takes `now`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Read from it, and write what is in the output.
-    Open,
-    /// Write what is in the output, then shut down the writing side and call [`Writer::handle_shut_down`].
-    ShutDown,
-    /// Read and throw away, telling [`Writer::handle_discarded`], until the peer's stream ends: to drop a transport
-    /// with unread input would destroy what the peer has not yet read.
-    Discard,
-    /// Write what is in the output, shut down and call [`Writer::handle_shut_down`]: the peer's stream has ended
-    /// already, or the peer is gone.
-    Finish,
-    /// Drop it.
-    Closed,
-}
-
 /// The sending half of a connection, and its lifecycle.
 #[derive(Debug)]
 pub struct Writer {
     pub(super) inner: message::Writer,
     lifecycle: Lifecycle,
     transport: Transport,
-    /// What will be reported when the close that we began is over.
-    begun: Option<Box<Ended>>,
-    ended: Option<Box<Ended>>,
+    end: End,
     /// The payload of the newest probe.
     probe: u32,
+}
+
+/// How far the end is.
+#[derive(Debug)]
+enum End {
+    None,
+    /// What will be reported when the close that we began is over.
+    Begun(Box<Ended>),
+    /// It has come.
+    Come(Box<Ended>),
+    /// It was told as the last event.
+    Told(Box<Ended>),
 }
 
 /// A ping that the lifecycle asked for carries the number of the probe, so that only its own pong answers it.
@@ -48,16 +46,21 @@ fn probe_payload(probe: u32) -> [u8; 4] {
     probe.to_be_bytes()
 }
 
-/// What a close frame tells the peer when a deadline caused it.
-fn timeout_reason(timer: Timer) -> String {
-    format!("timeout: {timer}")
+/// What a close frame tells the peer when a deadline caused it: to come back, but not without new credentials.
+fn timeout_close(timer: Timer) -> (CloseCode, String) {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other, and those to come")]
+    match timer {
+        Timer::CredentialExpiry => (CloseCode::POLICY_VIOLATION, timer.to_string()),
+        Timer::Drain | Timer::MaxAge => (CloseCode::GOING_AWAY, timer.to_string()),
+        _ => (CloseCode::GOING_AWAY, format!("timeout: {timer}")),
+    }
 }
 
 impl Writer {
     pub(super) fn new(inner: message::Writer, config: &Config, now: Duration) -> Self {
         let mut lifecycle = Lifecycle::new(config.lifecycle.clone(), now);
         lifecycle.handle_opened(now);
-        Self { inner, lifecycle, transport: Transport::Open, begun: None, ended: None, probe: 0 }
+        Self { inner, lifecycle, transport: Transport::Open, end: End::None, probe: 0 }
     }
 
     /// Compresses messages, as it was agreed to.
@@ -85,13 +88,22 @@ impl Writer {
     /// still want something.
     #[must_use]
     pub fn ended(&self) -> Option<&Ended> {
-        self.ended.as_deref()
+        match &self.end {
+            End::Come(ended) | End::Told(ended) => Some(ended),
+            End::None | End::Begun(_) => None,
+        }
     }
 
     /// Which endpoint this is.
     #[must_use]
     pub fn role(&self) -> Role {
         self.inner.role()
+    }
+
+    /// The lifecycle: since when it is quiet, when the peer was last seen, how far it is.
+    #[must_use]
+    pub fn lifecycle(&self) -> &Lifecycle {
+        &self.lifecycle
     }
 
     /// What the connection has used up to `now`; final once the transport is [`Transport::Closed`].
@@ -183,12 +195,19 @@ impl Writer {
         self.admit()?;
         self.inner.close(body, output)?;
         self.lifecycle.begin_closing(now);
-        self.begun = Some(Box::new(Ended {
-            by: Endpoint::Local,
-            cause,
-            closing_handshake: ClosingHandshake::Incomplete,
-        }));
+        self.end = End::Begun(Box::new(Ended::incomplete(Endpoint::Local, cause)));
         Ok(())
+    }
+
+    /// What proved who the peer is holds up to `expiry`; see [`Lifecycle::set_credential_expiry`]. It is closed then
+    /// with 1008.
+    pub fn set_credential_expiry(&mut self, now: Duration, expiry: Option<Duration>) {
+        self.lifecycle.set_credential_expiry(now, expiry);
+    }
+
+    /// The server goes away, and closes this connection at `at` with 1001; see [`Lifecycle::begin_drain`].
+    pub fn begin_drain(&mut self, now: Duration, at: Duration) {
+        self.lifecycle.begin_drain(now, at);
     }
 
     /// Whether anything can be sent: an end that came without a close frame of ours is one, too.
@@ -201,6 +220,16 @@ impl Writer {
     /// `len` bytes were read; call it once per read, before [`Reader::receive`](super::Reader::receive).
     pub fn handle_received(&mut self, now: Duration, len: usize) {
         self.lifecycle.handle_received(now, len);
+    }
+
+    /// The caller reads no more for now; see [`Lifecycle::handle_read_paused`].
+    pub fn handle_read_paused(&mut self, now: Duration) {
+        self.lifecycle.handle_read_paused(now);
+    }
+
+    /// The caller reads again; see [`Lifecycle::handle_read_resumed`].
+    pub fn handle_read_resumed(&mut self, now: Duration) {
+        self.lifecycle.handle_read_resumed(now);
     }
 
     /// The transport took `len` bytes of the output; `left` wait on.
@@ -248,15 +277,7 @@ impl Writer {
     //# If at any point the underlying transport layer connection is
     //# unexpectedly lost, the client MUST _Fail the WebSocket Connection_.
     pub fn handle_transport_error(&mut self, now: Duration) {
-        let record = self.begun.take();
-        self.end(record.map_or(
-            Ended {
-                by: Endpoint::Remote,
-                cause: Cause::Transport,
-                closing_handshake: ClosingHandshake::Incomplete,
-            },
-            |record| *record,
-        ));
+        self.end_as_begun(Ended::incomplete(Endpoint::Remote, Cause::Transport));
         self.closed(now);
     }
 
@@ -283,28 +304,17 @@ impl Writer {
                 let _ = self.inner.send_ping(&probe_payload(self.probe), output);
             }
             Action::Close(timer) => {
-                let reason = timeout_reason(timer);
-                let body = Some((CloseCode::GOING_AWAY, reason.as_str()));
+                let (code, reason) = timeout_close(timer);
                 // When our close frame is out already, its own deadline is running.
-                let _ = self.begin_close(now, body, Cause::Timeout(timer), output);
+                let _ = self.begin_close(now, Some((code, &reason)), Cause::Timeout(timer), output);
                 // Of a peer that stopped replying no answer is awaited: our close frame is its last chance to hear.
                 if timer == Timer::HeartbeatReply {
                     self.transport = Transport::Finish;
-                    if let Some(begun) = self.begun.take() {
-                        self.end(*begun);
-                    }
+                    self.end_as_begun(Ended::incomplete(Endpoint::Local, Cause::Timeout(timer)));
                 }
             }
             Action::Abort(timer) => {
-                let record = self.begun.take().map_or(
-                    Ended {
-                        by: Endpoint::Local,
-                        cause: Cause::Timeout(timer),
-                        closing_handshake: ClosingHandshake::Incomplete,
-                    },
-                    |record| *record,
-                );
-                self.end(record);
+                self.end_as_begun(Ended::incomplete(Endpoint::Local, Cause::Timeout(timer)));
                 self.closed(now);
             }
         }
@@ -317,9 +327,36 @@ impl Writer {
         }
     }
 
-    /// The first record stands.
+    /// The end has come. The first record stands.
     fn end(&mut self, record: Ended) {
-        self.ended.get_or_insert_with(|| Box::new(record));
+        match self.end {
+            End::None | End::Begun(_) => self.end = End::Come(Box::new(record)),
+            End::Come(_) | End::Told(_) => {}
+        }
+    }
+
+    /// The end has come: by the close that we began, or else as given. The first record stands.
+    fn end_as_begun(&mut self, otherwise: Ended) {
+        self.end = match core::mem::replace(&mut self.end, End::None) {
+            End::Begun(record) => End::Come(record),
+            End::None => End::Come(Box::new(otherwise)),
+            come @ (End::Come(_) | End::Told(_)) => come,
+        };
+    }
+
+    /// The end, once: as the last event.
+    pub(super) fn tell_end(&mut self) -> Option<Ended> {
+        match core::mem::replace(&mut self.end, End::None) {
+            End::Come(record) => {
+                let ended = (*record).clone();
+                self.end = End::Told(record);
+                Some(ended)
+            }
+            end @ (End::None | End::Begun(_) | End::Told(_)) => {
+                self.end = end;
+                None
+            }
+        }
     }
 
     //= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.2

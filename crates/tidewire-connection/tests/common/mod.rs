@@ -28,11 +28,13 @@ pub(crate) struct End {
     pub(crate) output: Vec<u8>,
     pub(crate) heard: Vec<String>,
     pub(crate) eof_heard: bool,
+    /// The last event.
+    pub(crate) told: Option<Ended>,
 }
 
 impl End {
     pub(crate) fn new((reader, writer): (Reader, Writer)) -> Self {
-        Self { reader, writer, output: Vec::new(), heard: Vec::new(), eof_heard: false }
+        Self { reader, writer, output: Vec::new(), heard: Vec::new(), eof_heard: false, told: None }
     }
 
     pub(crate) fn text(&mut self, now: Duration, text: &str) {
@@ -56,8 +58,25 @@ impl End {
                 Event::Binary(payload) => format!("{} bytes", payload.len()),
                 Event::Ping(payload) => format!("ping {payload:?}"),
                 Event::Pong(payload) => format!("pong {payload:?}"),
+                Event::Ended(ended) => {
+                    assert_eq!(self.told.replace(ended), None, "the end is told once");
+                    continue;
+                }
             });
         }
+    }
+
+    /// Asks for the last event, without input. There is none but the end, and that once, in all.
+    pub(crate) fn asked(&mut self, now: Duration) -> Option<Ended> {
+        for _ in 0..3 {
+            let mut events = self.reader.receive(&mut []);
+            while let Some(event) = events.next(now, &mut self.writer, &mut self.output) {
+                let Event::Ended(ended) = event else { panic!("an event without input: {event:?}") };
+                assert_eq!(self.told.replace(ended), None, "the end is told once");
+            }
+        }
+        assert_eq!(self.told.as_ref(), self.writer.ended());
+        self.told.clone()
     }
 
     pub(crate) fn ended(&self) -> Option<(Endpoint, Cause, ClosingHandshake)> {

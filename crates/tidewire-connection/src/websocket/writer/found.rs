@@ -1,6 +1,6 @@
 //! What the reader found, and what becomes of the connection by it (RFC 6455 §5.5, §7.1).
 
-use super::{Transport, Writer, probe_payload};
+use super::{End, Transport, Writer, probe_payload};
 use crate::websocket::{Cause, ClosingHandshake, Ended, Endpoint};
 use core::time::Duration;
 use tidewire_ws::{
@@ -29,18 +29,13 @@ impl Writer {
     //# that endpoint SHOULD _Close the WebSocket Connection_ as defined in
     //# Section 7.1.1.
     pub(in crate::websocket) fn close_received(&mut self, now: Duration, frame: Option<CloseFrame<'_>>) {
-        let record = match self.begun.take() {
-            Some(begun) => Ended { closing_handshake: ClosingHandshake::Complete, ..*begun },
-            None => Ended {
-                by: Endpoint::Remote,
-                cause: Cause::Close {
-                    code: frame.map(|frame| frame.code()),
-                    reason: frame.map_or("", |frame| frame.reason()).into(),
-                },
-                closing_handshake: ClosingHandshake::Complete,
-            },
-        };
-        self.end(record);
+        if let End::Begun(begun) = &mut self.end {
+            begun.closing_handshake = ClosingHandshake::Complete;
+        }
+        let reason = frame.map_or("", |frame| frame.reason()).into();
+        let cause = Cause::Close { code: frame.map(|frame| frame.code()), reason };
+        let closing_handshake = ClosingHandshake::Complete;
+        self.end_as_begun(Ended { by: Endpoint::Remote, cause, closing_handshake });
         self.begin_closing(now);
         //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
         //# The underlying TCP connection, in most normal cases, SHOULD be closed
@@ -71,23 +66,13 @@ impl Writer {
     //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.7
     //# Similarly, to do so, the server MUST _Close the WebSocket Connection_,
     pub(in crate::websocket) fn violated(&mut self, now: Duration, error: ProtocolError) {
-        self.begun = None;
-        self.end(Ended {
-            by: Endpoint::Remote,
-            cause: Cause::Violation(error),
-            closing_handshake: ClosingHandshake::Incomplete,
-        });
+        self.end(Ended::incomplete(Endpoint::Remote, Cause::Violation(error)));
         self.begin_closing(now);
         self.transport = Transport::ShutDown;
     }
 
     pub(in crate::websocket) fn remote_eof(&mut self, now: Duration, eof: Eof) {
-        let cause = Cause::Eof(eof);
-        let record = self.begun.take().map_or(
-            Ended { by: Endpoint::Remote, cause, closing_handshake: ClosingHandshake::Incomplete },
-            |record| *record,
-        );
-        self.end(record);
+        self.end_as_begun(Ended::incomplete(Endpoint::Remote, Cause::Eof(eof)));
         match self.transport {
             // The answer to a close or a violation still goes out: the peer may have shut down only its writing.
             Transport::ShutDown | Transport::Finish => self.transport = Transport::Finish,

@@ -1,0 +1,137 @@
+//! Ends that are set from outside, paused reading, and what a client makes of an end.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::{close_of, off, pair, second};
+use tidewire_connection::websocket::{Cause, ClosingHandshake, Ended, Endpoint, Transport};
+use tidewire_lifecycle::Timer;
+use tidewire_ws::frame::{CloseCode, ProtocolError};
+use tidewire_ws::message::Eof;
+
+#[test]
+fn each_end_that_is_set_from_outside_is_told_to_the_peer_with_its_code() {
+    let endings: [(Timer, CloseCode, &str); 4] = [
+        (Timer::CredentialExpiry, CloseCode::POLICY_VIOLATION, "credentials expired"),
+        (Timer::Drain, CloseCode::GOING_AWAY, "going away"),
+        (Timer::MaxAge, CloseCode::GOING_AWAY, "maximum age"),
+        (Timer::Quiet, CloseCode::GOING_AWAY, "timeout: no messages"),
+    ];
+    for (timer, code, reason) in endings {
+        let mut pair = pair(|_, lifecycle| match timer {
+            Timer::MaxAge => lifecycle.max_age = Some(second(100)),
+            Timer::Quiet => lifecycle.quiet_timeout = Some(second(100)),
+            _ => {}
+        });
+        match timer {
+            Timer::CredentialExpiry => pair.server.writer.set_credential_expiry(second(0), Some(second(100))),
+            Timer::Drain => pair.server.writer.begin_drain(second(0), second(100)),
+            _ => {}
+        }
+        // Only the server keeps time: both ends have the same settings.
+        pair.run(second(99));
+        let server = &mut pair.server;
+        server.writer.handle_timeout(second(100), &mut server.output);
+        pair.now = second(100);
+        pair.settle();
+        let local = (Endpoint::Local, Cause::Timeout(timer), ClosingHandshake::Complete);
+        let remote = (Endpoint::Remote, close_of(code, reason), ClosingHandshake::Complete);
+        assert_eq!((pair.server.ended(), pair.client.ended()), (Some(local), Some(remote)));
+        assert!(pair.server.asked(second(100)).is_some() && pair.client.asked(second(100)).is_some());
+    }
+}
+
+#[test]
+fn a_reader_that_pauses_misses_no_pong() {
+    let mut pair = pair(off);
+    let mut config = tidewire_lifecycle::Config::default();
+    config.idle_timeout = None;
+    pair.server = common::End::new(tidewire_connection::websocket::server(
+        &tidewire_connection::websocket::Config::new(tidewire_ws::message::Config::default(), config),
+        second(0),
+    ));
+    pair.server.writer.handle_read_paused(second(1));
+    for _ in 0..20 {
+        let server = &mut pair.server;
+        let (at, timer) = server.writer.poll_timeout().unwrap();
+        assert_eq!(timer, Timer::Heartbeat);
+        server.writer.handle_timeout(at, &mut server.output);
+        let sent = std::mem::take(&mut server.output).len();
+        server.writer.handle_sent(at, sent, 0);
+        pair.now = at;
+    }
+    assert_eq!((pair.now, pair.server.ended()), (second(500), None));
+    assert_eq!(pair.server.writer.lifecycle().last_seen(), second(0));
+    let server = &mut pair.server;
+    server.writer.handle_read_resumed(second(510));
+    server.writer.handle_timeout(second(510), &mut server.output);
+    assert_eq!(server.output[..2], [0x89, 4], "a probe at once");
+    assert_eq!(server.writer.poll_timeout(), Some((second(518), Timer::HeartbeatReply)));
+}
+
+#[test]
+fn round_trips_are_measured() {
+    let mut pair = pair(|_, _| {});
+    pair.run(second(60));
+    assert_eq!(pair.server.writer.lifecycle().round_trip_time(), Some(second(0)), "the wire takes no time");
+    assert_eq!(pair.server.writer.lifecycle().quiet_since(second(60)), Some(second(0)));
+    assert_eq!(pair.server.writer.lifecycle().last_seen(), second(50));
+}
+
+#[test]
+fn a_client_comes_back_where_that_is_of_use() {
+    let closed = |by, code: Option<u16>| Ended {
+        by,
+        cause: Cause::Close { code: code.map(|code| CloseCode::new(code).unwrap()), reason: "".into() },
+        closing_handshake: ClosingHandshake::Complete,
+    };
+    for (code, back) in [
+        (1000, false),
+        (1001, true),
+        (1002, false),
+        (1003, false),
+        (1007, false),
+        (1008, false),
+        (1009, false),
+        (1010, false),
+        (1011, true),
+        (1012, true),
+        (1013, true),
+        (1014, true),
+        (3000, false),
+        (3001, true),
+        (3003, false),
+        (4000, true),
+        (4399, true),
+        (4400, false),
+        (4401, false),
+        (4408, true),
+        (4425, true),
+        (4429, true),
+        (4499, false),
+        (4500, true),
+    ] {
+        assert_eq!(closed(Endpoint::Remote, Some(code)).invites_back(), back, "{code}");
+        assert!(!closed(Endpoint::Local, Some(code)).invites_back(), "we closed");
+    }
+    assert!(closed(Endpoint::Remote, None).invites_back());
+    for (cause, back) in [
+        (Cause::Timeout(Timer::HeartbeatReply), true),
+        (Cause::Eof(Eof::WithoutClose), true),
+        (Cause::Transport, true),
+        (Cause::Violation(ProtocolError::ReservedOpcode(3)), false),
+    ] {
+        let closing_handshake = ClosingHandshake::Incomplete;
+        let ended = Ended { by: Endpoint::Remote, cause, closing_handshake };
+        assert_eq!(ended.invites_back(), back, "{ended}");
+    }
+}
+
+#[test]
+fn behind_a_drain_the_transport_is_left_as_the_protocol_asks() {
+    let mut pair = pair(off);
+    pair.server.writer.begin_drain(second(1), second(2));
+    pair.run(second(2));
+    assert_eq!(pair.server.writer.transport(), Transport::Closed);
+    assert_eq!(pair.client.writer.transport(), Transport::Closed);
+}
