@@ -18,15 +18,14 @@ fn each_end_that_is_set_from_outside_is_told_to_the_peer_with_its_code() {
         (Timer::Quiet, CloseCode::GOING_AWAY, "timeout: no messages"),
     ];
     for (timer, code, reason) in endings {
-        let mut pair = pair(|_, lifecycle| match timer {
-            Timer::MaxAge => lifecycle.max_age = Some(second(100)),
-            Timer::Quiet => lifecycle.quiet_timeout = Some(second(100)),
-            _ => {}
+        let mut pair = pair(|_, lifecycle| {
+            lifecycle.max_age = (timer == Timer::MaxAge).then_some(second(100));
+            lifecycle.quiet_timeout = (timer == Timer::Quiet).then_some(second(100));
         });
-        match timer {
-            Timer::CredentialExpiry => pair.server.writer.set_credential_expiry(second(0), Some(second(100))),
-            Timer::Drain => pair.server.writer.begin_drain(second(0), second(100)),
-            _ => {}
+        let expiry = (timer == Timer::CredentialExpiry).then_some(second(100));
+        pair.server.writer.set_credential_expiry(second(0), expiry);
+        if timer == Timer::Drain {
+            pair.server.writer.begin_drain(second(0), second(100));
         }
         // Only the server keeps time: both ends have the same settings.
         pair.run(second(99));

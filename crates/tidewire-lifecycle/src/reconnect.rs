@@ -83,6 +83,14 @@ pub struct Reconnect {
     retry_after: Duration,
     /// Attempts since the last progress.
     attempts: u32,
+    welcome: Welcome,
+}
+
+/// Whether the server wants the client back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Welcome {
+    Yes,
+    No,
 }
 
 impl Reconnect {
@@ -90,7 +98,7 @@ impl Reconnect {
     #[must_use]
     pub fn new(config: Arc<Config>) -> Self {
         let reconnection_time = config.reconnection_time;
-        Self { config, reconnection_time, retry_after: Duration::ZERO, attempts: 0 }
+        Self { config, reconnection_time, retry_after: Duration::ZERO, attempts: 0, welcome: Welcome::Yes }
     }
 
     /// Attempts since the last progress.
@@ -117,11 +125,16 @@ impl Reconnect {
         self.retry_after = delay.min(self.config.max_server_delay);
     }
 
-    /// How long to wait before the next attempt, drawn by `entropy`, any 64 bits; `None` when the attempts are used
-    /// up.
+    /// The server said that coming back is of no use, as some close codes of a WebSocket do: there is no next attempt.
+    pub fn handle_dismissed(&mut self) {
+        self.welcome = Welcome::No;
+    }
+
+    /// How long to wait before the next attempt, drawn by `entropy`, any 64 bits; `None` when the attempts are used up, or
+    /// when the server wants none.
     #[must_use]
     pub fn next_delay(&mut self, entropy: u64) -> Option<Duration> {
-        if self.config.max_attempts.is_some_and(|max| self.attempts >= max) {
+        if self.welcome == Welcome::No || self.config.max_attempts.is_some_and(|max| self.attempts >= max) {
             return None;
         }
         let first = self.reconnection_time.max(self.config.min_delay);

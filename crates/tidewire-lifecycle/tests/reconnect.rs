@@ -105,6 +105,15 @@ fn after_the_last_attempt_without_progress_there_is_no_other() {
 }
 
 #[test]
+fn who_is_dismissed_does_not_come_back() {
+    let mut reconnect = schedule(|_| {});
+    assert!(reconnect.next_delay(0).is_some());
+    reconnect.handle_dismissed();
+    reconnect.handle_progress();
+    assert_eq!(reconnect.next_delay(0), None);
+}
+
+#[test]
 fn settings_at_their_ends_are_no_panic() {
     let mut reconnect = schedule(|config| {
         config.reconnection_time = Duration::MAX;

@@ -1,11 +1,14 @@
-//! One WebSocket after its opening handshake: messages, heartbeat, deadlines and the end (RFC 6455 §5–§7).
+//! One WebSocket: its opening handshake under a deadline ([`Accepting`], [`Connecting`]; RFC 6455 §4), messages,
+//! heartbeat, deadlines and the end (§5–§7).
 
 mod ended;
+mod opening;
 mod reader;
 mod writer;
 
 pub use crate::Transport;
 pub use ended::{Cause, ClosingHandshake, Ended, Endpoint};
+pub use opening::{Accepting, Answered, Client, Connecting, Failed, Opening, Received, Server};
 pub use reader::{Event, Events, Reader};
 pub use writer::Writer;
 

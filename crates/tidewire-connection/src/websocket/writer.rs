@@ -58,7 +58,11 @@ fn timeout_close(timer: Timer) -> (CloseCode, String) {
 
 impl Writer {
     pub(super) fn new(inner: message::Writer, config: &Config, now: Duration) -> Self {
-        let mut lifecycle = Lifecycle::new(config.lifecycle.clone(), now);
+        Self::opened(inner, Lifecycle::new(config.lifecycle.clone(), now), now)
+    }
+
+    /// A connection that opens at `now`, whose life began with its opening handshake.
+    pub(super) fn opened(inner: message::Writer, mut lifecycle: Lifecycle, now: Duration) -> Self {
         lifecycle.handle_opened(now);
         Self { inner, lifecycle, transport: Transport::Open, end: End::None, probe: 0 }
     }

@@ -1,0 +1,136 @@
+//! The server's side: a request is read, and answered with a 101 or a refusal (RFC 6455 §4.2).
+
+use super::{Failed, Opening};
+use crate::Transport;
+use crate::websocket::{Config, Reader, Writer};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+use tidewire_ws::handshake::{self, HeadReader, InvalidField, Progress, Refusal, Request, Response};
+use tidewire_ws::{Role, message};
+
+/// A connection whose client's request has not been answered.
+///
+/// ```
+/// use core::time::Duration;
+/// use tidewire_connection::websocket::{Accepting, Config, Received};
+/// use tidewire_ws::handshake::Response;
+///
+/// let request = b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+///     Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+/// let mut output = Vec::new();
+/// let now = Duration::from_millis(1);
+/// let mut accepting = Accepting::new(Default::default(), Config::default(), Duration::ZERO);
+/// let Received::Request { consumed } = accepting.receive(now, request, &mut output) else { panic!() };
+/// assert_eq!((consumed, accepting.request().unwrap().path()), (request.len(), "/chat"));
+///
+/// let (reader, writer) = accepting.accept(now, &Response::new(), &mut output).unwrap();
+/// assert!(output.starts_with(b"HTTP/1.1 101 ") && writer.is_open());
+/// assert_eq!(writer.usage(now).received_bytes, request.len() as u64);
+/// ```
+pub type Accepting = Opening<Server>;
+
+/// The server's side: what has come of the client's request.
+#[derive(Debug)]
+pub struct Server {
+    head: HeadReader,
+}
+
+/// What came of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received {
+    /// Not enough yet; all of the input was taken.
+    NeedMore,
+    /// A request that may be accepted: [`Accepting::request`].
+    Request {
+        /// Bytes of this input that belong to it. What follows them are frames, if it is accepted, and nothing that is
+        /// ever looked at if it is not.
+        consumed: usize,
+    },
+    /// A request that was refused: the answer is in the output.
+    Refused,
+}
+
+impl Opening<Server> {
+    /// A connection that was accepted at `now`; its opening deadline runs.
+    #[must_use]
+    pub fn new(handshake: Arc<handshake::Config>, config: Config, now: Duration) -> Self {
+        Self::begin(Server { head: HeadReader::new(handshake) }, config, now)
+    }
+
+    /// Takes the next bytes off the transport. A request that breaks a rule is refused in `output`.
+    pub fn receive(&mut self, now: Duration, input: &[u8], output: &mut Vec<u8>) -> Received {
+        if self.transport != Transport::Open {
+            return Received::Refused;
+        }
+        self.lifecycle.handle_received(now, input.len());
+        let consumed = match self.side.head.receive(input) {
+            Ok(Progress::NeedMore) => return Received::NeedMore,
+            Ok(Progress::Complete { consumed }) => consumed,
+            Err(refusal) => return self.refused(now, &refusal, output),
+        };
+        match self.side.head.request().err() {
+            None => Received::Request { consumed },
+            Some(refusal) => self.refused(now, &refusal, output),
+        }
+    }
+
+    /// The request, once it has come and before it was answered.
+    #[must_use]
+    pub fn request(&self) -> Option<Request<'_>> {
+        self.side.head.request().ok()
+    }
+
+    /// Answers with a 101: it is appended to `output`, and the connection is open. Before a request has come it refuses.
+    ///
+    /// # Errors
+    /// The response names what was not offered: the client is not to blame, and was answered with a 500. Or there was
+    /// nothing to accept. [`failed`](Self::failed) is set, and the transport is left as [`transport`](Self::transport)
+    /// says.
+    pub fn accept(
+        mut self,
+        now: Duration,
+        response: &Response,
+        output: &mut Vec<u8>,
+    ) -> Result<(Reader, Writer), Box<Self>> {
+        let accepted = match (self.transport, self.side.head.request()) {
+            (Transport::Open, Ok(request)) => request.accept(response, output),
+            _ => return Err(Box::new(self)),
+        };
+        if let Err(invalid) = accepted {
+            self.refuse(now, &unoffered(invalid), output);
+            return Err(Box::new(self));
+        }
+        let writer = message::Writer::server(self.config.messages.clone());
+        let writer = Writer::opened(writer, self.lifecycle, now);
+        let reader = Reader::new(Role::Server, &self.config);
+        #[cfg(feature = "deflate")]
+        if let Some(agreement) = response.agreement() {
+            return Ok((reader.with_deflate(agreement), writer.with_deflate(agreement)));
+        }
+        Ok((reader, writer))
+    }
+
+    /// Refuses: the answer is appended to `output`, and nothing that follows is looked at.
+    pub fn refuse(&mut self, now: Duration, refusal: &Refusal, output: &mut Vec<u8>) {
+        if self.transport == Transport::Open {
+            refusal.encode(output);
+            self.fail(now, Failed::Refused, Transport::ShutDown);
+        }
+    }
+
+    /// The client's stream ended.
+    pub fn handle_eof(&mut self, now: Duration) {
+        self.end_of_stream(now);
+    }
+
+    fn refused(&mut self, now: Duration, refusal: &Refusal, output: &mut Vec<u8>) -> Received {
+        self.refuse(now, refusal, output);
+        Received::Refused
+    }
+}
+
+fn unoffered(_: InvalidField) -> Refusal {
+    Refusal::new(500, "the server chose what was not offered")
+}
