@@ -122,7 +122,7 @@ fn none_is_early_and_none_is_late() {
     let _key = queue.insert(Some(nanos(1_000_001)), ());
     assert_eq!(queue.poll_timeout(), Some(ms(2)), "rounded up to the millisecond");
     assert_eq!(queue.pop(nanos(1_999_999)), None);
-    assert_eq!(queue.pop(ms(2)), Some(&()));
+    assert_eq!(queue.pop(ms(2)), Some(&mut ()));
     assert_eq!(queue.pop(ms(2)), None);
     assert_eq!(queue.poll_timeout(), None);
 }
@@ -133,9 +133,9 @@ fn a_deadline_that_has_passed_is_due_at_once() {
     assert_eq!(queue.pop(ms(90_000)), None);
     let key = queue.insert(Some(ms(7)), 'a');
     assert!(queue.poll_timeout() <= Some(ms(90_000)));
-    assert_eq!(queue.pop(ms(90_000)), Some(&'a'));
+    assert_eq!(queue.pop(ms(90_000)), Some(&mut 'a'));
     queue.set(&key, Some(ms(0)));
-    assert_eq!(queue.pop(ms(0)), Some(&'a'), "time that goes back stands still");
+    assert_eq!(queue.pop(ms(0)), Some(&mut 'a'), "time that goes back stands still");
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn moved_later_it_is_not_touched_until_the_old_deadline_passes() {
     assert_eq!(queue.pop(ms(100)), None);
     assert!(queue.poll_timeout() > Some(ms(100)));
     assert_eq!(queue.pop(ms(1098)), None);
-    assert_eq!(queue.pop(ms(1099)), Some(&'a'));
+    assert_eq!(queue.pop(ms(1099)), Some(&mut 'a'));
 }
 
 #[test]
@@ -161,6 +161,16 @@ fn what_is_due_together_comes_in_the_order_of_its_insertion() {
         assert_eq!(popped, (0..100).collect::<Vec<_>>(), "{at}");
         drop(keys);
     }
+}
+
+#[test]
+fn a_value_may_be_changed_in_its_place() {
+    let mut queue = TimerQueue::new(ms(0));
+    let (a, b) = (queue.insert(Some(ms(1)), 1), queue.insert(None, 2));
+    *queue.value_mut(&a) += 10;
+    *queue.value_mut(&b) += 20;
+    *queue.pop(ms(1)).unwrap() += 100;
+    assert_eq!((queue.remove(a), queue.remove(b)), (111, 22));
 }
 
 #[test]
@@ -184,5 +194,5 @@ fn a_deadline_beyond_all_time_is_kept() {
     let key = queue.insert(Some(Duration::MAX), 'a');
     assert_eq!(queue.pop(years(34)), None);
     assert!(queue.deadline(&key).unwrap() > years(34));
-    assert_eq!(queue.pop(years(35)), Some(&'a'), "it counts as the last moment there is");
+    assert_eq!(queue.pop(years(35)), Some(&mut 'a'), "it counts as the last moment there is");
 }

@@ -34,6 +34,7 @@
 //! [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it.
 
 pub mod accept;
+pub mod alarm;
 pub mod clock;
 pub mod drain;
 #[cfg(feature = "client")]

@@ -30,7 +30,6 @@
 //! event stream may have no end: give it one, as `take_until(drain.begun())` does.
 
 use std::{
-    future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -45,9 +44,8 @@ use pin_project_lite::pin_project;
 use tidewire_connection::event_stream::EventStream;
 use tidewire_lifecycle::{Config, Heartbeat};
 use tidewire_sse::{Encoded, body, content::HEADERS};
-use tokio::time::{Sleep, sleep_until};
 
-use crate::clock::Clock;
+use crate::alarm::Alarm;
 
 /// A response of status 200 whose body is a stream of events.
 ///
@@ -117,46 +115,36 @@ pin_project! {
         #[pin]
         events: Option<body::Body<S>>,
         stream: EventStream,
-        clock: Clock,
-        // Sleeps until the deadline that it was set for; moved only when that comes, or when a nearer one appears.
-        #[pin]
-        sleep: Sleep,
+        alarm: Alarm,
     }
 }
 
 impl<S> Body<S> {
     fn new(sse: Sse<S>) -> Self {
-        let clock = Clock::start();
+        let alarm = Alarm::new();
         let mut config = sse.config;
         if let Some(interval) = sse.keep_alive {
             Arc::make_mut(&mut config).heartbeat = Heartbeat::KeepAlive { interval };
         }
-        let stream = EventStream::new(config, clock.now());
-        let deadline = stream.poll_timeout().map_or(clock.now(), |(deadline, _)| deadline);
-        let sleep = sleep_until(clock.instant(deadline));
-        Self { events: Some(body::Body::new(sse.events)), stream, clock, sleep }
+        let stream = EventStream::new(config, alarm.now());
+        Self { events: Some(body::Body::new(sse.events)), stream, alarm }
     }
 
     /// The keep-alive that is due, or `None` when a limit of time ends the body.
     fn poll_silence(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        let mut this = self.project();
+        let this = self.project();
         loop {
             let mut output = Vec::new();
-            this.stream.handle_timeout(this.clock.now(), &mut output);
+            this.stream.handle_timeout(this.alarm.now(), &mut output);
             if !output.is_empty() {
-                this.stream.handle_sent(this.clock.now(), output.len(), 0);
+                this.stream.handle_sent(this.alarm.now(), output.len(), 0);
                 return Poll::Ready(Some(output.into()));
             }
             if this.stream.ended().is_some() {
                 return Poll::Ready(None);
             }
             let Some((deadline, _)) = this.stream.poll_timeout() else { return Poll::Pending };
-            let deadline = this.clock.instant(deadline);
-            // A deadline that moved later needs no new timer: the old one comes by and finds nothing due.
-            if this.sleep.is_elapsed() || deadline < this.sleep.deadline() {
-                this.sleep.as_mut().reset(deadline);
-            }
-            ready!(this.sleep.as_mut().poll(cx));
+            ready!(this.alarm.poll(cx, deadline));
         }
     }
 }
@@ -177,7 +165,7 @@ where
         let frame = match events.poll_frame(cx) {
             Poll::Ready(frame) => {
                 if let Some(Ok(data)) = frame.as_ref().map(|frame| frame.as_ref().map(Frame::data_ref)) {
-                    let now = this.clock.now();
+                    let now = this.alarm.now();
                     // Whoever takes a frame off a body is its transport.
                     if this.stream.admit_encoded(now).is_ok() {
                         this.stream.handle_sent(now, data.map_or(0, Bytes::len), 0);
@@ -191,7 +179,7 @@ where
         };
         if !matches!(frame, Some(Ok(_))) {
             let mut this = self.project();
-            this.stream.end(this.clock.now());
+            this.stream.end(this.alarm.now());
             this.events.set(None);
         }
         Poll::Ready(frame)

@@ -14,14 +14,11 @@ use tidewire_ws::{
     frame::{CloseCode, EncodedFrame},
     message::{MessageKind, SendError},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::{Instant, Sleep, sleep_until},
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Endpoint};
 
-use crate::{clock::Clock, output::Output, pool::ReadBuffer};
+use crate::{alarm::Alarm, output::Output, pool::ReadBuffer};
 
 /// While so many bytes of output wait, nothing more is read: a peer that does not take answers asks no questions.
 const MAX_OUTPUT_LEN: usize = 1024 * 1024;
@@ -51,9 +48,7 @@ pub struct WebSocket<IO> {
     output: Output,
     /// Bytes that were read and hold more events.
     unread: Option<ReadBuffer>,
-    clock: Clock,
-    /// Sleeps until the deadline that it was set for; moved only when that comes, or when a nearer one appears.
-    sleep: Pin<Box<Sleep>>,
+    alarm: Alarm,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
@@ -64,9 +59,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Outside a tokio runtime with time enabled.
     #[must_use]
     pub fn accepted(io: IO, unread: &[u8], config: &Config) -> Self {
-        let clock = Clock::start();
-        let halves = sans_io::server(config, clock.now());
-        Self::new(io, unread, clock, halves)
+        let alarm = Alarm::new();
+        let halves = sans_io::server(config, alarm.now());
+        Self::new(io, unread, alarm, halves)
     }
 
     /// Compresses messages and takes compressed ones, as it was agreed to in the opening handshake. Before the first
@@ -79,22 +74,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         Self { reader, writer, ..self }
     }
 
-    fn new(io: IO, unread: &[u8], clock: Clock, halves: (sans_io::Reader, sans_io::Writer)) -> Self {
+    fn new(io: IO, unread: &[u8], alarm: Alarm, halves: (sans_io::Reader, sans_io::Writer)) -> Self {
         let (reader, mut writer) = halves;
         let unread = (!unread.is_empty()).then(|| ReadBuffer::from(unread));
         if let Some(unread) = &unread {
-            writer.handle_received(clock.now(), unread.len());
+            writer.handle_received(alarm.now(), unread.len());
         }
-        let deadline = writer.poll_timeout().map_or_else(Instant::now, |(at, _)| clock.instant(at));
-        Self {
-            io,
-            reader,
-            writer,
-            output: Output::default(),
-            unread,
-            clock,
-            sleep: Box::pin(sleep_until(deadline)),
-        }
+        Self { io, reader, writer, output: Output::default(), unread, alarm }
     }
 
     // Receiving.
@@ -149,7 +135,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     /// The next message of what was read already.
     fn take_message(&mut self) -> Option<Message> {
-        let now = self.clock.now();
+        let now = self.alarm.now();
         let unread = self.unread.as_mut()?;
         let mut message = None;
         let mut events = self.reader.receive(unread.unread());
@@ -176,7 +162,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         let mut room = ReadBuf::new(buffer.room());
         let outcome = ready!(Pin::new(&mut self.io).poll_read(cx, &mut room));
         let len = room.filled().len();
-        let now = self.clock.now();
+        let now = self.alarm.now();
         match outcome {
             Err(_) => self.writer.handle_transport_error(now),
             Ok(()) if len == 0 => self.reader.handle_eof(now, &mut self.writer),
@@ -197,7 +183,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Errors
     /// Our close frame is out, or the connection is over.
     pub fn feed_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.writer.send_text(self.clock.now(), text, &mut self.output.tail)
+        self.writer.send_text(self.alarm.now(), text, &mut self.output.tail)
     }
 
     /// Queues a binary message.
@@ -205,7 +191,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Errors
     /// Our close frame is out, or the connection is over.
     pub fn feed_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.writer.send_binary(self.clock.now(), payload, &mut self.output.tail)
+        self.writer.send_binary(self.alarm.now(), payload, &mut self.output.tail)
     }
 
     /// Queues a frame that other connections share; a large one goes out without being copied.
@@ -213,7 +199,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Errors
     /// Our close frame is out, the connection is over, or this is a client.
     pub fn feed_encoded(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
-        self.writer.admit_encoded(self.clock.now())?;
+        self.writer.admit_encoded(self.alarm.now())?;
         self.output.push_shared(frame.bytes());
         Ok(())
     }
@@ -224,7 +210,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Our close frame is out, the connection is over, or this is a client.
     pub fn feed_pieces(&mut self, kind: MessageKind, pieces: &[bytes::Bytes]) -> Result<(), SendError> {
         let payload_len = pieces.iter().map(bytes::Bytes::len).sum();
-        let header = self.writer.admit_payload(self.clock.now(), kind, payload_len)?;
+        let header = self.writer.admit_payload(self.alarm.now(), kind, payload_len)?;
         self.output.tail.extend_from_slice(header.as_bytes());
         pieces.iter().for_each(|piece| self.output.push_shared(piece));
         Ok(())
@@ -282,7 +268,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Errors
     /// Our close frame is out already, the connection is over, or the reason is longer than 123 bytes.
     pub fn start_close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        self.writer.close(self.clock.now(), Some((code, reason)), &mut self.output.tail)
+        self.writer.close(self.alarm.now(), Some((code, reason)), &mut self.output.tail)
     }
 
     /// Closes: our close frame, the peer's, the end of its stream, each within its deadline. Messages that come
@@ -308,7 +294,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// What the connection has used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.writer.usage(self.clock.now())
+        self.writer.usage(self.alarm.now())
     }
 
     // Pumps.
@@ -322,7 +308,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             }
             let mut written = 0;
             let outcome = self.output.poll_write(&mut self.io, cx, &mut written);
-            let now = self.clock.now();
+            let now = self.alarm.now();
             self.writer.handle_sent(now, written, self.output.pending_len());
             match outcome {
                 Poll::Ready(Ok(())) => {}
@@ -344,7 +330,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     fn poll_shut_down(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let outcome: io::Result<()> = ready!(Pin::new(&mut self.io).poll_shutdown(cx));
-        let now = self.clock.now();
+        let now = self.alarm.now();
         match outcome {
             Ok(()) => self.writer.handle_shut_down(now),
             Err(_) => self.writer.handle_transport_error(now),
@@ -355,22 +341,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Lets the lifecycle act; `Ready` when a deadline passed, else the task is woken at the next one.
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some((at, _)) = self.writer.poll_timeout() else { return Poll::Pending };
-        let deadline = self.clock.instant(at);
-        // A deadline that moved later needs no new timer: the old one fires, and is set again.
-        if deadline < self.sleep.deadline() {
-            self.sleep.as_mut().reset(deadline);
-        }
-        while self.sleep.as_mut().poll(cx).is_ready() {
-            if deadline <= Instant::now() {
-                self.writer.handle_timeout(self.clock.now(), &mut self.output.tail);
-                if let Some((at, _)) = self.writer.poll_timeout() {
-                    self.sleep.as_mut().reset(self.clock.instant(at));
-                }
-                return Poll::Ready(());
-            }
-            self.sleep.as_mut().reset(deadline);
-        }
-        Poll::Pending
+        ready!(self.alarm.poll(cx, at));
+        self.writer.handle_timeout(self.alarm.now(), &mut self.output.tail);
+        Poll::Ready(())
     }
 }
 

@@ -22,9 +22,8 @@ use std::task::{Context, Poll, ready};
 use tidewire_hub::{ConnectionId, Cursor, Gap, Position, TopicName};
 use tidewire_lifecycle::{Action, Lifecycle};
 use tidewire_sse::content::{HEADERS, LAST_EVENT_ID};
-use tidewire_tokio::clock::Clock;
+use tidewire_tokio::alarm::Alarm;
 use tidewire_tokio::hub::BatchBudget;
-use tokio::time::Sleep;
 
 /// Where a stream starts, as a header.
 pub(crate) const CURSOR: HeaderName = HeaderName::from_static("tidewire-cursor");
@@ -121,7 +120,7 @@ impl<F: Format> Stream<F> {
         Self {
             subscriber,
             opening: Some(opening.into()),
-            pulse: Pulse::new(app.streams().clone(), app.clock()),
+            pulse: Pulse::new(app.streams().clone()),
             drain: Box::pin(app.drain().begun()),
             format: PhantomData,
         }
@@ -191,36 +190,30 @@ fn chunk<F: Format>(batch: &[Delivered]) -> Bytes {
 /// The timers of a stream.
 struct Pulse {
     life: Lifecycle,
-    clock: Clock,
-    sleep: Pin<Box<Sleep>>,
+    alarm: Alarm,
 }
 
 impl Pulse {
-    fn new(config: Arc<tidewire_lifecycle::Config>, clock: Clock) -> Self {
-        let now = clock.now();
+    fn new(config: Arc<tidewire_lifecycle::Config>) -> Self {
+        let alarm = Alarm::new();
+        let now = alarm.now();
         let mut life = Lifecycle::new(config, now);
         life.handle_opened(now);
-        let first = life.poll_timeout().map_or(now, |(deadline, _)| deadline);
-        Self { life, clock, sleep: Box::pin(tokio::time::sleep_until(clock.instant(first))) }
+        Self { life, alarm }
     }
 
     fn sent(&mut self, len_bytes: usize) {
-        self.life.handle_sent(self.clock.now(), len_bytes);
+        self.life.handle_sent(self.alarm.now(), len_bytes);
     }
 
     /// Waits for what is due next; `Pending` for ever when no timer runs.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Action> {
         loop {
-            if let Some(action) = self.life.handle_timeout(self.clock.now()) {
+            if let Some(action) = self.life.handle_timeout(self.alarm.now()) {
                 return Poll::Ready(action);
             }
             let Some((deadline, _)) = self.life.poll_timeout() else { return Poll::Pending };
-            let deadline = self.clock.instant(deadline);
-            // A deadline that moved later needs no new timer: the old one comes by and finds nothing due.
-            if self.sleep.is_elapsed() || deadline < self.sleep.deadline() {
-                self.sleep.as_mut().reset(deadline);
-            }
-            ready!(self.sleep.as_mut().poll(cx));
+            ready!(self.alarm.poll(cx, deadline));
         }
     }
 }

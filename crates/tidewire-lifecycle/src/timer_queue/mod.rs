@@ -15,8 +15,8 @@
 //! queue.set(&a, Some(second(40)));
 //!
 //! assert_eq!(queue.pop(second(29)), None);
-//! assert_eq!(queue.pop(second(30)), Some(&"b"));
-//! assert_eq!(queue.pop(second(40)), Some(&"a"));
+//! assert_eq!(queue.pop(second(30)), Some(&mut "b"));
+//! assert_eq!(queue.pop(second(40)), Some(&mut "a"));
 //!
 //! // What was popped keeps its place, without a deadline.
 //! queue.set(&b, Some(second(50)));

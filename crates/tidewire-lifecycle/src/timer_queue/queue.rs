@@ -115,6 +115,15 @@ impl<T> TimerQueue<T> {
         (at != OFF).then(|| self.time(at))
     }
 
+    /// What a timer was made with.
+    ///
+    /// # Panics
+    /// With another queue's key, perhaps.
+    #[must_use]
+    pub fn value_mut(&mut self, key: &TimerKey) -> &mut T {
+        self.entries[key.0 as usize].value.as_mut().expect("a key of this queue")
+    }
+
     /// Removes a timer.
     ///
     /// # Panics
@@ -136,7 +145,7 @@ impl<T> TimerQueue<T> {
     }
 
     /// The next timer that is due at `now`; it stays, without a deadline. Call it until it answers `None`.
-    pub fn pop(&mut self, now: Duration) -> Option<&T> {
+    pub fn pop(&mut self, now: Duration) -> Option<&mut T> {
         let now = reached(now.saturating_sub(self.origin)).max(self.wheel.now());
         while let Some((start, slot)) = self.wheel.next().filter(|(start, _)| *start <= now) {
             self.wheel.advance(start);
@@ -149,7 +158,7 @@ impl<T> TimerQueue<T> {
             if self.entries[index as usize].at <= start {
                 let entry = &mut self.entries[index as usize];
                 entry.at = OFF;
-                return entry.value.as_ref();
+                return entry.value.as_mut();
             }
             self.link(index);
         }

@@ -15,14 +15,13 @@ use hyper::body::Incoming;
 use tidewire_connection::event_source::{self as sans_io, Answer, Config, Ended, Loss, Task};
 use tidewire_lifecycle::Usage;
 use tidewire_sse::{InvalidField, Item};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::builder::{Builder, InvalidRequest};
 use super::error::{Error, TransportError, retry_after};
 use super::request::Target;
 use super::transport::{Arrived, Connector, Transport};
 use super::update::{Event, Update};
-use crate::clock::Clock;
+use crate::alarm::Alarm;
 
 /// How long the beginning of a refusal's body is waited for.
 const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -62,8 +61,7 @@ pub struct EventSource {
     /// What was read and not parsed.
     unread: Bytes,
     max_chunk_len: usize,
-    clock: Clock,
-    sleep: Pin<Box<Sleep>>,
+    alarm: Alarm,
     told: Told,
 }
 
@@ -98,9 +96,9 @@ impl EventSource {
         last_event_id: &str,
         max_chunk_len: usize,
     ) -> Result<Self, InvalidField> {
-        let clock = Clock::start();
+        let alarm = Alarm::new();
         let machine =
-            sans_io::EventSource::new(config, clock.now(), rand::random()).resuming(last_event_id)?;
+            sans_io::EventSource::new(config, alarm.now(), rand::random()).resuming(last_event_id)?;
         Ok(Self {
             machine,
             target: origin.clone(),
@@ -109,8 +107,7 @@ impl EventSource {
             transport: Transport::None,
             unread: Bytes::new(),
             max_chunk_len,
-            clock,
-            sleep: Box::pin(sleep_until(Instant::now())),
+            alarm,
             told: Told::NotYet,
         })
     }
@@ -190,12 +187,12 @@ impl EventSource {
     /// What all its connections have used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.machine.usage(self.clock.now())
+        self.machine.usage(self.alarm.now())
     }
 
     /// Ends it: the connection is closed, and nothing more comes.
     pub fn close(&mut self) {
-        self.machine.close(self.clock.now());
+        self.machine.close(self.alarm.now());
         self.transport = Transport::None;
         self.unread = Bytes::new();
         self.told = Told::End;
@@ -234,7 +231,7 @@ impl EventSource {
     fn parse(&mut self, wanted: Wanted) -> Option<Result<Update, Error>> {
         while !self.unread.is_empty() {
             let len = self.unread.len().min(self.max_chunk_len);
-            let mut items = self.machine.receive(self.clock.now(), &self.unread[..len]);
+            let mut items = self.machine.receive(self.alarm.now(), &self.unread[..len]);
             let update = loop {
                 match items.next() {
                     Some(Ok(Item::Comment(_) | Item::Retry(_))) if wanted == Wanted::Events => {}
@@ -254,7 +251,7 @@ impl EventSource {
 
     /// What the transport brought; `Some` when the caller is to hear of it.
     fn handle(&mut self, arrived: Arrived) -> Option<Result<Update, Error>> {
-        let now = self.clock.now();
+        let now = self.alarm.now();
         match arrived {
             Arrived::Response(response) => {
                 self.transport = Transport::None;
@@ -280,7 +277,7 @@ impl EventSource {
     }
 
     fn handle_response(&mut self, response: http::Response<Incoming>) -> Option<Result<Update, Error>> {
-        let now = self.clock.now();
+        let now = self.alarm.now();
         let status = response.status().as_u16();
         let headers = response.headers();
         let (content_type, content_encoding) =
@@ -311,7 +308,7 @@ impl EventSource {
             Answer::Drop => {}
         }
         if let Some(Ended::Refused(refusal)) = self.machine.ended() {
-            let until = Instant::now() + REFUSED_BODY_TIMEOUT;
+            let until = now + REFUSED_BODY_TIMEOUT;
             self.transport = Transport::refused(refusal.clone(), response, until);
             return None;
         }
@@ -326,7 +323,7 @@ impl EventSource {
         match self.machine.loss() {
             Some(loss) => {
                 let until = self.machine.poll_timeout().map_or(Duration::ZERO, |(at, _)| at);
-                let delay = until.saturating_sub(self.clock.now());
+                let delay = until.saturating_sub(self.alarm.now());
                 tracing::debug!(%loss, ?delay, "an event stream was lost");
                 Some(Ok(Update::Lost { loss, source, delay }))
             }
@@ -350,21 +347,17 @@ impl EventSource {
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Update, Error>>> {
         let deadline = self.transport.deadline();
         let timeout = self.machine.poll_timeout();
-        let Some(deadline) = deadline.or_else(|| timeout.map(|(at, _)| self.clock.instant(at))) else {
+        let Some(deadline) = deadline.or_else(|| timeout.map(|(at, _)| at)) else {
             return Poll::Pending;
         };
-        // A deadline that moved later needs no new timer: the old one fires, and is set again.
-        if self.sleep.is_elapsed() || deadline < self.sleep.deadline() {
-            self.sleep.as_mut().reset(deadline);
-        }
-        ready!(self.sleep.as_mut().poll(cx));
+        ready!(self.alarm.poll(cx, deadline));
         if let Some(refused) = self.transport.take_refused() {
             self.transport = Transport::None;
             self.told = Told::End;
             return Poll::Ready(Some(Err(Error::Refused(refused))));
         }
         let before = self.machine.task();
-        self.machine.handle_timeout(self.clock.now());
+        self.machine.handle_timeout(self.alarm.now());
         match (before, self.machine.task()) {
             (Task::Request | Task::Read, Task::Wait | Task::Done) => Poll::Ready(self.lost(None)),
             (Task::Request | Task::Read | Task::Wait | Task::Done, _) => Poll::Ready(None),

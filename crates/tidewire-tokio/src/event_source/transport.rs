@@ -4,6 +4,7 @@ use std::{
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -17,7 +18,6 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tidewire_connection::event_source::Refusal;
-use tokio::time::Instant;
 
 use super::error::{Refused, TransportError};
 
@@ -124,12 +124,12 @@ pub(super) struct RefusedBody {
     headers: HeaderMap,
     body: Incoming,
     kept: BytesMut,
-    until: Instant,
+    until: Duration,
 }
 
 impl Transport {
     /// Of a refusal, what comes of it up to `until`.
-    pub(super) fn refused(refusal: Refusal, response: Response<Incoming>, until: Instant) -> Self {
+    pub(super) fn refused(refusal: Refusal, response: Response<Incoming>, until: Duration) -> Self {
         let (head, body) = response.into_parts();
         let (status, headers, kept) = (head.status.as_u16(), head.headers, BytesMut::new());
         Self::Refused(Box::new(RefusedBody { refusal, status, headers, body, kept, until }))
@@ -166,7 +166,7 @@ impl Transport {
     }
 
     /// When what there is of a refusal is enough.
-    pub(super) fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Duration> {
         match self {
             Self::Refused(refused) => Some(refused.until),
             Self::None | Self::Asking(_) | Self::Reading(_) => None,

@@ -1,0 +1,310 @@
+//! Deadlines of very many connections, without a timer of tokio's for each: one queue a runtime, and one task that asks it.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use tidewire_lifecycle::timer_queue::{TimerKey, TimerQueue};
+use tokio::{
+    runtime::{Handle, Id},
+    sync::Notify,
+    time::sleep_until,
+};
+
+use crate::clock::Clock;
+
+/// The queues of the runtimes that have one.
+static QUEUES: LazyLock<Mutex<HashMap<Id, Weak<Queue>>>> = LazyLock::new(Mutex::default);
+
+/// The deadline of one connection, and its clock.
+///
+/// It is 64 bytes and a place of 40 in its runtime's queue; a deadline that moves later is only a comparison. Made in one
+/// runtime and polled in another it goes on, for as long as the first one runs.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() {
+/// use std::{future::poll_fn, time::Duration};
+/// use tidewire_tokio::alarm::Alarm;
+///
+/// let mut alarm = Alarm::new();
+/// let at = alarm.clock().now() + Duration::from_secs(25);
+/// poll_fn(|cx| alarm.poll(cx, at)).await;
+/// assert!(alarm.clock().now() >= at);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Alarm {
+    queue: Arc<Queue>,
+    /// Its place; `None` only while it is dropped.
+    key: Option<TimerKey>,
+    /// What the place in the queue is set for.
+    set_for: Option<Duration>,
+    /// Whom it wakes.
+    waker: Option<Waker>,
+}
+
+impl Alarm {
+    /// An alarm that is not set, in the queue of the current runtime.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it panics outside a runtime")]
+    pub fn new() -> Self {
+        let queue = Queue::current();
+        let key = queue.lock().timers.insert(None, None);
+        Self { queue, key: Some(key), set_for: None, waker: None }
+    }
+
+    /// The clock that its deadlines are told by: the same for all of a runtime.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.queue.clock
+    }
+
+    /// The time, by that clock.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.queue.clock.now()
+    }
+
+    /// Waits for `at`: `Ready` when it has come, else the task is woken then, or in vain before. Cancel safe: whoever asks
+    /// for another time gets that.
+    pub fn poll(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
+        let now = self.now();
+        if now >= at {
+            return Poll::Ready(());
+        }
+        // A deadline that moved later needs no change: the old one wakes us, and we are asked again.
+        let comes_in_time = self.set_for.is_some_and(|set_for| set_for > now && set_for <= at);
+        let wakes_us = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        if !(comes_in_time && wakes_us) {
+            self.set(cx.waker(), at);
+        }
+        Poll::Pending
+    }
+
+    #[cold]
+    fn set(&mut self, waker: &Waker, at: Duration) {
+        let Some(key) = &self.key else { return };
+        let mut state = self.queue.lock();
+        state.timers.set(key, Some(at));
+        *state.timers.value_mut(key) = Some(waker.clone());
+        let is_first = state.wakes_at.is_none_or(|wakes_at| at < wakes_at);
+        drop(state);
+        if is_first {
+            self.queue.changed.notify_one();
+        }
+        (self.set_for, self.waker) = (Some(at), Some(waker.clone()));
+    }
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            // The waker is dropped without the lock: it may be the last of its task.
+            let waker = self.queue.lock().timers.remove(key);
+            drop(waker);
+        }
+    }
+}
+
+/// The deadlines of one runtime, and whom they wake.
+#[derive(Debug)]
+struct Queue {
+    runtime: Id,
+    clock: Clock,
+    state: Mutex<State>,
+    /// Something is due before the task wakes, or the queue is gone.
+    changed: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct State {
+    timers: TimerQueue<Option<Waker>>,
+    /// Until when the task sleeps.
+    wakes_at: Option<Duration>,
+}
+
+impl Queue {
+    /// The current runtime's; it is made, and its task begins, with the first that asks.
+    fn current() -> Arc<Self> {
+        let runtime = Handle::current().id();
+        let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = queues.get(&runtime).and_then(Weak::upgrade) {
+            return queue;
+        }
+        let clock = Clock::start();
+        let timers = TimerQueue::new(clock.now());
+        let state = Mutex::new(State { timers, wakes_at: None });
+        let changed = Arc::new(Notify::new());
+        let queue = Arc::new(Self { runtime, clock, state, changed: Arc::clone(&changed) });
+        queues.insert(runtime, Arc::downgrade(&queue));
+        tokio::spawn(wake(Arc::downgrade(&queue), clock, changed));
+        queue
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing under the lock is left half done by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes those whose time has come; answers when the next one's does.
+    fn due(&self, wakers: &mut Vec<Waker>) -> Option<Duration> {
+        let now = self.clock.now();
+        let mut state = self.lock();
+        while let Some(waker) = state.timers.pop(now) {
+            wakers.extend(waker.take());
+        }
+        state.wakes_at = state.timers.poll_timeout();
+        state.wakes_at
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another may stand in its place already.
+        if queues.get(&self.runtime).is_some_and(|queue| queue.strong_count() == 0) {
+            queues.remove(&self.runtime);
+        }
+        self.changed.notify_one();
+    }
+}
+
+/// The task of a queue: it sleeps until a deadline and wakes whose it is, for as long as anyone has an alarm.
+async fn wake(queue: Weak<Queue>, clock: Clock, changed: Arc<Notify>) {
+    let mut wakers = Vec::new();
+    loop {
+        let next = match queue.upgrade() {
+            Some(queue) => queue.due(&mut wakers),
+            None => return,
+        };
+        wakers.drain(..).for_each(Waker::wake);
+        match next {
+            Some(at) => tokio::select! {
+                () = sleep_until(clock.instant(at)) => {}
+                () = changed.notified() => {}
+            },
+            None => changed.notified().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use tokio::time::Instant;
+
+    const fn second(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    fn held() -> usize {
+        Queue::current().lock().timers.len()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_wakes_at_its_time_and_not_before() {
+        let (mut alarm, start) = (Alarm::new(), Instant::now());
+        let origin = alarm.clock().now();
+        for seconds in [1, 2, 30, 3600, 90_000] {
+            let before = start.elapsed();
+            poll_fn(|cx| alarm.poll(cx, origin + before + second(seconds))).await;
+            let slept = start.elapsed() - before;
+            assert!(
+                slept >= second(seconds) && slept <= second(seconds) + Duration::from_millis(2),
+                "{slept:?}"
+            );
+        }
+        poll_fn(|cx| alarm.poll(cx, origin)).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn moved_later_and_earlier_it_keeps_to_the_last_time_that_was_asked_for() {
+        let mut alarm = Alarm::new();
+        let (origin, start) = (alarm.clock().now(), Instant::now());
+        for (first, then) in [(10, 60), (60, 10), (10, 10)] {
+            let (before, mut polls) = (start.elapsed(), 0);
+            poll_fn(|cx| {
+                polls += 1;
+                assert!(polls < 5, "woken again and again");
+                let seconds = if polls == 1 { first } else { then };
+                if polls == 1 {
+                    // The task is polled again for another reason.
+                    cx.waker().wake_by_ref();
+                }
+                alarm.poll(cx, origin + before + second(seconds))
+            })
+            .await;
+            assert_eq!((start.elapsed() - before).as_secs(), then, "{first} {then}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_task_may_take_it_over() {
+        let mut alarm = Alarm::new();
+        let at = alarm.clock().now() + second(10);
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, at))).await.is_pending());
+        let start = Instant::now();
+        tokio::spawn(async move { poll_fn(|cx| alarm.poll(cx, at)).await }).await.unwrap();
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ten_thousand_wake_each_at_its_time() {
+        let woken = Arc::new(AtomicUsize::new(0));
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..10_000u64)
+            .map(|index| {
+                let (mut alarm, woken) = (Alarm::new(), woken.clone());
+                tokio::spawn(async move {
+                    let after = Duration::from_millis(index * 7 % 30_000);
+                    let at = alarm.clock().now() + after;
+                    poll_fn(|cx| alarm.poll(cx, at)).await;
+                    woken.fetch_add(1, Ordering::Relaxed);
+                    start.elapsed() - after
+                })
+            })
+            .collect();
+        assert_eq!(held(), 10_000);
+        for task in tasks {
+            assert!(task.await.unwrap() <= Duration::from_millis(3));
+        }
+        assert_eq!((woken.load(Ordering::Relaxed), held()), (10_000, 0));
+    }
+
+    #[test]
+    fn each_runtime_has_a_queue_of_its_own_and_none_when_it_is_gone() {
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let (first, second) = (runtime(), runtime());
+        let alarms = first.block_on(async { [Alarm::new(), Alarm::new()] });
+        let other = second.block_on(async { Alarm::new() });
+        assert!(Arc::ptr_eq(&alarms[0].queue, &alarms[1].queue));
+        assert!(!Arc::ptr_eq(&alarms[0].queue, &other.queue));
+        let ids = [first.handle().id(), second.handle().id()];
+        let known = || {
+            let queues = QUEUES.lock().unwrap();
+            ids.map(|id| queues.contains_key(&id))
+        };
+        assert_eq!(known(), [true, true]);
+        drop(alarms);
+        assert_eq!(known(), [false, true]);
+        drop(first.block_on(async { Alarm::new() }));
+        drop(second);
+        // Its runtime is gone: it wakes nobody, and harms nobody.
+        drop(other);
+        assert_eq!(known(), [false, false]);
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert!(size_of::<Alarm>() <= 64, "{}", size_of::<Alarm>());
+    }
+}
