@@ -174,17 +174,29 @@ fn a_value_may_be_changed_in_its_place() {
 }
 
 #[test]
-fn places_are_used_again() {
+fn places_are_used_again_and_given_back_with_the_last() {
     let mut queue = TimerQueue::new(ms(0));
-    let keys: Vec<TimerKey> = (0..1000).map(|number| queue.insert(Some(ms(number)), number)).collect();
-    let held = queue.held_len_bytes();
-    for key in keys {
-        queue.remove(key);
+    let empty = queue.held_len_bytes();
+    let first = queue.insert(Some(ms(5)), 0);
+    for _ in 0..3 {
+        let mut held = 0;
+        for _ in 0..2 {
+            let keys: Vec<TimerKey> =
+                (0..1000).map(|number| queue.insert(Some(ms(number)), number)).collect();
+            assert!(held == 0 || held == queue.held_len_bytes());
+            held = queue.held_len_bytes();
+            for key in keys {
+                queue.remove(key);
+            }
+        }
+        assert_eq!((queue.held_len_bytes(), queue.len()), (held, 1));
     }
+    assert_eq!(queue.remove(first), 0);
     assert!(queue.is_empty() && queue.poll_timeout().is_none());
-    let keys: Vec<TimerKey> = (0..1000).map(|number| queue.insert(Some(ms(number)), number)).collect();
-    assert_eq!((queue.held_len_bytes(), queue.len()), (held, 1000));
-    drop(keys);
+    assert_eq!(queue.held_len_bytes(), empty);
+    let again = queue.insert(Some(ms(5)), 7);
+    assert_eq!(queue.pop(ms(5)), Some(&mut 7));
+    queue.remove(again);
 }
 
 #[test]

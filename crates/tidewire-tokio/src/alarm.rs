@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -56,7 +57,7 @@ impl Alarm {
     #[expect(clippy::new_without_default, reason = "it panics outside a runtime")]
     pub fn new() -> Self {
         let queue = Queue::current();
-        let key = queue.lock().timers.insert(None, None);
+        let key = queue.lock().timers.insert(None, Waker::noop().clone());
         Self { queue, key: Some(key), set_for: None, waker: None }
     }
 
@@ -93,9 +94,11 @@ impl Alarm {
         let Some(key) = &self.key else { return };
         let mut state = self.queue.lock();
         state.timers.set(key, Some(at));
-        *state.timers.value_mut(key) = Some(waker.clone());
+        // The waker before is dropped without the lock: it may be the last of its task.
+        let before = mem::replace(state.timers.value_mut(key), waker.clone());
         let is_first = state.wakes_at.is_none_or(|wakes_at| at < wakes_at);
         drop(state);
+        drop(before);
         if is_first {
             self.queue.changed.notify_one();
         }
@@ -106,7 +109,6 @@ impl Alarm {
 impl Drop for Alarm {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            // The waker is dropped without the lock: it may be the last of its task.
             let waker = self.queue.lock().timers.remove(key);
             drop(waker);
         }
@@ -125,7 +127,7 @@ struct Queue {
 
 #[derive(Debug)]
 struct State {
-    timers: TimerQueue<Option<Waker>>,
+    timers: TimerQueue<Waker>,
     /// Until when the task sleeps.
     wakes_at: Option<Duration>,
 }
@@ -158,7 +160,7 @@ impl Queue {
         let now = self.clock.now();
         let mut state = self.lock();
         while let Some(waker) = state.timers.pop(now) {
-            wakers.extend(waker.take());
+            wakers.push(mem::replace(waker, Waker::noop().clone()));
         }
         state.wakes_at = state.timers.poll_timeout();
         state.wakes_at

@@ -124,7 +124,7 @@ impl<T> TimerQueue<T> {
         self.entries[key.0 as usize].value.as_mut().expect("a key of this queue")
     }
 
-    /// Removes a timer.
+    /// Removes a timer; the last one's removal gives the memory of all back.
     ///
     /// # Panics
     /// With another queue's key, perhaps.
@@ -135,6 +135,10 @@ impl<T> TimerQueue<T> {
         (entry.at, entry.next) = (OFF, self.free);
         self.free = key.0;
         self.len -= 1;
+        if self.len == 0 {
+            // Nothing is linked: the memory of many may go with the last.
+            (self.entries, self.free) = (Vec::new(), NONE);
+        }
         value
     }
 
