@@ -52,10 +52,16 @@ fn both_sides_open_in_any_pieces_and_the_life_counts_from_the_first_byte() {
             assert_eq!(server.receive(second(1), piece, &mut output), expected);
         }
         assert_eq!(server.request().unwrap().path(), "/chat");
-        let (_, writer) = server.accept(second(2), &Response::new(), &mut output).unwrap();
-        assert_eq!(output, ANSWER);
+        for _ in 0..2 {
+            server.accept(second(2), &Response::new(), &mut output).unwrap();
+            assert_eq!(output, ANSWER, "once");
+        }
+        assert_eq!(server.poll_timeout(), Some((second(5), Timer::Opening)), "it has to be taken");
+        server.handle_sent(second(2), output.len(), 0);
+        let (_, writer) = server.open(second(2)).unwrap();
         let usage = writer.usage(second(3));
         assert_eq!((usage.received_bytes, usage.open), (REQUEST.len() as u64, second(3)));
+        assert_eq!((usage.sent_bytes, usage.received_messages), (ANSWER.len() as u64, 0));
         assert_eq!(writer.poll_timeout(), Some((second(27), Timer::Heartbeat)), "25 s from the opening");
 
         client.handle_sent(second(1), 100, 0);
@@ -83,10 +89,15 @@ fn frames_behind_either_head_are_left_to_the_connection() {
     let input = [REQUEST, b"\x81\x80\0\0\0\0"].concat();
     let mut server = accepting();
     assert_eq!(server.receive(second(0), &input, &mut output), Received::Request { consumed: REQUEST.len() });
+    assert_eq!(
+        server.usage(second(0)).received_bytes,
+        REQUEST.len() as u64,
+        "frames count when they are received"
+    );
     let input = [ANSWER, b"\x81\x00"].concat();
     let mut client = connecting();
     let Answered::Open { consumed, .. } = client.receive(second(0), &input) else { panic!() };
-    assert_eq!(consumed, ANSWER.len());
+    assert_eq!((consumed, client.usage(second(0)).received_bytes), (ANSWER.len(), ANSWER.len() as u64));
 }
 
 #[test]
@@ -100,11 +111,12 @@ fn a_bad_request_is_refused_told_and_what_follows_is_thrown_away() {
     ] {
         let mut server = Accepting::new(Arc::new(handshake), Config::default(), second(0));
         let mut output = Vec::new();
-        assert_eq!(server.receive(second(1), request, &mut output), Received::Refused);
+        let Received::Refused(refusal) = server.receive(second(1), request, &mut output) else { panic!() };
+        assert_eq!(refusal.status().to_string(), status);
         let answer = String::from_utf8(output.clone()).unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
         assert_eq!((server.failed(), server.transport()), (Some(Failed::Refused), Transport::ShutDown));
-        assert_eq!(server.receive(second(1), REQUEST, &mut output), Received::Refused, "nothing behind it");
+        assert_eq!(server.receive(second(1), REQUEST, &mut output), Received::Over, "nothing behind it");
         assert_eq!(output.len(), answer.len(), "and it is answered once");
         assert_eq!(server.poll_timeout(), Some((second(6), Timer::Closing)));
         server.handle_sent(second(2), answer.len(), 0);
@@ -138,21 +150,32 @@ fn the_caller_may_refuse_and_may_not_choose_what_was_not_offered() {
     let mut server = accepting();
     server.receive(second(0), REQUEST, &mut output);
     let chosen = Response::new().subprotocol("chat").unwrap();
-    let server = server.accept(second(0), &chosen, &mut output).unwrap_err();
+    let refusal = server.accept(second(0), &chosen, &mut output).unwrap_err();
+    assert_eq!(refusal.status(), 500);
     assert!(output.starts_with(b"HTTP/1.1 500 "), "{:?}", String::from_utf8_lossy(&output));
     assert_eq!((server.failed(), server.transport()), (Some(Failed::Refused), Transport::ShutDown));
+    assert!(server.open(second(0)).is_err());
 }
 
 #[test]
 fn there_is_nothing_to_accept_before_a_request_and_behind_an_end() {
     let mut output = Vec::new();
-    let server = accepting().accept(second(0), &Response::new(), &mut output).unwrap_err();
+    let mut server = accepting();
+    server.accept(second(0), &Response::new(), &mut output).unwrap();
+    assert!(output.is_empty(), "no request has come");
+    let server = server.open(second(0)).unwrap_err();
     assert_eq!((server.failed(), server.transport()), (None, Transport::Open));
+    // The client does not take its 101.
     let mut server = accepting();
     server.receive(second(0), REQUEST, &mut output);
+    server.accept(second(0), &Response::new(), &mut output).unwrap();
+    server.handle_sent(second(0), 5, output.len() - 5);
     server.handle_timeout(second(5));
-    let server = server.accept(second(6), &Response::new(), &mut output).unwrap_err();
-    assert_eq!((server.failed(), output.len()), (Some(Failed::Timeout(Timer::Opening)), 0));
+    let mut server = server.open(second(6)).unwrap_err();
+    assert_eq!(server.failed(), Some(Failed::Timeout(Timer::Opening)));
+    output.clear();
+    server.accept(second(6), &Response::new(), &mut output).unwrap();
+    assert!(output.is_empty());
 }
 
 #[test]

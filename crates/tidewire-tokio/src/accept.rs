@@ -1,16 +1,23 @@
 //! The server's opening handshake on a raw transport: one head, one answer, all under one deadline.
 
-use std::{io, sync::Arc, time::Duration};
-
-#[cfg(feature = "deflate")]
-use tidewire_ws::deflate;
-use tidewire_ws::handshake::{self, HeadReader, Progress, Refusal, Request, Response};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    time::timeout,
+use std::{
+    future::poll_fn,
+    io, mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
-use crate::websocket::{Config, WebSocket};
+use tidewire_connection::websocket::{Accepting, Received, Transport};
+#[cfg(feature = "deflate")]
+use tidewire_ws::deflate;
+use tidewire_ws::handshake::{self, Refusal, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::{
+    alarm::Alarm,
+    websocket::{Config, WebSocket},
+};
 
 /// Bytes taken off the transport at a time while the head is incomplete.
 const READ_LEN: usize = 2048;
@@ -26,16 +33,6 @@ pub struct Acceptor {
     /// Compresses with whoever offers it, unless `None`, which is the default.
     #[cfg(feature = "deflate")]
     pub deflate: Option<deflate::Pool>,
-}
-
-/// What a request came to.
-struct Accepted {
-    /// The 101.
-    switching: Vec<u8>,
-    /// What came behind the request.
-    unread: Vec<u8>,
-    #[cfg(feature = "deflate")]
-    agreement: Option<deflate::Agreement>,
 }
 
 /// Why no connection came of a transport. The transport is closed.
@@ -99,126 +96,185 @@ impl Acceptor {
     ///
     /// # Errors
     /// [`AcceptError`]; a refused client was answered with the status that fits.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
     pub async fn accept_with<IO>(
         &self,
-        mut io: IO,
+        io: IO,
         respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
     ) -> Result<WebSocket<IO>, AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let limit = self.websocket.lifecycle.opening_timeout.unwrap_or(Duration::MAX);
-        // The reading lives on the heap, so that the task of an open connection does not carry its state.
-        let answer = Box::pin(timeout(limit, self.answer(&mut io, respond)))
-            .await
-            .map_err(|_| AcceptError::Timeout)??;
-        match answer {
-            Ok(accepted) => {
-                let websocket = WebSocket::accepted(io, &accepted.unread, &self.websocket);
-                #[cfg(feature = "deflate")]
-                if let Some(agreement) = &accepted.agreement {
-                    return Ok(websocket.with_deflate(agreement));
-                }
-                Ok(websocket)
-            }
+        // The handshake lives on the heap, so that the task of an open connection does not carry its state.
+        Box::pin(self.open(io, respond)).await
+    }
+
+    async fn open<IO>(
+        &self,
+        io: IO,
+        respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
+    ) -> Result<WebSocket<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut opening = Opening::new(io, self);
+        let unread = match opening.read_request().await? {
+            Ok(unread) => unread,
+            Err(refusal) => return Err(opening.refused(refusal).await),
+        };
+        let now = opening.alarm.now();
+        let answer = match opening.accepting.request() {
+            Some(request) => respond(&request).map(|response| self.compressing(&request, response)),
+            None => unreachable!("a request was received"),
+        };
+        let accepted = match answer {
+            Ok(response) => opening.accepting.accept(now, &response, &mut opening.output),
             Err(refusal) => {
-                Box::pin(self.refuse(io, &refusal)).await?;
-                Err(AcceptError::Refused(refusal))
+                opening.accepting.refuse(now, &refusal, &mut opening.output);
+                Err(refusal)
             }
+        };
+        if let Err(refusal) = accepted {
+            return Err(opening.refused(refusal).await);
+        }
+        opening.write_output().await?;
+        let Opening { io, accepting, alarm, .. } = opening;
+        match accepting.open(alarm.now()) {
+            Ok(halves) => Ok(WebSocket::new(io, &unread, alarm, halves)),
+            Err(_) => Err(AcceptError::Timeout),
         }
     }
 
-    /// Reads the request and writes its 101; a refusal is not written yet.
-    async fn answer<IO: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        io: &mut IO,
-        respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
-    ) -> Result<Result<Accepted, Refusal>, AcceptError> {
-        let answer = self.read_head(io, respond).await?;
-        if let Ok(accepted) = &answer {
-            io.write_all(&accepted.switching).await?;
-            io.flush().await?;
-        }
-        Ok(answer)
-    }
-
-    /// What the request comes to.
-    async fn read_head<IO: AsyncRead + Unpin>(
-        &self,
-        io: &mut IO,
-        respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
-    ) -> Result<Result<Accepted, Refusal>, AcceptError> {
-        let mut head = HeadReader::new(Arc::clone(&self.handshake));
-        let mut piece = vec![0; READ_LEN];
-        let unread = loop {
-            let len = io.read(&mut piece).await?;
-            if len == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-            }
-            match head.receive(&piece[..len]) {
-                Ok(Progress::NeedMore) => {}
-                Ok(Progress::Complete { consumed }) => break piece[consumed..len].to_vec(),
-                Err(refusal) => return Ok(Err(refusal)),
-            }
-        };
-        let request = match head.request() {
-            Ok(request) => request,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        let response = match respond(&request) {
-            Ok(response) => response,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        #[cfg(feature = "deflate")]
-        let response = match &self.deflate {
+    #[cfg(feature = "deflate")]
+    fn compressing(&self, request: &Request<'_>, response: Response) -> Response {
+        match &self.deflate {
             // The caller may have agreed to something by itself.
             Some(pool) if response.agreement().is_none() => {
                 pool.accept(request.extensions()).iter().fold(response, Response::deflate)
             }
             Some(_) | None => response,
-        };
-        let mut switching = Vec::new();
-        match request.accept(&response, &mut switching) {
-            Ok(()) => Ok(Ok(Accepted {
-                switching,
-                unread,
-                #[cfg(feature = "deflate")]
-                agreement: response.agreement().cloned(),
-            })),
-            // The client is not to blame.
-            Err(_) => Ok(Err(Refusal::new(500, "the server chose what was not offered"))),
         }
     }
 
-    /// Answers and lingers: to close with unread input would destroy the answer on its way. Nothing of the input is
-    /// looked at.
-    async fn refuse<IO>(&self, mut io: IO, refusal: &Refusal) -> io::Result<()>
-    where
-        IO: AsyncRead + AsyncWrite + Unpin,
-    {
-        let mut answer = Vec::new();
-        refusal.encode(&mut answer);
-        let lifecycle = &self.websocket.lifecycle;
-        let limit = lifecycle.closing_timeout.unwrap_or(Duration::MAX);
-        let linger = lifecycle.linger_timeout.unwrap_or(Duration::MAX);
-        timeout(limit, async {
-            io.write_all(&answer).await?;
-            io.shutdown().await
+    #[cfg(not(feature = "deflate"))]
+    #[expect(clippy::unused_self, reason = "there is nothing to compress with")]
+    fn compressing(&self, _: &Request<'_>, response: Response) -> Response {
+        response
+    }
+}
+
+/// A transport and the opening handshake on it.
+struct Opening<IO> {
+    io: IO,
+    accepting: Accepting,
+    output: Vec<u8>,
+    alarm: Alarm,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
+    fn new(io: IO, acceptor: &Acceptor) -> Self {
+        let alarm = Alarm::new();
+        let handshake = Arc::clone(&acceptor.handshake);
+        let accepting = Accepting::new(handshake, acceptor.websocket.clone(), alarm.now());
+        Self { io, accepting, output: Vec::new(), alarm }
+    }
+
+    /// Reads the request; what came behind it, or why it is refused.
+    async fn read_request(&mut self) -> Result<Result<Vec<u8>, Refusal>, AcceptError> {
+        let mut piece = vec![0; READ_LEN];
+        loop {
+            let len = self.read(&mut piece).await?;
+            let now = self.alarm.now();
+            if len == 0 {
+                self.accepting.handle_eof(now);
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            match self.accepting.receive(now, &piece[..len], &mut self.output) {
+                Received::NeedMore => {}
+                Received::Request { consumed } => return Ok(Ok(piece[consumed..len].to_vec())),
+                Received::Refused(refusal) => return Ok(Err(refusal)),
+                Received::Over => return Err(AcceptError::Timeout),
+            }
+        }
+    }
+
+    /// Answers, and leaves the transport as it should be: to close it with unread input would destroy the answer on its way.
+    async fn refused(mut self, refusal: Refusal) -> AcceptError {
+        let mut piece = vec![0; READ_LEN];
+        loop {
+            let step = match self.accepting.transport() {
+                Transport::ShutDown | Transport::Finish => self.shut_down().await,
+                Transport::Discard => self.discard(&mut piece).await,
+                Transport::Open | Transport::Closed => return AcceptError::Refused(refusal),
+            };
+            match step {
+                // A deadline, or a peer that is gone: it had its chance to hear the answer.
+                Ok(()) | Err(AcceptError::Timeout) => {}
+                Err(error) => return error,
+            }
+        }
+    }
+
+    async fn shut_down(&mut self) -> Result<(), AcceptError> {
+        self.write_output().await?;
+        self.within(|io, cx| Pin::new(io).poll_shutdown(cx)).await?;
+        self.accepting.handle_shut_down(self.alarm.now());
+        Ok(())
+    }
+
+    async fn discard(&mut self, piece: &mut [u8]) -> Result<(), AcceptError> {
+        match self.read(piece).await {
+            Ok(0) | Err(AcceptError::Io(_)) => self.accepting.handle_eof(self.alarm.now()),
+            Ok(len) => self.accepting.handle_discarded(self.alarm.now(), len),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, piece: &mut [u8]) -> Result<usize, AcceptError> {
+        self.within(|io, cx| {
+            let mut room = ReadBuf::new(piece);
+            ready!(Pin::new(io).poll_read(cx, &mut room))?;
+            Poll::Ready(Ok(room.filled().len()))
         })
         .await
-        .map_err(io::Error::from)??;
-        let discard = async {
-            let mut piece = vec![0; READ_LEN];
-            let mut left = lifecycle.linger_max_bytes as usize;
-            while left > 0 {
-                match io.read(&mut piece).await {
-                    Ok(0) | Err(_) => break,
-                    Ok(len) => left = left.saturating_sub(len),
+    }
+
+    /// Writes what waits, and flushes the transport.
+    async fn write_output(&mut self) -> Result<(), AcceptError> {
+        let mut output = mem::take(&mut self.output);
+        while !output.is_empty() {
+            self.accepting.handle_sent(self.alarm.now(), 0, output.len());
+            let len = self.within(|io, cx| Pin::new(io).poll_write(cx, &output)).await?;
+            if len == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+            output.drain(..len);
+            self.accepting.handle_sent(self.alarm.now(), len, output.len());
+        }
+        self.within(|io, cx| Pin::new(io).poll_flush(cx)).await
+    }
+
+    /// Takes a step while the deadlines run.
+    async fn within<T>(
+        &mut self,
+        mut step: impl FnMut(&mut IO, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Result<T, AcceptError> {
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(done) = step(&mut self.io, cx) {
+                    return Poll::Ready(done.map_err(AcceptError::Io));
+                }
+                let Some((at, _)) = self.accepting.poll_timeout() else { return Poll::Pending };
+                ready!(self.alarm.poll(cx, at));
+                self.accepting.handle_timeout(self.alarm.now());
+                if self.accepting.transport() == Transport::Closed {
+                    return Poll::Ready(Err(AcceptError::Timeout));
                 }
             }
-        };
-        // Whether the peer ended its stream or the time is over: the answer had its chance.
-        let _ = timeout(linger, discard).await;
-        Ok(())
+        })
+        .await
     }
 }

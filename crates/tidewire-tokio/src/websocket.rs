@@ -74,7 +74,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         Self { reader, writer, ..self }
     }
 
-    fn new(io: IO, unread: &[u8], alarm: Alarm, halves: (sans_io::Reader, sans_io::Writer)) -> Self {
+    pub(crate) fn new(
+        io: IO,
+        unread: &[u8],
+        alarm: Alarm,
+        halves: (sans_io::Reader, sans_io::Writer),
+    ) -> Self {
         let (reader, mut writer) = halves;
         let unread = (!unread.is_empty()).then(|| ReadBuffer::from(unread));
         if let Some(unread) = &unread {

@@ -51,7 +51,8 @@ pub enum Answered {
     Open {
         /// What it chose.
         opened: Box<Opened>,
-        /// Bytes of this input that belong to the response. What follows them are frames.
+        /// Bytes of this input that belong to the response. What follows them are frames: not counted yet, and to be
+        /// received as such.
         consumed: usize,
     },
     /// The server declined; the transport is to be closed.
@@ -79,8 +80,13 @@ impl Opening<Client> {
         if self.transport != Transport::Open {
             return Answered::NeedMore;
         }
-        self.lifecycle.handle_received(now, input.len());
-        match self.side.response.receive(input) {
+        let answer = self.side.response.receive(input);
+        let len = match &answer {
+            Ok(Answer::Open { consumed, .. }) => *consumed,
+            Ok(Answer::NeedMore | Answer::Declined(_)) | Err(_) => input.len(),
+        };
+        self.lifecycle.handle_received(now, len);
+        match answer {
             Ok(Answer::NeedMore) => Answered::NeedMore,
             Ok(Answer::Open { opened, consumed }) => Answered::Open { opened: Box::new(opened), consumed },
             Ok(Answer::Declined(declined)) => {

@@ -7,7 +7,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use tidewire_ws::handshake::{self, HeadReader, InvalidField, Progress, Refusal, Request, Response};
+use tidewire_ws::handshake::{self, HeadReader, Progress, Refusal, Request, Response};
 use tidewire_ws::{Role, message};
 
 /// A connection whose client's request has not been answered.
@@ -25,8 +25,11 @@ use tidewire_ws::{Role, message};
 /// let Received::Request { consumed } = accepting.receive(now, request, &mut output) else { panic!() };
 /// assert_eq!((consumed, accepting.request().unwrap().path()), (request.len(), "/chat"));
 ///
-/// let (reader, writer) = accepting.accept(now, &Response::new(), &mut output).unwrap();
-/// assert!(output.starts_with(b"HTTP/1.1 101 ") && writer.is_open());
+/// accepting.accept(now, &Response::new(), &mut output).unwrap();
+/// assert!(output.starts_with(b"HTTP/1.1 101 "));
+/// accepting.handle_sent(now, output.len(), 0);
+/// let (reader, writer) = accepting.open(now).unwrap();
+/// assert!(writer.is_open());
 /// assert_eq!(writer.usage(now).received_bytes, request.len() as u64);
 /// ```
 pub type Accepting = Opening<Server>;
@@ -35,44 +38,85 @@ pub type Accepting = Opening<Server>;
 #[derive(Debug)]
 pub struct Server {
     head: HeadReader,
+    /// `None` before it was accepted.
+    accepted: Option<Accepted>,
+}
+
+/// What the 101 agreed to.
+#[derive(Debug)]
+struct Accepted {
+    #[cfg(feature = "deflate")]
+    agreement: Option<tidewire_ws::deflate::Agreement>,
+}
+
+#[cfg(feature = "deflate")]
+impl Accepted {
+    fn of(response: &Response) -> Self {
+        Self { agreement: response.agreement().cloned() }
+    }
+
+    fn apply(&self, reader: Reader, writer: Writer) -> (Reader, Writer) {
+        match &self.agreement {
+            Some(agreement) => (reader.with_deflate(agreement), writer.with_deflate(agreement)),
+            None => (reader, writer),
+        }
+    }
+}
+
+#[cfg(not(feature = "deflate"))]
+impl Accepted {
+    fn of(_: &Response) -> Self {
+        Self {}
+    }
+
+    fn apply(&self, reader: Reader, writer: Writer) -> (Reader, Writer) {
+        (reader, writer)
+    }
 }
 
 /// What came of some bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// Not enough yet; all of the input was taken.
     NeedMore,
     /// A request that may be accepted: [`Accepting::request`].
     Request {
-        /// Bytes of this input that belong to it. What follows them are frames, if it is accepted, and nothing that is
-        /// ever looked at if it is not.
+        /// Bytes of this input that belong to it. What follows them are frames, if it is accepted: not counted yet, and to
+        /// be received as such. If it is not, nothing of that is ever looked at.
         consumed: usize,
     },
-    /// A request that was refused: the answer is in the output.
-    Refused,
+    /// A request that was refused: the answer is in the output. Of what comes behind it, nothing is looked at.
+    Refused(Refusal),
+    /// Nothing any more: it was answered, or has failed.
+    Over,
 }
 
 impl Opening<Server> {
     /// A connection that was accepted at `now`; its opening deadline runs.
     #[must_use]
     pub fn new(handshake: Arc<handshake::Config>, config: Config, now: Duration) -> Self {
-        Self::begin(Server { head: HeadReader::new(handshake) }, config, now)
+        Self::begin(Server { head: HeadReader::new(handshake), accepted: None }, config, now)
     }
 
     /// Takes the next bytes off the transport. A request that breaks a rule is refused in `output`.
     pub fn receive(&mut self, now: Duration, input: &[u8], output: &mut Vec<u8>) -> Received {
-        if self.transport != Transport::Open {
-            return Received::Refused;
+        if self.transport != Transport::Open || self.side.accepted.is_some() {
+            return Received::Over;
         }
-        self.lifecycle.handle_received(now, input.len());
-        let consumed = match self.side.head.receive(input) {
+        let received = self.side.head.receive(input);
+        let len = match received {
+            Ok(Progress::Complete { consumed }) => consumed,
+            Ok(Progress::NeedMore) | Err(_) => input.len(),
+        };
+        self.lifecycle.handle_received(now, len);
+        let consumed = match received {
             Ok(Progress::NeedMore) => return Received::NeedMore,
             Ok(Progress::Complete { consumed }) => consumed,
-            Err(refusal) => return self.refused(now, &refusal, output),
+            Err(refusal) => return self.refused(now, refusal, output),
         };
         match self.side.head.request().err() {
             None => Received::Request { consumed },
-            Some(refusal) => self.refused(now, &refusal, output),
+            Some(refusal) => self.refused(now, refusal, output),
         }
     }
 
@@ -82,34 +126,43 @@ impl Opening<Server> {
         self.side.head.request().ok()
     }
 
-    /// Answers with a 101: it is appended to `output`, and the connection is open. Before a request has come it refuses.
+    /// Answers with a 101, which is appended to `output`; [`open`](Self::open) when the transport has taken it. Without a
+    /// request, and where one was answered already, it does nothing.
     ///
     /// # Errors
-    /// The response names what was not offered: the client is not to blame, and was answered with a 500. Or there was
-    /// nothing to accept. [`failed`](Self::failed) is set, and the transport is left as [`transport`](Self::transport)
-    /// says.
+    /// The response names what was not offered: the client is not to blame, and was refused with this 500.
     pub fn accept(
-        mut self,
+        &mut self,
         now: Duration,
         response: &Response,
         output: &mut Vec<u8>,
-    ) -> Result<(Reader, Writer), Box<Self>> {
-        let accepted = match (self.transport, self.side.head.request()) {
-            (Transport::Open, Ok(request)) => request.accept(response, output),
-            _ => return Err(Box::new(self)),
+    ) -> Result<(), Refusal> {
+        let accepted = match (self.transport, &self.side.accepted, self.side.head.request()) {
+            (Transport::Open, None, Ok(request)) => request.accept(response, output),
+            _ => return Ok(()),
         };
-        if let Err(invalid) = accepted {
-            self.refuse(now, &unoffered(invalid), output);
-            return Err(Box::new(self));
+        if accepted.is_err() {
+            let refusal = Refusal::new(500, "the server chose what was not offered");
+            self.refuse(now, &refusal, output);
+            return Err(refusal);
         }
+        self.side.accepted = Some(Accepted::of(response));
+        Ok(())
+    }
+
+    /// Makes a connection of what was accepted. Until then the opening deadline runs, for a client that does not take its
+    /// 101, too; what the connection has to say may be behind it in the output already.
+    ///
+    /// # Errors
+    /// It was not accepted, or has failed in the meantime: [`failed`](Self::failed) says why.
+    pub fn open(self, now: Duration) -> Result<(Reader, Writer), Box<Self>> {
+        let (Transport::Open, Some(accepted)) = (self.transport, &self.side.accepted) else {
+            return Err(Box::new(self));
+        };
         let writer = message::Writer::server(self.config.messages.clone());
         let writer = Writer::opened(writer, self.lifecycle, now);
         let reader = Reader::new(Role::Server, &self.config);
-        #[cfg(feature = "deflate")]
-        if let Some(agreement) = response.agreement() {
-            return Ok((reader.with_deflate(agreement), writer.with_deflate(agreement)));
-        }
-        Ok((reader, writer))
+        Ok(accepted.apply(reader, writer))
     }
 
     /// Refuses: the answer is appended to `output`, and nothing that follows is looked at.
@@ -125,12 +178,8 @@ impl Opening<Server> {
         self.end_of_stream(now);
     }
 
-    fn refused(&mut self, now: Duration, refusal: &Refusal, output: &mut Vec<u8>) -> Received {
-        self.refuse(now, refusal, output);
-        Received::Refused
+    fn refused(&mut self, now: Duration, refusal: Refusal, output: &mut Vec<u8>) -> Received {
+        self.refuse(now, &refusal, output);
+        Received::Refused(refusal)
     }
-}
-
-fn unoffered(_: InvalidField) -> Refusal {
-    Refusal::new(500, "the server chose what was not offered")
 }
