@@ -14,6 +14,11 @@ enum Step {
     Blocked,
     Unblocked,
     Reply,
+    Message,
+    ReadPaused,
+    ReadResumed,
+    Expiry(Option<u64>),
+    Drain(u64),
     Close,
     Linger,
     Discarded(usize),
@@ -29,6 +34,11 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Blocked),
         2 => Just(Step::Unblocked),
         2 => Just(Step::Reply),
+        3 => Just(Step::Message),
+        1 => Just(Step::ReadPaused),
+        2 => Just(Step::ReadResumed),
+        1 => prop::option::of(0u64..200_000).prop_map(Step::Expiry),
+        1 => (0u64..200_000).prop_map(Step::Drain),
         1 => Just(Step::Close),
         1 => Just(Step::Linger),
         1 => (0usize..200_000).prop_map(Step::Discarded),
@@ -48,6 +58,10 @@ fn heartbeat() -> impl Strategy<Value = Heartbeat> {
     ]
 }
 
+fn limit() -> impl Strategy<Value = Option<Duration>> {
+    prop::option::of((0u64..300_000).prop_map(Duration::from_millis))
+}
+
 /// The phases in the order of a life.
 fn rank(phase: Phase) -> usize {
     Phase::ALL.iter().position(|known| *known == phase).unwrap()
@@ -55,13 +69,22 @@ fn rank(phase: Phase) -> usize {
 
 proptest! {
     #[test]
-    fn any_life_keeps_its_rules(heartbeat in heartbeat(), steps in prop::collection::vec(step(), 1..120)) {
+    fn any_life_keeps_its_rules(
+        heartbeat in heartbeat(),
+        quiet_timeout in limit(),
+        max_age in limit(),
+        active_window in 0u64..100_000,
+        steps in prop::collection::vec(step(), 1..120),
+    ) {
         let mut config = Config::default();
-        config.heartbeat = heartbeat;
+        (config.heartbeat, config.quiet_timeout, config.max_age) = (heartbeat, quiet_timeout, max_age);
+        config.active_window = Duration::from_millis(active_window);
         let mut now = Duration::from_secs(1_000);
         let start = now;
         let mut life = Lifecycle::new(Arc::new(config), now);
-        let (mut received, mut sent, mut end) = (0u64, 0u64, None);
+        let (mut received, mut sent, mut messages, mut end) = (0u64, 0u64, 0u64, None);
+        let mut last = life.usage(now);
+        let mut latest: Option<Duration> = None;
         for step in steps {
             let before = life.phase();
             let counts = before != Phase::Closed;
@@ -102,6 +125,23 @@ proptest! {
                 Step::Blocked => life.handle_blocked(now),
                 Step::Unblocked => life.handle_unblocked(now),
                 Step::Reply => life.handle_heartbeat_reply(now),
+                Step::Message => {
+                    life.handle_message_received(now);
+                    life.handle_message_sent(now);
+                    messages += u64::from(counts);
+                }
+                Step::ReadPaused => life.handle_read_paused(now),
+                Step::ReadResumed => life.handle_read_resumed(now),
+                Step::Expiry(after) => {
+                    life.set_credential_expiry(now, after.map(|after| now + Duration::from_millis(after)));
+                }
+                Step::Drain(after) => {
+                    let at = now + Duration::from_millis(after);
+                    life.begin_drain(now, at);
+                    if before == Phase::Open {
+                        latest = Some(latest.map_or(at, |latest| latest.min(at)));
+                    }
+                }
                 Step::Close => life.begin_closing(now),
                 Step::Linger => life.begin_linger(now),
                 Step::Discarded(len) => {
@@ -121,6 +161,13 @@ proptest! {
             }
             let usage = life.usage(now);
             prop_assert_eq!((usage.received_bytes, usage.sent_bytes), (received, sent));
+            prop_assert_eq!((usage.received_messages, usage.sent_messages), (messages, messages));
+            prop_assert_eq!(usage.active() + usage.quiet, usage.open);
+            prop_assert!(usage.active() >= last.active() && usage.quiet >= last.quiet, "{usage:?} {last:?}");
+            last = usage;
+            // Whoever drains is closing in time.
+            let overdue = latest.is_some_and(|latest| now > latest);
+            prop_assert!(!overdue || life.phase() != Phase::Open, "open at {now:?}, told to go by {latest:?}");
         }
     }
 }
