@@ -11,9 +11,16 @@
 //!   now ───────▶ poll_timeout / handle_timeout (tidewire-lifecycle inside the Writer)
 //! ```
 //!
-//! In scope: the closing handshake under deadlines, heartbeats, the idle rule, the end of the stream at any point,
-//! one record that says who ended the connection and why. Out of scope: sockets and tasks (`tidewire-tokio`), the
-//! opening handshake (`tidewire_ws::handshake`), fan-out (`tidewire-hub`).
+//! In scope: the opening and the closing handshake under deadlines, heartbeats, the idle rule, credentials that expire, a
+//! server that goes away, the end of the stream at any point, one record that says who ended the connection and why.
+//! Out of scope: sockets and tasks (`tidewire-tokio`), fan-out (`tidewire-hub`).
+//!
+//! | Composite | What it is | Its end |
+//! |---|---|---|
+//! | `websocket::Accepting`, `Connecting` | the opening handshake of either side | `Failed`, or the next one |
+//! | `websocket::Reader`, `Writer` | a WebSocket of either side | `Event::Ended`, `Ended` |
+//! | `event_stream::EventStream` | an event stream that is served | `Ended` |
+//! | `event_source::EventSource` | the client of one, over as many connections as it takes | `Ended`, and a `Loss` for each connection |
 //!
 //! Every limit is a field of [`tidewire_lifecycle::Config`] or of the protocol crate's own config.
 #![no_std]

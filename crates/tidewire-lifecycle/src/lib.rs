@@ -43,6 +43,10 @@
 //! | `opening_timeout` | 5 s | abort |
 //! | `heartbeat` | probe every 25 s, reply within 8 s | close |
 //! | `idle_timeout` | 5 min without a byte either way | close |
+//! | `quiet_timeout` | off; no application message either way | close |
+//! | `max_age` | off | close |
+//! | [credential expiry](Lifecycle::set_credential_expiry) | none | close |
+//! | [drain](Lifecycle::begin_drain) | none | close |
 //! | `write_stall_timeout` | 10 s | abort |
 //! | `closing_timeout` | 5 s | abort |
 //! | `linger_timeout`, `linger_max_bytes` | 2 s, 256 KiB | abort |
@@ -57,7 +61,20 @@
 //! | `max_server_delay`, of what a server names | 1 h |
 //! | `max_attempts` without progress | no limit |
 //!
-//! Deadlines are kept in milliseconds. The state of a connection is 96 bytes at most, whatever its age.
+//! Going away is [`drain`]'s: over 10 s all connections are told, and what is left after 30 s is dropped.
+//!
+//! # Two clocks of silence
+//!
+//! [`last_seen`](Lifecycle::last_seen) moves with every byte of the peer's, and drives the idle rule together with what we
+//! send: heartbeats keep a connection alive. [`quiet_since`](Lifecycle::quiet_since) moves with application messages alone:
+//! a connection that only beats is quiet, which costs its owner's money. [`Usage`] tells how long it was
+//! active and how long quiet; a gateway can list those that are quiet now, and `quiet_timeout` closes them.
+//! [`Deployment`] shares out the time of a server that is charged for as long as anyone is connected.
+//!
+//! # Very many connections
+//!
+//! Deadlines are kept in milliseconds. The state of a connection is 96 bytes at most, whatever its age, and its place in
+//! the [`timer_queue`] takes 24 more and what says whose it is: one task drives a million of them.
 #![no_std]
 
 extern crate alloc;
