@@ -134,3 +134,63 @@ fn behind_a_drain_the_transport_is_left_as_the_protocol_asks() {
     assert_eq!(pair.server.writer.transport(), Transport::Closed);
     assert_eq!(pair.client.writer.transport(), Transport::Closed);
 }
+
+/// Class Q: what keeps a connection alive, and what does not.
+#[test]
+fn fragments_are_traffic_and_no_message_until_the_last() {
+    let mut pair = pair(off);
+    let server = &mut pair.server;
+    server.receive(second(1), b"\x01\x81\0\0\0\0a".to_vec());
+    for minute in 1..60 {
+        let now = second(60 * minute);
+        // One byte of a fragment at a time, a fragment in seven minutes.
+        let fragment = b"\x00\x81\0\0\0\0b";
+        server.receive(now, vec![fragment[(minute as usize - 1) % fragment.len()]]);
+        server.writer.handle_timeout(now, &mut server.output);
+        assert_eq!(server.ended(), None, "minute {minute}");
+    }
+    let life = server.writer.lifecycle();
+    assert_eq!((life.last_seen(), life.quiet_since(second(3600))), (second(3540), Some(second(0))));
+    assert!(server.heard.is_empty());
+    server.writer.handle_timeout(second(3540 + 300), &mut server.output);
+    assert_eq!(server.output[..2], [0x88, 2 + 13], "silence for 5 min closes all the same");
+}
+
+/// Class Q: every deadline runs while a write blocks.
+#[test]
+fn a_blocked_write_holds_no_deadline_up() {
+    for (timer, at) in [(Timer::CredentialExpiry, 7), (Timer::Drain, 8), (Timer::WriteStall, 11)] {
+        let mut pair = pair(|_, _| {});
+        let server = &mut pair.server;
+        server.text(second(1), "stuck");
+        server.writer.handle_sent(second(1), 0, server.output.len());
+        let expiry = (timer == Timer::CredentialExpiry).then_some(second(7));
+        server.writer.set_credential_expiry(second(1), expiry);
+        if timer == Timer::Drain {
+            server.writer.begin_drain(second(1), second(8));
+        }
+        assert_eq!(server.writer.poll_timeout(), Some((second(at), timer)));
+        server.writer.handle_timeout(second(at), &mut server.output);
+        // The close frame cannot be sent either: the stall ends it.
+        if server.writer.transport() != Transport::Closed {
+            assert_eq!(server.writer.poll_timeout(), Some((second(11), Timer::WriteStall)));
+            server.writer.handle_timeout(second(11), &mut server.output);
+        }
+        let (by, cause, _) = server.ended().unwrap();
+        assert_eq!((by, cause), (Endpoint::Local, Cause::Timeout(timer)));
+        assert_eq!((server.writer.transport(), server.writer.poll_timeout()), (Transport::Closed, None));
+    }
+}
+
+/// Class Q: a peer that only reads, or only idles, is answered by the connection itself.
+#[test]
+fn pings_are_answered_though_the_application_does_nothing() {
+    let mut pair = pair(off);
+    for minute in 1..10 {
+        pair.server.receive(second(60 * minute), b"\x89\x81\0\0\0\0p".to_vec());
+        let answer = std::mem::take(&mut pair.server.output);
+        assert_eq!(answer, b"\x8A\x01p");
+        pair.server.writer.handle_sent(second(60 * minute), answer.len(), 0);
+    }
+    assert_eq!(pair.server.ended(), None);
+}
