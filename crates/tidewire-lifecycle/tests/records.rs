@@ -311,3 +311,28 @@ fn the_shares_of_all_are_the_whole_to_the_nanosecond() {
     assert_eq!(sum, deployment.busy(now + second(1000)));
     assert_eq!(deployment.last_closed(), Some(now));
 }
+
+#[test]
+fn each_pays_for_the_time_it_was_open_by_the_number_that_shared_it() {
+    let mut deployment = Deployment::default();
+    let a = deployment.handle_opened(second(100));
+    let b = deployment.handle_opened(second(106));
+    let c = deployment.handle_opened(second(112));
+    assert_eq!((deployment.open(), deployment.busy(second(115))), (3, second(15)));
+    // 6 s alone, 6 s for two, 9 s for three.
+    assert_eq!(deployment.handle_closed(second(121), a), second(6 + 3 + 3));
+    assert_eq!(deployment.last_closed(), Some(second(121)));
+    assert_eq!(deployment.handle_closed(second(125), c), second(3 + 2));
+    assert_eq!(deployment.handle_closed(second(126), b), second(3 + 3 + 2 + 1));
+    // Asleep for a while, and alone again.
+    let d = deployment.handle_opened(second(200));
+    assert_eq!((deployment.open(), deployment.busy(second(203))), (1, second(29)));
+    assert_eq!(deployment.handle_closed(second(204), d), second(4));
+    // Time that goes back stands still.
+    let e = deployment.handle_opened(second(150));
+    assert_eq!(deployment.busy(second(160)), second(30));
+    assert_eq!(deployment.handle_closed(second(205), e), second(1));
+    // 2 GB for 31 s.
+    let gigabyte_hours = deployment.gigabyte_hours(second(300), 2_000_000_000);
+    assert!((gigabyte_hours - 2.0 * 31.0 / 3600.0).abs() < 1e-12, "{gigabyte_hours}");
+}
