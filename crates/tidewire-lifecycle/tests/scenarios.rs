@@ -119,6 +119,23 @@ fn a_probe_behind_a_slow_but_moving_backlog_is_waited_for() {
 }
 
 #[test]
+fn what_is_sent_behind_a_probe_that_is_out_does_not_postpone_its_reply() {
+    let mut life = opened(|_| {});
+    expect(&mut life, second(25), Action::SendHeartbeat);
+    life.handle_sent(second(25), 6);
+    life.handle_unblocked(second(25));
+    // The peer is gone; its transport still takes what we say, in pieces.
+    for at in 26..33 {
+        life.handle_sent(second(at), 10);
+        life.handle_blocked(second(at));
+        life.handle_sent(second(at), 10);
+        life.handle_unblocked(second(at));
+        assert_eq!(life.poll_timeout(), Some((second(33), Timer::HeartbeatReply)));
+    }
+    expect(&mut life, second(33), Action::Close(Timer::HeartbeatReply));
+}
+
+#[test]
 fn an_interval_of_nothing_still_lets_time_pass() {
     let nothing = Heartbeat::KeepAlive { interval: Duration::ZERO };
     let mut life = opened(|config| config.heartbeat = nothing);

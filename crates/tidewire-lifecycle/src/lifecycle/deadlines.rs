@@ -114,7 +114,7 @@ impl Lifecycle {
         if let (Heartbeat::Probe { .. }, Reading::On) = (self.config.heartbeat, self.reading) {
             self.probe_sent = at;
             self.tick_micros = self.micros_within(now);
-            self.probe = if self.blocked_since.is_off() { Probe::Timed } else { Probe::Held };
+            self.probe = if self.blocked_since.is_off() { Probe::Queued } else { Probe::Held };
         }
     }
 

@@ -33,8 +33,10 @@ impl Lifecycle {
             self.last_sent = at;
             if !self.blocked_since.is_off() {
                 self.blocked_since = at;
-                // The probe may still wait behind what was taken: its reply is due from here on.
-                self.hold_probe(at);
+                // A probe may still wait behind what was taken: its reply is due from here on.
+                if self.probe == Probe::Held && !self.probe_sent.is_off() {
+                    self.probe_sent = at;
+                }
             }
         }
     }
@@ -44,7 +46,9 @@ impl Lifecycle {
         let at = self.tick(now);
         if self.notes(Input::Blocked) && self.blocked_since.is_off() {
             self.blocked_since = at;
-            self.probe = Probe::Held;
+            if self.probe == Probe::Queued {
+                self.probe = Probe::Held;
+            }
         }
     }
 
@@ -53,6 +57,11 @@ impl Lifecycle {
         self.tick(now);
         if self.notes(Input::Unblocked) {
             self.blocked_since = Ticks::NEVER;
+            // What is sent later does not hold up a probe that is out.
+            self.probe = match self.probe {
+                Probe::Queued | Probe::Timed => Probe::Timed,
+                Probe::Held | Probe::Late => Probe::Late,
+            };
         }
     }
 
@@ -70,7 +79,13 @@ impl Lifecycle {
         let at = self.tick(now);
         if self.notes(Input::ReadResumed) && self.reading == Reading::Paused {
             self.reading = Reading::On;
-            self.hold_probe(at);
+            if !self.probe_sent.is_off() {
+                self.probe_sent = at;
+                self.probe = match self.probe {
+                    Probe::Queued | Probe::Held => Probe::Held,
+                    Probe::Timed | Probe::Late => Probe::Late,
+                };
+            }
         }
     }
 
@@ -99,7 +114,7 @@ impl Lifecycle {
         if !self.notes(Input::HeartbeatReply) || self.probe_sent.is_off() {
             return;
         }
-        if self.probe == Probe::Timed {
+        if let Probe::Queued | Probe::Timed = self.probe {
             let micros = at.minus(self.probe_sent).micros() + u64::from(self.micros_within(now));
             self.smooth(micros.saturating_sub(u64::from(self.tick_micros)));
         }
@@ -174,13 +189,6 @@ impl Lifecycle {
     pub fn handle_closed(&mut self, now: Duration) {
         let at = self.tick(now);
         self.enter(Input::Closed, now, at);
-    }
-
-    /// The reply that is awaited is due from `at` on, and says nothing of the round trip.
-    fn hold_probe(&mut self, at: Ticks) {
-        if !self.probe_sent.is_off() {
-            (self.probe_sent, self.probe) = (at, Probe::Held);
-        }
     }
 
     /// A sample of the round trip, smoothed as that of TCP (RFC 6298 §2).

@@ -54,13 +54,17 @@ pub struct Lifecycle {
     reading: Reading,
 }
 
-/// What the time between a probe and its reply says.
+/// Where a probe is, and whether the time to its reply is the round trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Probe {
-    /// It is the round trip.
-    Timed,
-    /// Nothing: one of the two waited.
+    /// It may still be in the output, and nothing has waited.
+    Queued,
+    /// It may still be in the output, which waits: while that moves, the reply is not missed.
     Held,
+    /// It went out at once.
+    Timed,
+    /// It went out after a while, or its reply waited unread.
+    Late,
 }
 
 /// Whether what the peer sends is read.
@@ -100,7 +104,7 @@ impl Lifecycle {
             tick_micros: 0,
             ends_by: Timer::Opening,
             phase: Phase::Opening,
-            probe: Probe::Timed,
+            probe: Probe::Queued,
             reading: Reading::On,
         }
     }
