@@ -47,6 +47,16 @@ fn quiet_and_active_time_add_up() {
 }
 
 #[test]
+fn the_end_counts_the_last_fraction_of_a_tick_once() {
+    let mut life = opened(|_| {});
+    let end = second(100) + Duration::from_micros(700);
+    let before = life.usage(end);
+    assert_eq!(before.quiet, second(40) + Duration::from_micros(700));
+    life.handle_closed(end);
+    assert_eq!(life.usage(second(999)), before);
+}
+
+#[test]
 fn a_quiet_connection_may_be_closed_though_heartbeats_go_on() {
     let mut life = opened(|config| config.quiet_timeout = Some(second(100)));
     for at in [25, 50, 75, 100, 125] {

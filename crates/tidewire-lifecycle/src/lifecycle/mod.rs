@@ -140,7 +140,6 @@ impl Lifecycle {
             Phase::Closing => (at.plus_limit(self.config.closing_timeout), Timer::Closing),
             Phase::Closed => {
                 self.tick_micros = self.micros_within(now);
-                self.settle_quiet(at, self.tick_micros);
                 (at, self.ends_by)
             }
         };
