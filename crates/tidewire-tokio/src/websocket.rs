@@ -114,7 +114,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             let moved = match self.writer.transport() {
                 Transport::Closed => return Poll::Ready(None),
                 Transport::ShutDown | Transport::Finish => self.poll_last_output(cx),
-                Transport::Open if self.output.len() >= MAX_OUTPUT_LEN => self.poll_output(cx),
+                Transport::Open if self.output.len() >= MAX_OUTPUT_LEN => {
+                    self.writer.handle_read_paused(self.alarm.now());
+                    self.poll_output(cx)
+                }
                 Transport::Open | Transport::Discard => {
                     // Whether all of it goes out or not, reading goes on; but not on a transport that failed.
                     let _ = self.poll_output(cx);
@@ -163,6 +166,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
 
     /// Reads once: `Ready` when something came of it.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.writer.lifecycle().is_reading() {
+            self.writer.handle_read_resumed(self.alarm.now());
+        }
         let mut buffer = ReadBuffer::take();
         let mut room = ReadBuf::new(buffer.room());
         let outcome = ready!(Pin::new(&mut self.io).poll_read(cx, &mut room));

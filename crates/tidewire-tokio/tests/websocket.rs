@@ -193,6 +193,32 @@ async fn a_reply_that_waits_in_the_transport_counts_though_the_reader_came_late(
     assert_eq!(websocket.ended(), None);
 }
 
+/// While so much output waits that nothing is read, no reply can be missed.
+#[tokio::test(start_paused = true)]
+async fn a_slow_client_with_a_backlog_is_not_taken_for_a_silent_one() {
+    let (mut client, mut websocket) = connected(16 * 1024);
+    assert!(timeout(second(26), websocket.next()).await.is_err());
+    let mut ping = [0; 6];
+    client.read_exact(&mut ping).await.unwrap();
+    assert_eq!(ping, *b"\x89\x04\x00\x00\x00\x01");
+    client.write_all(&masked(0x8A, &[0, 0, 0, 1])).await.unwrap();
+    // 3 MiB at 16 KiB a second: for two minutes there is too much to read anything.
+    websocket.feed_binary(&vec![7; 3 << 20]).unwrap();
+    let reader = tokio::spawn(async move {
+        let (mut taken, mut piece) = (0, vec![0; 16 * 1024]);
+        while taken < 3 << 20 {
+            taken += client.read(&mut piece).await.unwrap();
+            tokio::time::sleep(second(1)).await;
+        }
+        client
+    });
+    assert!(timeout(second(120), websocket.next()).await.is_err());
+    assert_eq!((websocket.ended(), websocket.usage().received_bytes), (None, 0));
+    assert!(timeout(second(50), websocket.next()).await.is_err());
+    assert_eq!((websocket.ended(), websocket.usage().received_bytes), (None, 10), "there is room again");
+    reader.abort();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_close_that_is_never_answered_ends_in_five_seconds_though_data_floods_in() {
     let (mut client, mut websocket) = connected(1 << 16);

@@ -1,6 +1,6 @@
 //! What is known of a connection: what it used, since when it is quiet, when the peer was last seen and how far it is.
 
-use super::{Lifecycle, NO_RTT};
+use super::{Lifecycle, NO_RTT, Reading};
 use crate::ticks::Ticks;
 use crate::{Phase, Usage};
 use core::time::Duration;
@@ -50,6 +50,12 @@ impl Lifecycle {
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         (self.round_trip != NO_RTT).then(|| Duration::from_micros(u64::from(self.round_trip)))
+    }
+
+    /// Whether the owner reads: [`handle_read_paused`](Self::handle_read_paused) was not the last word.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.reading == Reading::On
     }
 
     /// The application's last message, or the opening.
