@@ -31,7 +31,7 @@ impl Ticks {
     /// A deadline, rounded up to whole ticks, so that it is never early.
     pub(crate) fn due(since_start: Duration) -> Self {
         let millis = since_start.as_nanos().div_ceil(1_000_000);
-        Self(u32::try_from(millis).unwrap_or(u32::MAX).min(u32::MAX - 1))
+        Self(u32::try_from(millis).unwrap_or(u32::MAX))
     }
 
     pub(crate) fn plus(self, span: Self) -> Self {

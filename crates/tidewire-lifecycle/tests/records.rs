@@ -346,3 +346,59 @@ fn each_pays_for_the_time_it_was_open_by_the_number_that_shared_it() {
     let gigabyte_hours = deployment.gigabyte_hours(second(300), 2_000_000_000);
     assert!((gigabyte_hours - 2.0 * 31.0 / 3600.0).abs() < 1e-12, "{gigabyte_hours}");
 }
+
+#[test]
+fn only_the_reply_to_a_probe_that_is_out_says_how_far_the_peer_is() {
+    let mut life = opened(|_| {});
+    life.handle_heartbeat_reply(Duration::from_micros(10_000_500));
+    assert_eq!(life.round_trip_time(), None);
+    assert_eq!(life.handle_timeout(second(25)), Some(Action::SendHeartbeat));
+    life.begin_closing(second(26));
+    let before = life.clone();
+    life.handle_heartbeat_reply(second(27));
+    assert!(life == before, "nothing counts in the close");
+}
+
+#[test]
+fn the_longest_round_trip_is_one() {
+    let mut life = opened(|config| {
+        config.heartbeat = Heartbeat::Probe { interval: second(25), timeout: Config::MAX_TIMEOUT };
+        config.idle_timeout = None;
+    });
+    assert_eq!(life.handle_timeout(second(25)), Some(Action::SendHeartbeat));
+    life.handle_heartbeat_reply(second(86_400));
+    assert_eq!(life.round_trip_time(), Some(Duration::from_micros(u64::from(u32::MAX - 1))));
+}
+
+#[test]
+fn of_a_close_and_a_linger_that_end_together_the_close_is_told() {
+    let mut life = opened(|_| {});
+    life.begin_closing(second(8));
+    life.begin_linger(second(11));
+    assert_eq!(life.poll_timeout(), Some((second(13), Timer::Closing)));
+    let mut life = opened(|_| {});
+    life.handle_closed(second(8));
+    life.begin_linger(second(1));
+    assert_eq!(life.usage(second(9)).open, second(8), "nothing changes behind the end");
+}
+
+#[test]
+fn timers_say_what_they_watch() {
+    let said: Vec<String> = Timer::ALL.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "opening handshake",
+            "write stalled",
+            "closing handshake",
+            "linger",
+            "credentials expired",
+            "going away",
+            "maximum age",
+            "no reply to a heartbeat",
+            "idle",
+            "no messages",
+            "heartbeat"
+        ]
+    );
+}

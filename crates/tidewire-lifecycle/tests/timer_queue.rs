@@ -177,7 +177,9 @@ fn a_value_may_be_changed_in_its_place() {
 fn places_are_used_again_and_given_back_with_the_last() {
     let mut queue = TimerQueue::new(ms(0));
     let empty = queue.held_len_bytes();
+    assert_eq!(empty, 5 * 256 * 8, "the slots of five levels");
     let first = queue.insert(Some(ms(5)), 0);
+    assert!(!queue.is_empty());
     for _ in 0..3 {
         let mut held = 0;
         for _ in 0..2 {
@@ -185,6 +187,8 @@ fn places_are_used_again_and_given_back_with_the_last() {
                 (0..1000).map(|number| queue.insert(Some(ms(number)), number)).collect();
             assert!(held == 0 || held == queue.held_len_bytes());
             held = queue.held_len_bytes();
+            let each = (held - empty) / 1001;
+            assert!((24..=96).contains(&each), "{each} bytes for each, and room for as many again");
             for key in keys {
                 queue.remove(key);
             }

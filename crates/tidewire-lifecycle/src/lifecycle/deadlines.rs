@@ -96,7 +96,8 @@ impl Lifecycle {
 
     fn heartbeat_reply(&self) -> Ticks {
         match (self.config.heartbeat, self.reading) {
-            (Heartbeat::Probe { interval, timeout }, Reading::On) if !self.probe_sent.is_off() => {
+            // Without a probe that is out, both are never.
+            (Heartbeat::Probe { interval, timeout }, Reading::On) => {
                 // Bytes that keep coming prove that the peer lives, and its reply may be queued behind them; but a
                 // peer that talks and never replies breaks the protocol, and is not waited for longer than until
                 // the next probe would have its reply.
@@ -104,7 +105,8 @@ impl Lifecycle {
                 let silent = self.probe_sent.max(self.last_received).plus(timeout);
                 silent.min(self.probe_sent.plus(Ticks::interval(interval)).plus(timeout))
             }
-            (Heartbeat::Off | Heartbeat::KeepAlive { .. } | Heartbeat::Probe { .. }, _) => Ticks::NEVER,
+            (Heartbeat::Off | Heartbeat::KeepAlive { .. }, _)
+            | (Heartbeat::Probe { .. }, Reading::Paused) => Ticks::NEVER,
         }
     }
 
@@ -119,12 +121,9 @@ impl Lifecycle {
     }
 
     /// When the connection is as old as one may be.
-    pub(super) fn oldest(&self, now: Ticks) -> Ticks {
-        match self.config.max_age {
-            // The origin moves only when the longest age has passed.
-            Some(_) if self.origin_steps > 0 => now,
-            Some(_) | None => Ticks::START.plus_limit(self.config.max_age),
-        }
+    pub(super) fn oldest(&self) -> Ticks {
+        // The origin moves no earlier than the longest age has passed: behind it every age is due.
+        Ticks::START.plus_limit(self.config.max_age)
     }
 
     /// The owner's moment `at`, in ticks; one too far away as far away as can be.

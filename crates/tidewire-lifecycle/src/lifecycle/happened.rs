@@ -135,7 +135,7 @@ impl Lifecycle {
             // The end only comes nearer.
             (self.ends.min(expiry), Timer::Drain)
         } else {
-            (expiry, Timer::CredentialExpiry).min((self.oldest(at), Timer::MaxAge))
+            (expiry, Timer::CredentialExpiry).min((self.oldest(), Timer::MaxAge))
         };
     }
 
@@ -159,11 +159,9 @@ impl Lifecycle {
     pub fn begin_linger(&mut self, now: Duration) {
         let at = self.tick(now);
         self.enter(Input::Linger, now, at);
-        if self.phase == Phase::Closing && self.ends_by != Timer::Linger {
-            let linger = at.plus_limit(self.config.linger_timeout);
-            if linger < self.ends {
-                (self.ends, self.ends_by) = (linger, Timer::Linger);
-            }
+        let linger = at.plus_limit(self.config.linger_timeout);
+        if self.phase == Phase::Closing && linger < self.ends {
+            (self.ends, self.ends_by) = (linger, Timer::Linger);
         }
     }
 

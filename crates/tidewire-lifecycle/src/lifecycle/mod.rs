@@ -136,7 +136,7 @@ impl Lifecycle {
         };
         (self.ends, self.ends_by) = match phase {
             Phase::Opening => (at.plus_limit(self.config.opening_timeout), Timer::Opening),
-            Phase::Open => (self.oldest(at), Timer::MaxAge),
+            Phase::Open => (self.oldest(), Timer::MaxAge),
             Phase::Closing => (at.plus_limit(self.config.closing_timeout), Timer::Closing),
             Phase::Closed => {
                 self.tick_micros = self.micros_within(now);

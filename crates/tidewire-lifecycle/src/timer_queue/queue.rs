@@ -103,7 +103,6 @@ impl<T> TimerQueue<T> {
                 self.unlink(key.0);
                 self.link(key.0);
             }
-            None if at == OFF => {}
             None => self.link(key.0),
         }
     }
@@ -153,10 +152,6 @@ impl<T> TimerQueue<T> {
         let now = reached(now.saturating_sub(self.origin)).max(self.wheel.now());
         while let Some((start, slot)) = self.wheel.next().filter(|(start, _)| *start <= now) {
             self.wheel.advance(start);
-            if !slot.is_moment() {
-                self.spread(slot);
-                continue;
-            }
             let index = self.wheel.ends(slot).first;
             self.unlink(index);
             if self.entries[index as usize].at <= start {
@@ -164,6 +159,7 @@ impl<T> TimerQueue<T> {
                 entry.at = OFF;
                 return entry.value.as_mut();
             }
+            // It was moved later, or its span has begun: it belongs nearer now.
             self.link(index);
         }
         self.wheel.advance(now);
@@ -172,17 +168,6 @@ impl<T> TimerQueue<T> {
 
     fn time(&self, at: u64) -> Duration {
         self.origin.saturating_add(Duration::from_millis(at))
-    }
-
-    /// Links the timers of a span that begins now where they belong from here on.
-    fn spread(&mut self, slot: Slot) {
-        let mut index = self.wheel.ends(slot).first;
-        self.wheel.set_ends(slot, Ends { first: NONE, last: NONE });
-        while index != NONE {
-            let next = self.entries[index as usize].next;
-            self.link(index);
-            index = next;
-        }
     }
 
     /// Appends an entry to the slot where it belongs; to none if it is off.

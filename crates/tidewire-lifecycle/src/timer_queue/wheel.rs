@@ -48,11 +48,6 @@ impl Slot {
     fn digit(self) -> usize {
         usize::from(self.0) % SLOTS
     }
-
-    /// Whether it holds one moment only, and not a span.
-    pub(super) fn is_moment(self) -> bool {
-        self.level() == 0
-    }
 }
 
 impl Wheel {
@@ -90,7 +85,7 @@ impl Wheel {
     pub(super) fn start(&self, slot: Slot) -> u64 {
         let shift = slot.level() as u32 * DIGIT;
         let above = self.now >> shift >> DIGIT << DIGIT;
-        (above | slot.digit() as u64) << shift
+        (above + slot.digit() as u64) << shift
     }
 
     /// The first slot that is not empty, and where it begins. A span comes before the moment that begins with it: its
@@ -176,6 +171,6 @@ mod tests {
         wheel.set_ends(wheel.slot(256), one);
         assert_eq!(wheel.next(), Some((256, span)));
         wheel.set_ends(span, Ends { first: NONE, last: NONE });
-        assert_eq!(wheel.next().map(|(at, slot)| (at, slot.is_moment())), Some((256, true)));
+        assert_eq!(wheel.next(), Some((256, wheel.slot(256))));
     }
 }
