@@ -4,7 +4,7 @@ use super::{SANS_IO, root};
 use toml::{Table, Value};
 
 /// Each package and the packages of ours that it may depend on; dev-dependencies are free.
-const EDGES: [(&str, &[&str]); 9] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("tidewire-ws", &[]),
     ("tidewire-sse", &[]),
     ("tidewire-lifecycle", &[]),
@@ -25,6 +25,7 @@ const EDGES: [(&str, &[&str]); 9] = [
             "tidewire-lifecycle",
         ],
     ),
+    ("tidewire-sim", &["tidewire-connection", "tidewire-ws", "tidewire-sse", "tidewire-lifecycle"]),
     ("tidewire-testkit", &["tidewire-ws", "tidewire-sse", "tidewire-hub"]),
     ("tidewire-bench", &["tidewire-ws", "tidewire-sse", "tidewire-hub", "tidewire-tokio"]),
 ];

@@ -1,0 +1,457 @@
+//! What goes wrong, and when.
+
+use std::time::Duration;
+
+use tidewire_lifecycle::drain::{self, Drain};
+use tidewire_lifecycle::reconnect::Reconnect;
+
+use crate::client::Link;
+use crate::connection::{Connection, ConnectionId, Kind, Machine, Reading, Said, Side, Standing, Stranger};
+use crate::event::{ClientId, Event, HostId};
+use crate::history::Impediment;
+use crate::host::{Order, State};
+use crate::invariants::CLOSE;
+use crate::pipe::Route;
+use crate::settings;
+use crate::time::{MILLI, MINUTE, Nanos, SECOND};
+use crate::world::{Stage, World};
+
+/// One comes so often, on the average.
+const EVERY: Nanos = 5 * SECOND;
+
+/// A fault of one connection.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    /// Both transports fail.
+    Drop,
+    /// Nothing moves for a while, one way or both.
+    Stall,
+    /// An application does not read for a while.
+    SlowReader,
+    /// Nothing arrives any more, in both directions, and nobody is told.
+    HalfOpen,
+    /// Nothing arrives any more in one direction.
+    OneWay,
+    /// One end is no more, and the other is not told.
+    Vanish,
+    /// The process of one end is killed; its operating system closes the transport.
+    Kill,
+    /// An application has nothing to say for a while.
+    Silence,
+    /// Both have.
+    Hush,
+    /// An application closes.
+    Close,
+    /// What proves who the client is expires at another time than it did.
+    Renewal,
+}
+
+impl Fault {
+    /// How often of a hundred times.
+    const SHARES: [(Self, u64); 11] = [
+        (Self::Drop, 16),
+        (Self::Stall, 22),
+        (Self::SlowReader, 14),
+        (Self::HalfOpen, 8),
+        (Self::OneWay, 6),
+        (Self::Vanish, 7),
+        (Self::Kill, 6),
+        (Self::Silence, 5),
+        (Self::Hush, 5),
+        (Self::Close, 8),
+        (Self::Renewal, 3),
+    ];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Drop => "drop",
+            Self::Stall => "stall",
+            Self::SlowReader => "slow reader",
+            Self::HalfOpen => "half-open, both ways",
+            Self::OneWay => "half-open, one way",
+            Self::Vanish => "vanished end",
+            Self::Kill => "killed process",
+            Self::Silence => "silent application",
+            Self::Hush => "silent applications",
+            Self::Close => "close",
+            Self::Renewal => "renewed credentials",
+        }
+    }
+}
+
+impl World {
+    /// The next fault of the schedule.
+    pub(crate) fn fault(&mut self) {
+        if self.stage == Stage::Epilogue {
+            return;
+        }
+        let next = self.now + self.random.between(EVERY / 5, EVERY * 9 / 5);
+        self.events.push(next, Event::Fault);
+        match self.random.below(100) {
+            0..=6 => self.suspend(),
+            7 | 8 => self.crash(),
+            9 => self.drain(),
+            _ => self.trouble(),
+        }
+    }
+
+    /// A fault of a connection that both ends have.
+    fn trouble(&mut self) {
+        let established = |id: &ConnectionId| {
+            let connection = self.connections[id.0 as usize].as_ref();
+            connection.is_some_and(|connection| connection.is_established())
+        };
+        let candidates: Vec<ConnectionId> = self.live.iter().copied().filter(established).collect();
+        if candidates.is_empty() {
+            return;
+        }
+        let id = candidates[self.random.index(candidates.len())];
+        let mut share = self.random.below(Fault::SHARES.iter().map(|(_, share)| share).sum());
+        for (fault, of_it) in Fault::SHARES {
+            if share < of_it {
+                self.report.digest(u64::from(id.0) << 8 | fault as u64);
+                return self.with(id, |world, connection| world.hit(connection, fault));
+            }
+            share -= of_it;
+        }
+    }
+
+    fn hit(&mut self, connection: &mut Connection, fault: Fault) {
+        let now = self.now;
+        let side = if self.random.once_in(2) { Side::Server } else { Side::Client };
+        self.report.fault(fault.name());
+        self.told(connection, side, || format!("fault: {fault:?}"));
+        match fault {
+            Fault::Drop => {
+                for side in Side::BOTH {
+                    connection.pipes[side].clear();
+                    let at = self.random_within(connection.path.latency);
+                    self.plan_failure(connection, side, at, "dropped");
+                }
+            }
+            Fault::Stall => {
+                let until = now + self.long(20 * SECOND);
+                self.stall(connection, side, until);
+                if self.random.once_in(2) {
+                    self.stall(connection, side.peer(), until);
+                }
+            }
+            Fault::SlowReader => self.pause(connection, side),
+            Fault::HalfOpen => {
+                self.cut(connection, side);
+                self.cut(connection, side.peer());
+            }
+            Fault::OneWay => self.cut(connection, side),
+            Fault::Vanish => {
+                self.vanish(connection, Side::Client);
+                let back = now + SECOND + self.long(30 * SECOND);
+                self.begin_anew(connection.client, back);
+            }
+            Fault::Kill => {
+                self.close_transport(connection, Side::Client);
+                let back = now + SECOND + self.long(10 * SECOND);
+                self.begin_anew(connection.client, back);
+            }
+            Fault::Silence => connection.ends[side].silent_until = now + self.long(5 * MINUTE),
+            Fault::Hush => {
+                let until = now + self.long(8 * MINUTE);
+                for side in Side::BOTH {
+                    connection.ends[side].silent_until = until;
+                }
+            }
+            Fault::Close => self.close(connection, side),
+            Fault::Renewal => self.renew(connection),
+        }
+    }
+
+    /// Mostly short, at times as long as `longest`.
+    fn long(&mut self, longest: Nanos) -> Nanos {
+        let span = if self.random.once_in(3) { longest } else { longest / 8 };
+        self.random.between(50 * MILLI, span)
+    }
+
+    fn stall(&mut self, connection: &mut Connection, from: Side, until: Nanos) {
+        connection.pipes[from].stall(until);
+        connection.history.add(Impediment::Stalled(from), self.now, until);
+    }
+
+    fn pause(&mut self, connection: &mut Connection, side: Side) {
+        let end = &mut connection.ends[side];
+        if end.reading == Reading::Paused || !self.hosts[end.host.0 as usize].runs() {
+            return;
+        }
+        let clock = self.hosts[end.host.0 as usize].clock(self.now);
+        if let Machine::WebSocket(socket) = &mut end.machine {
+            socket.writer.handle_read_paused(clock);
+        }
+        end.reading = Reading::Paused;
+        connection.history.begin(Impediment::Deaf(side), self.now);
+        let again = self.now + self.long(40 * SECOND);
+        self.events.push(again, Event::ReadAgain(connection.id, side));
+        self.serve(connection, side);
+    }
+
+    /// Nothing of what this side sends arrives any more.
+    fn cut(&mut self, connection: &mut Connection, from: Side) {
+        connection.pipes[from].reroute(Route::Dropped);
+        connection.history.add(Impediment::Cut(from), self.now, crate::time::NEVER);
+        connection.cut_since[from.peer()] = Some(self.now);
+        let give_up = self.now + connection.retransmission;
+        for side in Side::BOTH {
+            if connection.pipes[side].held() > 0 {
+                self.plan_failure(connection, side, give_up, "unacknowledged");
+            }
+        }
+    }
+
+    /// This side is no more.
+    fn vanish(&mut self, connection: &mut Connection, side: Side) {
+        self.forget(connection, side);
+        connection.ends[side].standing = Standing::Vanished;
+        connection.history.add(Impediment::Vanished(side), self.now, crate::time::NEVER);
+        for side in Side::BOTH {
+            connection.pipes[side].reroute(Route::Dropped);
+        }
+        connection.cut_since[side.peer()].get_or_insert(self.now);
+        if connection.pipes[side.peer()].held() > 0 {
+            let give_up = self.now + connection.retransmission;
+            self.plan_failure(connection, side.peer(), give_up, "unacknowledged");
+        }
+    }
+
+    /// A client's process is no more; another begins then.
+    fn begin_anew(&mut self, id: ClientId, at: Nanos) {
+        let reconnect = Reconnect::new(settings::reconnect(&mut self.random));
+        let client = self.client(id);
+        (client.source, client.reconnect) = (None, reconnect);
+        let (host, key) = (client.host, client.timer.take());
+        if let Some(key) = key {
+            self.hosts[host.0 as usize].timers.remove(key);
+        }
+        self.dial_at(id, at);
+    }
+
+    fn close(&mut self, connection: &mut Connection, side: Side) {
+        // The client's side of a stream has nothing to close but its transport.
+        let side = if connection.kind == Kind::EventStream { Side::Server } else { side };
+        let end = &mut connection.ends[side];
+        if !self.hosts[end.host.0 as usize].runs() {
+            return;
+        }
+        let clock = self.hosts[end.host.0 as usize].clock(self.now);
+        match &mut end.machine {
+            Machine::WebSocket(socket) => {
+                if socket.writer.close(clock, Some(CLOSE), &mut end.output).is_ok() {
+                    end.said = Said::Close;
+                }
+            }
+            Machine::Stream(stream) => {
+                stream.stream.end(clock);
+                end.said = Said::Close;
+            }
+            Machine::Source => {}
+        }
+        self.serve(connection, side);
+    }
+
+    /// The server learns until when the client is who it says.
+    pub(crate) fn renew(&mut self, connection: &mut Connection) {
+        let lasts = self.random.between(10 * SECOND, 10 * MINUTE);
+        let end = &mut connection.ends.server;
+        let host = &self.hosts[end.host.0 as usize];
+        if !host.runs() {
+            return;
+        }
+        let (clock, expiry) = (host.clock(self.now), host.clock(self.now + lasts));
+        match &mut end.machine {
+            Machine::WebSocket(socket) => socket.writer.set_credential_expiry(clock, Some(expiry)),
+            Machine::Stream(stream) => stream.stream.set_credential_expiry(clock, Some(expiry)),
+            Machine::Source => return,
+        }
+        end.watch.expiry = Some(self.now + lasts);
+        self.serve(connection, Side::Server);
+    }
+
+    // Faults of a host.
+
+    fn a_host_that_runs(&mut self) -> Option<HostId> {
+        let running: Vec<usize> = (0..self.hosts.len()).filter(|host| self.hosts[*host].runs()).collect();
+        let host = *running.get(self.random.index(running.len()))?;
+        Some(HostId(host as u16))
+    }
+
+    /// The live connections with an end on a host, and which.
+    fn on(&self, host: HostId) -> Vec<(ConnectionId, Side)> {
+        let mut found = Vec::new();
+        for id in &self.live {
+            let Some(connection) = &self.connections[id.0 as usize] else { continue };
+            for side in Side::BOTH {
+                if connection.ends[side].host == host {
+                    found.push((*id, side));
+                }
+            }
+        }
+        found
+    }
+
+    fn suspend(&mut self) {
+        let Some(id) = self.a_host_that_runs() else { return };
+        self.report.fault("suspended host");
+        let until = self.now + self.long(80 * SECOND);
+        self.hosts[id.0 as usize].state = State::Suspended { until };
+        self.events.push(until, Event::Resume(id));
+        let now = self.now;
+        for (connection, side) in self.on(id) {
+            self.with(connection, |_, connection| {
+                connection.history.add(Impediment::Suspended(side), now, until);
+            });
+        }
+    }
+
+    pub(crate) fn resume(&mut self, id: HostId) {
+        let now = self.now;
+        let host = &mut self.hosts[id.0 as usize];
+        host.state = State::Running;
+        host.resumed_at = now;
+        let order = host.order;
+        let ends = self.on(id);
+        for (connection, side) in &ends {
+            self.with(*connection, |_, connection| connection.ends[*side].watch.resumed_at = now);
+        }
+        for client in &mut self.clients {
+            if let (true, Some(source)) = (client.host == id, &mut client.source) {
+                source.watch.resumed_at = now;
+            }
+        }
+        if order == Order::TimersFirst {
+            self.wake(id);
+        }
+        for (connection, side) in ends {
+            self.with(connection, |world, connection| world.serve(connection, side));
+        }
+        self.wake(id);
+    }
+
+    fn crash(&mut self) {
+        let Some(id) = self.a_host_that_runs() else { return };
+        self.report.fault("crashed host");
+        let until = self.now + SECOND + self.long(30 * SECOND);
+        for (connection, side) in self.on(id) {
+            self.with(connection, |world, connection| match connection.ends[side].standing {
+                Standing::Alive | Standing::Awaited => world.vanish(connection, side),
+                Standing::Gone(_) | Standing::Vanished => {}
+            });
+        }
+        self.leave(id);
+        let mut host = self.new_host();
+        host.state = State::Down { until };
+        self.hosts[id.0 as usize] = host;
+        self.events.push(until, Event::Boot(id));
+    }
+
+    /// The clients of a host that goes have nothing any more; the server's time adds up.
+    fn leave(&mut self, id: HostId) {
+        self.check_deployment(id);
+        for client in &mut self.clients {
+            if client.host == id {
+                (client.source, client.timer) = (None, None);
+                client.link = Link::None;
+                client.attempt += 1;
+            }
+        }
+    }
+
+    pub(crate) fn boot(&mut self, id: HostId) {
+        let host = &mut self.hosts[id.0 as usize];
+        host.state = State::Running;
+        host.resumed_at = self.now;
+        for (connection, side) in self.on(id) {
+            self.with(connection, |world, connection| {
+                let vanished = connection.ends[side].standing == Standing::Vanished;
+                let cut = connection.cut_since[side].is_some() && connection.cut_since[side.peer()].is_some();
+                if vanished && !cut && connection.stranger == Stranger::Refused {
+                    connection.pipes[side.peer()].reroute(Route::Refused);
+                    if connection.pipes[side.peer()].held() > 0 {
+                        world.refuse(connection, side.peer());
+                    }
+                }
+            });
+        }
+        for index in 0..self.clients.len() {
+            if self.clients[index].host == id {
+                let reconnect = Reconnect::new(settings::reconnect(&mut self.random));
+                self.clients[index].reconnect = reconnect;
+                let at = self.random_within(3 * SECOND);
+                self.dial_at(ClientId(index as u16), at);
+            }
+        }
+    }
+
+    /// A server goes away: it tells its connections, in a spread, and drops what is left at the deadline.
+    fn drain(&mut self) {
+        let id = HostId(self.random.below(u64::from(settings::SERVERS)) as u16);
+        let host = &mut self.hosts[id.0 as usize];
+        if !host.runs() || host.drain.is_some() {
+            return;
+        }
+        self.report.fault("drained server");
+        let mut config = drain::Config::default();
+        config.spread = Duration::from_nanos(self.random.between(SECOND, 12 * SECOND));
+        config.deadline = Duration::from_nanos(self.random.between(5 * SECOND, 30 * SECOND));
+        let host = &mut self.hosts[id.0 as usize];
+        let clock = host.clock(self.now);
+        let drain = Drain::new(&config, clock);
+        host.drain = Some(drain);
+        self.events.push(host.moment(drain.deadline()), Event::DrainOver(id));
+        let ends = self.on(id);
+        for (index, (connection, side)) in ends.iter().enumerate() {
+            let told_at = drain.told_at(index, ends.len());
+            let moment = self.hosts[id.0 as usize].moment(told_at);
+            self.with(*connection, |world, connection| {
+                let end = &mut connection.ends[*side];
+                match &mut end.machine {
+                    Machine::WebSocket(socket) => socket.writer.begin_drain(clock, told_at),
+                    Machine::Stream(stream) => stream.stream.begin_drain(clock, told_at),
+                    Machine::Source => {}
+                }
+                end.watch.told_at = Some(moment);
+                world.serve(connection, *side);
+            });
+        }
+    }
+
+    /// The process ends, and another begins.
+    pub(crate) fn drain_over(&mut self, id: HostId) {
+        let host = &self.hosts[id.0 as usize];
+        if host.drain.is_none() {
+            return;
+        }
+        if let Some(until) = self.suspended_until(id) {
+            return self.events.push(until, Event::DrainOver(id));
+        }
+        for (connection, side) in self.on(id) {
+            self.with(connection, |world, connection| {
+                if connection.ends[side].is_alive() {
+                    world.close_transport(connection, side);
+                }
+            });
+        }
+        self.check_deployment(id);
+        let fresh = self.new_host();
+        self.hosts[id.0 as usize] = fresh;
+    }
+
+    /// Everything that was opened and closed on a host adds up.
+    pub(crate) fn check_deployment(&mut self, id: HostId) {
+        let host = &self.hosts[id.0 as usize];
+        let (busy, open) = (host.deployment.busy(host.clock(self.now)), host.deployment.open());
+        if (open, host.charged) != (0, busy) {
+            let breach = crate::invariants::Breach::new(
+                crate::invariants::Invariant::Usage,
+                format!("shares of {busy:?} that add up, and nothing open"),
+                format!("{:?}, and {open} open", host.charged),
+            );
+            self.report.violated(self.now, format!("host {}", id.0), *breach);
+        }
+    }
+}

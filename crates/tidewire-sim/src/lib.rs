@@ -1,0 +1,50 @@
+//! A world in which connections live and die: hosts, pipes, clocks and faults, all drawn from one number.
+//!
+//! Unpublished. `tidewire-connection` and `tidewire-lifecycle` are driven as an adapter drives them, with real frames and
+//! real events, but without a socket, a clock or a thread: so a run of one seed is the same each time, byte for byte, and
+//! an hour takes less than a second.
+//!
+//! ```text
+//!   faults ──▶ world (heap of events, time) ──▶ host: a process, its timer queue, its clock
+//!                                                │ end: WebSocket, event stream, its client ◀── client: dials, comes back
+//!                                                ▼
+//!                                               pipe ──▶ pipe's other end
+//!   invariants: watch, reasons, bounds ◀── after each step, and in sweeps ──▶ report
+//! ```
+//!
+//! | Room | What for |
+//! |---|---|
+//! | `world`, `event`, `time`, `random` | what happens next, when, and by what chance |
+//! | `host`, `client`, `connection` | who there is |
+//! | `pipe`, `transport` | bytes on their way, and what operating systems do with them |
+//! | `websocket`, `stream`, `source`, `application` | the ends, and what is said on them |
+//! | `faults`, `history` | what goes wrong, and what of it was in a connection's way |
+//! | `invariants`, `sweep` | what must hold, and when it is looked at |
+//! | `flaw` | what can be wrong on purpose |
+//! | `settings`, `report` | what is drawn, and what is told |
+
+mod application;
+mod client;
+mod connection;
+mod event;
+mod faults;
+mod flaw;
+mod history;
+mod host;
+mod invariants;
+mod pipe;
+mod random;
+mod report;
+mod settings;
+mod source;
+mod stream;
+mod sweep;
+mod time;
+mod transport;
+mod websocket;
+mod world;
+
+pub use flaw::Flaw;
+pub use invariants::Invariant;
+pub use report::{Figures, Outcome, Violation, summary};
+pub use world::{Options, run};
