@@ -263,6 +263,33 @@ fn no_connection_gets_older_than_it_may_whatever_its_credentials() {
 }
 
 #[test]
+fn what_ends_a_connection_before_a_drain_would_is_told_as_what_it_is() {
+    let quiet = |config: &mut Config| config.heartbeat = Heartbeat::Off;
+    let aged = |config: &mut Config| config.max_age = Some(second(15));
+    let expire = |life: &mut Lifecycle, at: u64| life.set_credential_expiry(second(10), Some(second(at)));
+    let drain = |life: &mut Lifecycle| life.begin_drain(second(10), second(20));
+    let mut life = opened(quiet);
+    expire(&mut life, 15);
+    drain(&mut life);
+    assert_eq!(life.poll_timeout(), Some((second(15), Timer::CredentialExpiry)));
+    expire(&mut life, 15);
+    assert_eq!(life.poll_timeout(), Some((second(15), Timer::CredentialExpiry)));
+    expire(&mut life, 100);
+    assert_eq!(life.poll_timeout(), Some((second(15), Timer::Drain)), "they expire no more");
+    let mut life = opened(quiet);
+    drain(&mut life);
+    expire(&mut life, 15);
+    assert_eq!(life.poll_timeout(), Some((second(15), Timer::CredentialExpiry)));
+    let mut life = opened(aged);
+    drain(&mut life);
+    assert_eq!(life.poll_timeout(), Some((second(15), Timer::MaxAge)));
+    expire(&mut life, 100);
+    assert_eq!(life.poll_timeout(), Some((second(15), Timer::MaxAge)), "it only comes nearer");
+    life.begin_drain(second(11), second(12));
+    assert_eq!(life.poll_timeout(), Some((second(12), Timer::Drain)));
+}
+
+#[test]
 fn once_a_drain_began_the_end_only_comes_nearer() {
     let quiet = |config: &mut Config| config.heartbeat = Heartbeat::Off;
     let mut life = opened(quiet);

@@ -47,7 +47,7 @@ impl Lifecycle {
 
     /// The earliest deadline; of two that are due together, the one that [`Timer::ALL`] names first.
     fn next(&self) -> Option<(Ticks, Timer)> {
-        let always = [(self.ends, self.ends_by), (self.write_stall(), Timer::WriteStall)];
+        let always = [(self.ends, self.ends_by.timer()), (self.write_stall(), Timer::WriteStall)];
         let earliest = |deadlines: &[(Ticks, Timer)]| deadlines.iter().copied().min();
         let next = match self.phase {
             Phase::Opening | Phase::Closing => earliest(&always),

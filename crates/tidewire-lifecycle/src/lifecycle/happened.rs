@@ -1,5 +1,6 @@
 //! What the owner reports: bytes, messages, replies, stalls, and the steps of an end.
 
+use super::ends_by::EndsBy;
 use super::{Lifecycle, NO_RTT, Probe, Reading};
 use crate::table::Input;
 use crate::ticks::Ticks;
@@ -124,26 +125,41 @@ impl Lifecycle {
     /// What proved who the peer is holds up to `expiry`, or for ever: the connection is closed then, or after
     /// [`max_age`](crate::Config::max_age), whichever is earlier. The last call counts, and none before
     /// [`handle_opened`](Self::handle_opened). An expiry further away than
-    /// [`MAX_TIMEOUT`](crate::Config::MAX_TIMEOUT) counts as that: who comes back is let in again.
+    /// [`MAX_TIMEOUT`](crate::Config::MAX_TIMEOUT) counts as that: who comes back is let in again. Once a drain has begun the
+    /// end only comes nearer.
     pub fn set_credential_expiry(&mut self, now: Duration, expiry: Option<Duration>) {
         let at = self.tick(now);
         if !self.notes(Input::Expiry) {
             return;
         }
         let expiry = expiry.map_or(Ticks::NEVER, |expiry| self.deadline(at, expiry));
-        (self.ends, self.ends_by) = if self.ends_by == Timer::Drain {
-            // The end only comes nearer.
-            (self.ends.min(expiry), Timer::Drain)
+        if self.ends_by.drains() {
+            // The end only comes nearer: what was to expire sooner, and does not, still ends then, for the drain.
+            if expiry < self.ends {
+                (self.ends, self.ends_by) = (expiry, EndsBy::ExpiryBeforeDrain);
+            } else if expiry > self.ends && self.ends_by == EndsBy::ExpiryBeforeDrain {
+                self.ends_by = EndsBy::Drain;
+            }
+        } else if expiry <= self.oldest() {
+            (self.ends, self.ends_by) = (expiry, EndsBy::CredentialExpiry);
         } else {
-            (expiry, Timer::CredentialExpiry).min((self.oldest(), Timer::MaxAge))
-        };
+            (self.ends, self.ends_by) = (self.oldest(), EndsBy::MaxAge);
+        }
     }
 
-    /// The server is going away, and closes this connection at `at`, which [`drain`](crate::drain) can say.
+    /// The server is going away, and closes this connection at `at`, which [`drain`](crate::drain) can say; whatever would
+    /// have ended it sooner still does. Before [`handle_opened`](Self::handle_opened) it says nothing: an opening has a
+    /// deadline of its own.
     pub fn begin_drain(&mut self, now: Duration, at: Duration) {
         let tick = self.tick(now);
-        if self.notes(Input::Drain) {
-            (self.ends, self.ends_by) = (self.ends.min(self.deadline(tick, at)), Timer::Drain);
+        if !self.notes(Input::Drain) {
+            return;
+        }
+        let told = self.deadline(tick, at);
+        if told < self.ends {
+            (self.ends, self.ends_by) = (told, EndsBy::Drain);
+        } else {
+            self.ends_by = self.ends_by.before_drain();
         }
     }
 
@@ -161,7 +177,7 @@ impl Lifecycle {
         self.enter(Input::Linger, now, at);
         let linger = at.plus_limit(self.config.linger_timeout);
         if self.phase == Phase::Closing && linger < self.ends {
-            (self.ends, self.ends_by) = (linger, Timer::Linger);
+            (self.ends, self.ends_by) = (linger, EndsBy::Linger);
         }
     }
 

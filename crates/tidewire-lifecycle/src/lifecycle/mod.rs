@@ -1,15 +1,17 @@
 //! The machine: what happened and when goes in, deadlines and actions come out.
 
 mod deadlines;
+mod ends_by;
 mod happened;
 mod record;
 
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use self::ends_by::EndsBy;
 use crate::table::{Effect, Input};
 use crate::ticks::Ticks;
-use crate::{Config, Phase, Timer};
+use crate::{Config, Phase};
 
 /// Ticks are counted from an origin that follows the connection in steps of so many milliseconds (12.4 days), so that
 /// 32 bits last for any age.
@@ -48,7 +50,7 @@ pub struct Lifecycle {
     origin_steps: u16,
     /// Microseconds within the tick of `probe_sent`; of [`Phase::Closed`], within that of its beginning.
     tick_micros: u16,
-    ends_by: Timer,
+    ends_by: EndsBy,
     phase: Phase,
     probe: Probe,
     reading: Reading,
@@ -102,7 +104,7 @@ impl Lifecycle {
             discarded_bytes: 0,
             origin_steps: 0,
             tick_micros: 0,
-            ends_by: Timer::Opening,
+            ends_by: EndsBy::Opening,
             phase: Phase::Opening,
             probe: Probe::Queued,
             reading: Reading::On,
@@ -135,9 +137,9 @@ impl Lifecycle {
             Effect::Nothing | Effect::Noted | Effect::SendsHeartbeat => return false,
         };
         (self.ends, self.ends_by) = match phase {
-            Phase::Opening => (at.plus_limit(self.config.opening_timeout), Timer::Opening),
-            Phase::Open => (self.oldest(), Timer::MaxAge),
-            Phase::Closing => (at.plus_limit(self.config.closing_timeout), Timer::Closing),
+            Phase::Opening => (at.plus_limit(self.config.opening_timeout), EndsBy::Opening),
+            Phase::Open => (self.oldest(), EndsBy::MaxAge),
+            Phase::Closing => (at.plus_limit(self.config.closing_timeout), EndsBy::Closing),
             Phase::Closed => {
                 self.tick_micros = self.micros_within(now);
                 (at, self.ends_by)
