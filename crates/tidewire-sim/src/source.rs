@@ -196,7 +196,7 @@ impl World {
             source.source.poll_timeout().map(|(at, timer)| (self.hosts[host.0 as usize].moment(at), timer));
         let mut checked = checked;
         match (before, task) {
-            (Task::Wait, Task::Wait) => source.watch.deadline = deadline,
+            (Task::Wait, Task::Wait) => source.watch.set_deadline(now, deadline),
             (Task::Wait, Task::Request) => {
                 // Another attempt, counted by itself.
                 let mut used = source.source.usage(clock);
@@ -212,7 +212,7 @@ impl World {
             }
             (Task::Request | Task::Read, Task::Wait) => {
                 checked = checked.and_then(|()| observe(&mut source, now, clock, None, Phase::Closed));
-                source.watch.deadline = deadline;
+                source.watch.set_deadline(now, deadline);
                 let lost = self.source_lost(id, &source, connection.as_deref());
                 checked = checked.and(lost);
                 self.client(id).link = Link::None;

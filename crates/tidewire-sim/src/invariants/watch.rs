@@ -54,7 +54,10 @@ pub(crate) struct Watch {
     messages_out: u64,
     messages_in: u64,
     usage: Usage,
+    /// What the machine told last.
     pub(crate) deadline: Option<(Nanos, Timer)>,
+    /// When that is to be kept: one that lies in the past when it is told, at once.
+    due: Nanos,
     pub(crate) last_traffic: Nanos,
     pub(crate) last_received: Nanos,
     pub(crate) last_message: Nanos,
@@ -87,6 +90,7 @@ impl Watch {
             messages_in: 0,
             usage: Usage::default(),
             deadline: None,
+            due: now,
             last_traffic: now,
             last_received: now,
             last_message: now,
@@ -159,11 +163,19 @@ impl Watch {
 
     /// Whether a deadline has been missed by `now`; a host that has just been resumed could not have kept it.
     pub(crate) fn on_time(&self, now: Nanos) -> Checked {
-        let Some((at, timer)) = self.deadline else { return Ok(()) };
-        check(now <= at + TICK || self.resumed_at == now, || {
-            let expected = format!("the deadline, {timer:?}, at {} or a tick later", shown(at));
+        let Some((_, timer)) = self.deadline else { return Ok(()) };
+        check(now <= self.due + TICK || self.resumed_at == now, || {
+            let expected = format!("the deadline, {timer:?}, at {} or a tick later", shown(self.due));
             Breach::new(Invariant::Deadline, expected, format!("it is {}", shown(now)))
         })
+    }
+
+    /// The machine tells of a deadline.
+    pub(crate) fn set_deadline(&mut self, now: Nanos, deadline: Option<(Nanos, Timer)>) {
+        if deadline != self.deadline {
+            self.due = deadline.map_or(now, |(at, _)| at.max(now));
+            self.deadline = deadline;
+        }
     }
 
     /// Takes what the machine says after a step, if that may be.
@@ -179,7 +191,7 @@ impl Watch {
         if seen.phase != Phase::Open {
             self.closing_since.get_or_insert(now);
         }
-        self.deadline = seen.deadline;
+        self.set_deadline(now, seen.deadline);
         check(seen.phase != Phase::Closed || seen.deadline.is_none(), || {
             Breach::new(Invariant::End, "no deadline behind the end", format!("{:?}", seen.deadline))
         })?;
