@@ -14,8 +14,9 @@ use crate::connection::{
     Stranger, Stream, Transport, Trust,
 };
 use crate::event::{ClientId, Event, HostId, Refused};
+use crate::flaw::Flaw;
 use crate::history::{History, Impediment};
-use crate::host::{State, Timed};
+use crate::host::{Order, State, Timed};
 use crate::invariants::Watch;
 use crate::pipe::Pipe;
 use crate::random::Random;
@@ -107,13 +108,26 @@ impl World {
         self.dial_at(id, at);
     }
 
+    /// The client's process is no more, and with it its machine.
+    pub(crate) fn retire(&mut self, id: ClientId) {
+        let client = self.client(id);
+        client.source = None;
+        let (host, key) = (client.host, client.timer.take());
+        if let Some(key) = key {
+            self.hosts[host.0 as usize].timers.remove(key);
+        }
+    }
+
     pub(crate) fn dial(&mut self, id: ClientId, attempt: u32) {
         let (now, stage) = (self.now, self.stage);
         let client = self.client(id);
-        if client.attempt != attempt || client.link != Link::None || stage == Stage::Epilogue {
+        if client.attempt != attempt || client.link != Link::None {
             return;
         }
         let host = client.host;
+        if stage == Stage::Epilogue {
+            return self.retire(id);
+        }
         match self.hosts[host.0 as usize].state {
             State::Running => {}
             State::Suspended { until } => return self.events.push(until, Event::Dial(id, attempt)),
@@ -218,9 +232,10 @@ impl World {
             }
         };
         let settings = Arc::new(settings);
+        let orders = (self.hosts[server.0 as usize].order, self.hosts[host.0 as usize].order);
         let ends = Both {
-            server: end(server, machine, Standing::Alive, first, &settings.server, self.now),
-            client: end(host, Machine::Source, Standing::Awaited, first, &settings.client, self.now),
+            server: end((server, orders.0), machine, Standing::Alive, first, &settings.server, self.now),
+            client: end((host, orders.1), Machine::Source, Standing::Awaited, first, &settings.client, self.now),
         };
         let salt = match kind {
             Kind::WebSocket => self.random.bits(),
@@ -268,7 +283,7 @@ impl World {
         match connection.kind {
             Kind::EventStream if side == Side::Client => {}
             Kind::WebSocket | Kind::EventStream => {
-                end.timer = Some(host.timers.insert(None, Timed::End(connection.id, side)));
+                end.timer = Some(host.new_timer(Timed::End(connection.id, side)));
             }
         }
         if side == Side::Server {
@@ -318,7 +333,11 @@ impl World {
             let mut keys = Random::new(connection.salt);
             let keys = move || MaskingKey((keys.bits() as u32).to_be_bytes());
             let (reader, writer) = websocket::client(config, clock, keys);
-            end.machine = Machine::WebSocket(Box::new(Socket { reader, writer, told: None, ended: None }));
+            let mut socket = Socket { reader, writer, told: None, ended: None };
+            if self.flaw == Some(Flaw::PretendedPause) {
+                socket.writer.handle_read_paused(clock);
+            }
+            end.machine = Machine::WebSocket(Box::new(socket));
         } else {
             self.source_connected(connection);
         }
@@ -327,7 +346,7 @@ impl World {
 }
 
 fn end(
-    host: HostId,
+    (host, order): (HostId, Order),
     machine: Machine,
     standing: Standing,
     first: u64,
@@ -336,6 +355,7 @@ fn end(
 ) -> End {
     End {
         host,
+        order,
         machine,
         standing,
         transport: Transport::Fine,

@@ -10,6 +10,7 @@ use tidewire_lifecycle::timer_queue::TimerKey;
 
 use crate::event::{ClientId, HostId};
 use crate::history::History;
+use crate::host::Order;
 use crate::invariants::Watch;
 use crate::pipe::{Path, Pipe};
 use crate::time::Nanos;
@@ -147,6 +148,8 @@ pub(crate) enum Said {
 #[derive(Debug)]
 pub(crate) struct End {
     pub(crate) host: HostId,
+    /// What its process does first when it runs again.
+    pub(crate) order: Order,
     pub(crate) machine: Machine,
     pub(crate) standing: Standing,
     pub(crate) transport: Transport,

@@ -8,6 +8,7 @@ use tidewire_lifecycle::reconnect::Reconnect;
 use crate::client::Link;
 use crate::connection::{Connection, ConnectionId, Kind, Machine, Reading, Said, Side, Standing, Stranger};
 use crate::event::{ClientId, Event, HostId};
+use crate::flaw::Flaw;
 use crate::history::Impediment;
 use crate::host::{Order, State};
 use crate::invariants::CLOSE;
@@ -40,6 +41,8 @@ enum Fault {
     Silence,
     /// Both have.
     Hush,
+    /// An application says as much as it may.
+    Burst,
     /// An application closes.
     Close,
     /// What proves who the client is expires at another time than it did.
@@ -48,7 +51,7 @@ enum Fault {
 
 impl Fault {
     /// How often of a hundred times.
-    const SHARES: [(Self, u64); 11] = [
+    const SHARES: [(Self, u64); 12] = [
         (Self::Drop, 16),
         (Self::Stall, 22),
         (Self::SlowReader, 14),
@@ -58,6 +61,7 @@ impl Fault {
         (Self::Kill, 6),
         (Self::Silence, 5),
         (Self::Hush, 5),
+        (Self::Burst, 10),
         (Self::Close, 8),
         (Self::Renewal, 3),
     ];
@@ -73,6 +77,7 @@ impl Fault {
             Self::Kill => "killed process",
             Self::Silence => "silent application",
             Self::Hush => "silent applications",
+            Self::Burst => "burst of messages",
             Self::Close => "close",
             Self::Renewal => "renewed credentials",
         }
@@ -159,6 +164,12 @@ impl World {
                     connection.ends[side].silent_until = until;
                 }
             }
+            Fault::Burst => {
+                let times = if self.flaw == Some(Flaw::EndlessOutput) { 10 } else { 1 };
+                for _ in 0..self.random.between(10, 400) * times {
+                    self.say(connection, side);
+                }
+            }
             Fault::Close => self.close(connection, side),
             Fault::Renewal => self.renew(connection),
         }
@@ -222,12 +233,8 @@ impl World {
     /// A client's process is no more; another begins then.
     fn begin_anew(&mut self, id: ClientId, at: Nanos) {
         let reconnect = Reconnect::new(settings::reconnect(&mut self.random));
-        let client = self.client(id);
-        (client.source, client.reconnect) = (None, reconnect);
-        let (host, key) = (client.host, client.timer.take());
-        if let Some(key) = key {
-            self.hosts[host.0 as usize].timers.remove(key);
-        }
+        self.client(id).reconnect = reconnect;
+        self.retire(id);
         self.dial_at(id, at);
     }
 

@@ -3,6 +3,8 @@
 
 use clap::ValueEnum;
 
+use crate::invariants::Invariant;
+
 /// What is wrong, and nobody in the simulated world knows of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Flaw {
@@ -12,24 +14,79 @@ pub enum Flaw {
     LostByte,
     /// A pipe delivers a byte twice now and then.
     DoubledByte,
-    /// A host forgets a deadline now and then.
-    ForgottenDeadline,
-    /// A host tells of one byte too many that was sent.
-    WrongCount,
-    /// A host acts on a deadline long before it has come.
-    EarlyDeadline,
-    /// A host never tells a connection that its peer's stream has ended.
-    ForgottenEnd,
-    /// A host takes silence for life: it tells a connection of bytes that never came.
-    ImaginedBytes,
-    /// An application sends whatever waits already.
-    EndlessOutput,
+    /// A message is sent now and then that nobody counts on the way: it never gets into the pipe.
+    LostMessage,
     /// A message is handed to the application once more, behind the end.
     LateMessage,
-    /// The record of an end changes.
-    ChangedEnd,
+    /// A host never tells a connection that its peer's stream has ended.
+    ForgottenEnd,
+    /// A host forgets a deadline now and then.
+    ForgottenDeadline,
     /// A deadline is told of behind the end.
     LateDeadline,
+    /// The record of an end changes.
+    ChangedEnd,
+    /// A host tells of one byte too many that was sent.
+    WrongCount,
+    /// A connection's share of its server's time is lost.
+    LostShare,
+    /// An application sends whatever waits already.
+    EndlessOutput,
+    /// A host never lets go of a timer.
+    KeptTimers,
+    /// A host acts on a deadline long before it has come.
+    EarlyDeadline,
+    /// A host tells of a transport that failed, and it did not.
+    ImaginedFailure,
+    /// A host tells that it reads no more, and it reads.
+    PretendedPause,
+}
+
+impl Flaw {
+    /// What notices it.
+    #[must_use]
+    pub fn invariant(self) -> Invariant {
+        match self {
+            Self::SwappedBytes
+            | Self::LostByte
+            | Self::DoubledByte
+            | Self::LostMessage
+            | Self::ForgottenEnd => Invariant::Delivery,
+            Self::ForgottenDeadline => Invariant::Deadline,
+            Self::LateMessage | Self::LateDeadline | Self::ChangedEnd => Invariant::End,
+            Self::WrongCount | Self::LostShare => Invariant::Usage,
+            Self::EndlessOutput | Self::KeptTimers => Invariant::Memory,
+            Self::EarlyDeadline | Self::ImaginedFailure => Invariant::Reason,
+            Self::PretendedPause => Invariant::HalfOpen,
+        }
+    }
+
+    /// As on the command line.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// What it does to a pipe, if anything.
+    pub(crate) fn damage(self) -> Option<Damage> {
+        match self {
+            Self::SwappedBytes => Some(Damage::Swap),
+            Self::LostByte => Some(Damage::Lose),
+            Self::DoubledByte => Some(Damage::Double),
+            Self::LostMessage
+            | Self::LateMessage
+            | Self::ForgottenEnd
+            | Self::ForgottenDeadline
+            | Self::LateDeadline
+            | Self::ChangedEnd
+            | Self::WrongCount
+            | Self::LostShare
+            | Self::EndlessOutput
+            | Self::KeptTimers
+            | Self::EarlyDeadline
+            | Self::ImaginedFailure
+            | Self::PretendedPause => None,
+        }
+    }
 }
 
 /// What a pipe does to bytes on their way.
@@ -49,31 +106,6 @@ impl Damage {
             Self::Swap => bytes[last] ^= 1,
             Self::Lose => bytes.truncate(last),
             Self::Double => bytes.push(bytes[last]),
-        }
-    }
-}
-
-impl Flaw {
-    /// As on the command line.
-    pub(crate) fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-
-    /// What it does to a pipe, if anything.
-    pub(crate) fn damage(self) -> Option<Damage> {
-        match self {
-            Self::SwappedBytes => Some(Damage::Swap),
-            Self::LostByte => Some(Damage::Lose),
-            Self::DoubledByte => Some(Damage::Double),
-            Self::ForgottenDeadline
-            | Self::WrongCount
-            | Self::EarlyDeadline
-            | Self::ForgottenEnd
-            | Self::ImaginedBytes
-            | Self::EndlessOutput
-            | Self::LateMessage
-            | Self::ChangedEnd
-            | Self::LateDeadline => None,
         }
     }
 }

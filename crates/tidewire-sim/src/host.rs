@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tidewire_lifecycle::Deployment;
 use tidewire_lifecycle::drain::Drain;
-use tidewire_lifecycle::timer_queue::TimerQueue;
+use tidewire_lifecycle::timer_queue::{TimerKey, TimerQueue};
 
 use crate::connection::{ConnectionId, Side};
 use crate::event::ClientId;
@@ -46,6 +46,8 @@ pub(crate) struct Host {
     /// nothing here reads.
     offset: Nanos,
     pub(crate) timers: TimerQueue<Timed>,
+    /// The most that there were at once.
+    pub(crate) most_timers: usize,
     /// When the next [`Wake`](crate::event::Event::Wake) is due, if one is.
     pub(crate) alarm: Option<Nanos>,
     /// When it was last resumed.
@@ -64,12 +66,19 @@ impl Host {
             order,
             offset,
             timers: TimerQueue::new(Duration::from_nanos(offset + now)),
+            most_timers: 0,
             alarm: None,
             resumed_at: now,
             drain: None,
             deployment: Deployment::default(),
             charged: Duration::ZERO,
         }
+    }
+
+    pub(crate) fn new_timer(&mut self, timed: Timed) -> TimerKey {
+        let key = self.timers.insert(None, timed);
+        self.most_timers = self.most_timers.max(self.timers.len());
+        key
     }
 
     pub(crate) fn runs(&self) -> bool {

@@ -40,7 +40,7 @@ pub(crate) fn path(random: &mut Random) -> Path {
             latency: random.between(100 * MICRO, 2 * MILLI),
             jitter: 200 * MICRO,
             nanos_per_kib: 20 * MICRO,
-            window: random.between(64, 256) as usize * kib,
+            window: random.between(4, 256) as usize * kib,
         },
         1 => Path {
             latency: random.between(5 * MILLI, 40 * MILLI),

@@ -17,7 +17,7 @@ use crate::invariants::{Breach, Checked, Invariant, Phase, Seen, Watch, check, s
 use crate::settings;
 use crate::time::Nanos;
 use crate::websocket::{Appetite, appetite, piece};
-use crate::world::{Stage, World};
+use crate::world::World;
 
 #[derive(Debug)]
 pub(crate) struct Source {
@@ -64,7 +64,7 @@ impl World {
             task: Task::Request,
             last: None,
         };
-        let key = self.hosts[host.0 as usize].timers.insert(None, Timed::Client(id));
+        let key = self.hosts[host.0 as usize].new_timer(Timed::Client(id));
         let now = self.now;
         let client = self.client(id);
         (client.source, client.timer) = (Some(Box::new(source)), Some(key));
@@ -254,8 +254,6 @@ impl World {
         self.report.ended(crate::connection::Kind::EventStream, Side::Client, &loss);
         match (connection, loss) {
             (Some(connection), loss) => source_reason(connection, &source.watch, loss, self.now),
-            // Nobody answers any more.
-            (None, _) if self.stage == Stage::Epilogue => Ok(()),
             (None, Loss::Timeout(Timer::Opening)) => {
                 let waited = self.was_kept_waiting(id);
                 check(waited, || {

@@ -61,6 +61,7 @@ impl World {
             return;
         }
         if !end.output.is_empty() {
+            out.damage = self.damage();
             let len = out.write(now, &end.output, &mut self.random);
             end.output.drain(..len);
             let left = end.output.len();

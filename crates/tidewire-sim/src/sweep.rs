@@ -6,9 +6,9 @@ use crate::connection::{Connection, ConnectionId, Machine, Side, Standing, Trust
 use crate::invariants::{Breach, Checked, Invariant, check, overdue};
 use crate::world::World;
 
-/// What a host's queue of timers holds at most, beside its slots: for each that there ever was at once.
-const TIMER_BYTES: usize = 64;
-const SLOT_BYTES: usize = 16 * 1024;
+/// What a host's queue of timers holds at most: for each, and for its slots.
+const TIMER_BYTES: usize = 48;
+const SLOT_BYTES: usize = 12 * 1024;
 
 impl World {
     /// No deadline of a host that runs was forgotten.
@@ -105,11 +105,22 @@ impl World {
         }
     }
 
+    /// A host has the timers of its connections and clients, and no others; their memory is that of the most.
     fn look_at_timers(&self, index: usize) -> Checked {
         let host = &self.hosts[index];
+        let of_ends = self.live.iter().filter_map(|id| self.connections[id.0 as usize].as_ref());
+        let of_ends = of_ends.flat_map(|connection| [&connection.ends.server, &connection.ends.client]);
+        let of_ends = of_ends.filter(|end| end.host.0 as usize == index && end.timer.is_some()).count();
+        let of_clients = self.clients.iter();
+        let of_clients =
+            of_clients.filter(|client| client.host.0 as usize == index && client.timer.is_some()).count();
+        let (had, expected) = (host.timers.len(), of_ends + of_clients);
+        check(had == expected, || {
+            Breach::new(Invariant::Memory, format!("{expected} timers"), format!("{had}"))
+        })?;
         let held = host.timers.held_len_bytes();
-        // A host's timers are those of its connections and clients, and a vector doubles.
-        let most = SLOT_BYTES + 2 * TIMER_BYTES * (2 * self.clients.len() + 64);
+        // A vector doubles.
+        let most = SLOT_BYTES + TIMER_BYTES * (2 * host.most_timers + 4);
         check(held <= most, || {
             Breach::new(Invariant::Memory, format!("at most {most} bytes of timers"), format!("{held}"))
         })

@@ -1,5 +1,7 @@
 //! What the operating systems of two hosts do for a connection: they carry, acknowledge, refuse, give up and close.
 
+use std::time::Duration;
+
 use crate::connection::{Connection, Machine, Reading, Side, Standing, Transport};
 use crate::event::Event;
 use crate::flaw::Flaw;
@@ -92,6 +94,8 @@ impl World {
         if back.route() != Route::Dropped || connection.ends[side.peer()].standing == Standing::Vanished {
             let at = self.now.max(back.stalled_until()) + 2 * connection.path.latency;
             self.plan_failure(connection, side, at, "refused");
+        } else {
+            self.plan_failure(connection, side, self.now + connection.retransmission, "unacknowledged");
         }
     }
 
@@ -165,7 +169,9 @@ impl World {
             let reaches = out.route() != Route::Dropped;
             let at = now.max(out.stalled_until()) + connection.path.latency;
             out.reroute(Route::Dropped);
-            into.reroute(Route::Refused);
+            if into.route() == Route::Through {
+                into.reroute(Route::Refused);
+            }
             if reaches {
                 self.plan_failure(connection, side.peer(), at, "reset, for bytes that nobody read");
             }
@@ -200,13 +206,16 @@ impl World {
     /// The host has no timer for this end any more, and charges it nothing.
     pub(crate) fn forget(&mut self, connection: &mut Connection, side: Side) {
         let end = &mut connection.ends[side];
+        let keeps_timer = self.flaw == Some(Flaw::KeptTimers);
+        let loses_share = self.errs(Flaw::LostShare, 20);
         let host = &mut self.hosts[end.host.0 as usize];
         let clock = host.clock(self.now);
-        if let Some(key) = end.timer.take() {
+        if let Some(key) = end.timer.take().filter(|_| !keeps_timer) {
             host.timers.remove(key);
         }
         if let Some(share) = end.share.take() {
-            host.charged += host.deployment.handle_closed(clock, share);
+            let charged = host.deployment.handle_closed(clock, share);
+            host.charged += if loses_share { Duration::ZERO } else { charged };
         }
     }
 
@@ -218,7 +227,7 @@ impl World {
     ) {
         let end = &connection.ends[side];
         let Some(key) = &end.timer else { return };
-        if self.flaw == Some(Flaw::ForgottenDeadline) && self.random.once_in(2000) {
+        if self.errs(Flaw::ForgottenDeadline, 50) {
             return;
         }
         let host = &mut self.hosts[end.host.0 as usize];

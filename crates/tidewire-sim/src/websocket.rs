@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tidewire_connection::event_source;
-use tidewire_connection::websocket::{Event, Transport as Task};
+use tidewire_connection::websocket::{Cause, Ended, Endpoint, Event, Transport as Task};
 use tidewire_lifecycle::Timer;
 
 use crate::application::{Form, Message, salt, shown};
@@ -61,7 +61,15 @@ impl Socket {
 }
 
 /// Takes a message from its end, if it is the next.
-fn deliver(end: &mut End, salt: u64, now: Nanos, form: Form, payload: &[u8]) -> Checked {
+fn deliver(
+    end: &mut End,
+    told: &Option<Ended>,
+    salt: u64,
+    now: Nanos,
+    form: Form,
+    payload: &[u8],
+) -> Checked {
+    check(told.is_none(), || Breach::new(Invariant::End, "no message behind the end", shown(payload)))?;
     let message = Message::new(salt, end.next_in);
     check(message.form == form && message.is(form, payload), || {
         Breach::new(
@@ -86,14 +94,17 @@ impl World {
         let now = self.now;
         let end = &mut connection.ends[side];
         let mut clock = self.hosts[end.host.0 as usize].clock(now);
-        if self.flaw == Some(Flaw::EarlyDeadline) && self.random.once_in(200) {
-            clock += Duration::from_nanos(MINUTE);
+        if self.errs(Flaw::EarlyDeadline, 20) {
+            clock += Duration::from_nanos(5 * MINUTE);
         }
-        let checked = end.watch.on_time(now);
-        let due = end.watch.deadline.filter(|(at, _)| *at <= now);
+        let mut checked = end.watch.on_time(now);
         let Machine::WebSocket(socket) = &mut end.machine else { return };
+        if self.errs(Flaw::ImaginedFailure, 20) {
+            socket.writer.handle_transport_error(clock);
+        }
         let was_open = socket.writer.is_open();
         socket.writer.handle_timeout(clock, &mut end.output);
+        let due = end.watch.deadline.filter(|(at, _)| *at <= now);
         let timer = match due {
             Some((_, event_source::Timer::Connection(Timer::Heartbeat))) => {
                 end.watch.heartbeat_at = now;
@@ -102,13 +113,20 @@ impl World {
             Some((_, event_source::Timer::Connection(timer))) => Some(timer),
             Some((_, event_source::Timer::Reconnection)) | None => None,
         };
-        let closes = was_open && !socket.writer.is_open();
-        let checked = match timer {
-            Some(timer) if closes => checked
-                .and_then(|()| timeout_reason(connection, side, &connection.ends[side].watch, timer, now)),
-            Some(_) | None => checked,
-        };
-        if closes {
+        if was_open && !socket.writer.is_open() {
+            checked = checked.and_then(|()| {
+                let reason = |timer| timeout_reason(connection, side, &connection.ends[side].watch, timer, now);
+                match timer {
+                    Some(timer) => reason(timer),
+                    // A heartbeat was due, and something else after it.
+                    None if Timer::ALL.iter().any(|timer| reason(*timer).is_ok()) => Ok(()),
+                    None => Err(Breach::new(
+                        Invariant::Reason,
+                        "a deadline that had come, for a reason",
+                        "a close right behind a heartbeat",
+                    )),
+                }
+            });
             connection.ends[side].said = Said::Timeout(timer);
         }
         let checked = checked.and_then(|()| self.pump(connection, side));
@@ -138,6 +156,11 @@ impl World {
             // The last event comes without input, too.
             end.inbox.clear();
             receive(end, 0, self.now, clock, &mut [], Appetite::All)?;
+            if self.flaw == Some(Flaw::LateMessage) {
+                let Machine::WebSocket(socket) = &end.machine else { return Ok(()) };
+                let told = socket.told.clone();
+                return deliver(end, &told, 0, self.now, Form::Text, b"late");
+            }
         }
         Ok(())
     }
@@ -198,11 +221,12 @@ impl World {
         let Machine::WebSocket(socket) = &mut end.machine else { return };
         while socket.writer.transport() != Task::Closed {
             if !end.output.is_empty() {
+                out.damage = self.damage();
                 let len = out.write(now, &end.output, &mut self.random);
                 end.output.drain(..len);
                 let left = end.output.len();
                 end.watch.sent(now, len, left);
-                let wrong = self.flaw == Some(Flaw::WrongCount) && self.random.once_in(5000);
+                let wrong = self.errs(Flaw::WrongCount, 500);
                 socket.writer.handle_sent(clock, len + usize::from(wrong), left);
                 let pong = socket.writer.poll_pong(&mut end.output);
                 if left > 0 {
@@ -233,7 +257,7 @@ impl World {
         let end = &mut connection.ends[side];
         let clock = self.hosts[host.0 as usize].clock(now);
         let Machine::WebSocket(socket) = &mut end.machine else { return };
-        let seen = Seen {
+        let mut seen = Seen {
             phase: match socket.writer.transport() {
                 Task::Closed => Phase::Closed,
                 Task::Open if socket.writer.is_open() => Phase::Open,
@@ -247,6 +271,18 @@ impl World {
             held_len: socket.reader.held_len_bytes() + end.inbox.len(),
         };
         let task = socket.writer.transport();
+        match self.flaw {
+            Some(Flaw::LateDeadline) if task == Task::Closed => {
+                seen.deadline = Some((now, event_source::Timer::Connection(Timer::Idle)));
+            }
+            Some(Flaw::ChangedEnd) => {
+                if let (Some(told), Some(_)) = (&mut socket.told, &socket.ended) {
+                    told.by = Endpoint::Local;
+                    told.cause = Cause::Transport;
+                }
+            }
+            Some(_) | None => {}
+        }
         let mut checked = checked.and_then(|()| end.watch.observe(now, &seen));
         let ended = socket.told.as_ref();
         checked = checked.and_then(|()| {
@@ -312,8 +348,8 @@ fn receive(
     let mut consumed = len;
     while let Some(event) = events.next(clock, writer, &mut output) {
         checked = match event {
-            Event::Text(text) => deliver(end, salt, now, Form::Text, text.as_bytes()),
-            Event::Binary(payload) => deliver(end, salt, now, Form::Binary, &payload),
+            Event::Text(text) => deliver(end, told, salt, now, Form::Text, text.as_bytes()),
+            Event::Binary(payload) => deliver(end, told, salt, now, Form::Binary, &payload),
             Event::Ping(_) | Event::Pong(_) => Ok(()),
             Event::Ended(ended) => {
                 let before = told.replace(ended.clone());

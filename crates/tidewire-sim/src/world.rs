@@ -6,7 +6,7 @@ use crate::application::{HIGH_WATER, Message, salt};
 use crate::client::Client;
 use crate::connection::{Connection, ConnectionId, Kind, Machine, Side, Trust};
 use crate::event::{ClientId, Event, Events, HostId};
-use crate::flaw::Flaw;
+use crate::flaw::{Damage, Flaw};
 use crate::host::{Host, Order, State, Timed};
 use crate::invariants::Breach;
 use crate::random::Random;
@@ -199,6 +199,17 @@ impl World {
         }
     }
 
+    /// Whether something is to go wrong here and now that should not, once in so many times.
+    pub(crate) fn errs(&mut self, flaw: Flaw, once_in: u64) -> bool {
+        self.flaw == Some(flaw) && self.random.once_in(once_in)
+    }
+
+    /// What a pipe is to do to the next bytes.
+    pub(crate) fn damage(&mut self) -> Option<Damage> {
+        let damage = self.flaw.and_then(Flaw::damage)?;
+        self.random.once_in(500).then_some(damage)
+    }
+
     /// When a process that is suspended runs again.
     pub(crate) fn suspended_until(&self, host: HostId) -> Option<Nanos> {
         match self.hosts[host.0 as usize].state {
@@ -261,13 +272,23 @@ impl World {
         }
         let again = end.silent_until.max(self.now) + gap;
         self.events.push(again, Event::Speak(connection.id, side));
+        if self.now >= end.silent_until {
+            self.say(connection, side);
+        }
+    }
+
+    /// The next message, unless too much waits already.
+    pub(crate) fn say(&mut self, connection: &mut Connection, side: Side) {
+        let end = &mut connection.ends[side];
         let waits = end.output.len() >= HIGH_WATER && self.flaw != Some(Flaw::EndlessOutput);
-        if self.now < end.silent_until || waits {
+        if waits || !end.is_alive() || !self.hosts[end.host.0 as usize].runs() {
             return;
         }
+        let lost = self.flaw == Some(Flaw::LostMessage) && self.random.once_in(500);
         let message = Message::new(salt(connection.salt, side as u64), end.next_out);
         let (mut text, mut payload) = (std::mem::take(&mut self.text), std::mem::take(&mut self.payload));
         let clock = self.hosts[end.host.0 as usize].clock(self.now);
+        let before = end.output.len();
         let sent = match &mut end.machine {
             Machine::WebSocket(socket) => {
                 socket.send(clock, &message, &mut text, &mut payload, &mut end.output)
@@ -276,6 +297,9 @@ impl World {
             Machine::Source => false,
         };
         (self.text, self.payload) = (text, payload);
+        if lost {
+            end.output.truncate(before);
+        }
         if sent {
             if connection.ends[side.peer()].next_in == connection.ends[side].next_out {
                 connection.awaits_since[side.peer()] = self.now;

@@ -13,6 +13,7 @@ use tidewire_ws::frame::CloseCode;
 use super::{Breach, Checked, Invariant, Watch, check};
 use crate::connection::{Connection, Machine, Said, Side, Standing};
 use crate::history::Impediment;
+use crate::host::Order;
 use crate::time::{MILLI, NEVER, Nanos, limit, nanos, shown};
 
 /// The code and the reason of every close of an application.
@@ -190,7 +191,12 @@ fn in_the_way(
     enough: Nanos,
     timer: Timer,
 ) -> Checked {
-    let counts = |impediment| impediment != Impediment::Deaf(side);
+    // Who reads before it looks at the clock has heard, when it wakes, all that came meanwhile.
+    let wakes_reading = connection.ends[side].order == Order::ReadsFirst;
+    let counts = |impediment| {
+        impediment != Impediment::Deaf(side)
+            && !(impediment == Impediment::Suspended(side) && wakes_reading)
+    };
     still(connection.history.longest_clear(since, now, counts), enough, timer, now)
 }
 
