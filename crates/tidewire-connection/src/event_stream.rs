@@ -37,6 +37,9 @@ impl fmt::Display for Ended {
 /// A stream that is being served. Output goes to the caller's buffer; what a client says is nothing, for a stream
 /// has one direction.
 ///
+/// The request, its deadline and the response's head are HTTP's: [`HEADERS`](tidewire_sse::content::HEADERS) is what the
+/// head has to say, and [`LAST_EVENT_ID`](tidewire_sse::content::LAST_EVENT_ID) where the client wants to go on from.
+///
 /// ```
 /// use core::time::Duration;
 /// use std::sync::Arc;
@@ -201,7 +204,7 @@ impl EventStream {
 
     // What happened to the transport.
 
-    /// The transport took `len` bytes of the output; `left` wait on.
+    /// The transport took `len` bytes of the output, 0 among them; `left` wait on. Only so does a stall show.
     pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize) {
         self.lifecycle.handle_sent(now, len);
         if left > 0 {

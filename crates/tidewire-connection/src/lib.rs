@@ -22,10 +22,25 @@
 //! | `event_stream::EventStream` | an event stream that is served | `Ended` |
 //! | `event_source::EventSource` | the client of one, over as many connections as it takes | `Ended`, and a `Loss` for each connection |
 //!
-//! Every limit is a field of [`tidewire_lifecycle::Config`] or of the protocol crate's own config.
+//! # One end for each
+//!
+//! Every composite ends once, and says by whom and why: we, the peer, a violation, a deadline and which, or the transport.
+//! The first record stands. The vocabulary is each composite's own, for what can happen differs: an event stream has no
+//! closing handshake and cannot be violated by its client, and the client of one outlives its connections.
+//!
+//! # Limits
+//!
+//! Each is a field, with its default, of [`lifecycle::Config`], of a protocol's own (`ws::handshake::Config`,
+//! `ws::message::Config`, `sse::Config`), or of `event_source::Config`. Output is the caller's: nothing here waits in a queue.
 #![no_std]
 
 extern crate alloc;
+
+pub use tidewire_lifecycle as lifecycle;
+#[cfg(feature = "sse")]
+pub use tidewire_sse as sse;
+#[cfg(feature = "ws")]
+pub use tidewire_ws as ws;
 
 #[cfg(feature = "sse")]
 pub mod event_source;

@@ -7,12 +7,12 @@ pub enum Transport {
     Open,
     /// Write what is in the output, then shut down the writing side and call `handle_shut_down`.
     ShutDown,
-    /// Read and throw away, telling `handle_discarded`, until the peer's stream ends: to drop a transport with unread
+    /// Write what is in the output; read and throw away, telling `handle_discarded`, until the peer's stream ends: to drop a transport with unread
     /// input would destroy what the peer has not yet read.
     Discard,
     /// Write what is in the output, shut down and call `handle_shut_down`: the peer's stream has ended already, or the
     /// peer is gone.
     Finish,
-    /// Drop it.
+    /// Drop it, and what is in the output with it.
     Closed,
 }

@@ -12,12 +12,13 @@ pub enum Heartbeat {
         /// The longest silence of ours.
         interval: Duration,
     },
-    /// A probe is sent at the latest `interval` after the last proof of the peer's life, and its reply must come
-    /// within `timeout` (a WebSocket ping and its pong).
+    /// A probe is sent when either direction was silent for `interval`, for proxies time each by itself, and its reply
+    /// must come (a WebSocket ping and its pong).
     Probe {
-        /// From the opening, the last reply or the last received byte, whichever is latest, to the next probe.
+        /// From the last byte of the quieter direction, or the opening, to the next probe.
         interval: Duration,
-        /// From the probe to its reply.
+        /// From the probe, or from the last byte received behind it, to its reply: bytes that keep coming prove that the
+        /// peer lives, and its reply may be queued behind them. But `interval` and `timeout` together at most.
         timeout: Duration,
     },
 }

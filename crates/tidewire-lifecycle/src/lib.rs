@@ -42,6 +42,7 @@
 //! |---|---|---|
 //! | `opening_timeout` | 5 s | abort |
 //! | `heartbeat` | probe every 25 s, reply within 8 s | close |
+//! | `active_window` | 60 s; then a connection without messages counts as quiet | – |
 //! | `idle_timeout` | 5 min without a byte either way | close |
 //! | `quiet_timeout` | off; no application message either way | close |
 //! | `max_age` | off | close |
@@ -60,8 +61,9 @@
 //! | `min_delay` | 100 ms |
 //! | `max_server_delay`, of what a server names | 1 h |
 //! | `max_attempts` without progress | no limit |
+//! | `jitter` | anywhere in the window; event streams never before the reconnection time |
 //!
-//! Going away is [`drain`]'s: over 10 s all connections are told, and what is left after 30 s is dropped.
+//! Going away is [`drain`]'s: over `spread`, 10 s, all connections are told, and what is left at `deadline`, 30 s, is dropped.
 //!
 //! # Two clocks of silence
 //!

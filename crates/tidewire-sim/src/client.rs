@@ -235,7 +235,14 @@ impl World {
         let orders = (self.hosts[server.0 as usize].order, self.hosts[host.0 as usize].order);
         let ends = Both {
             server: end((server, orders.0), machine, Standing::Alive, first, &settings.server, self.now),
-            client: end((host, orders.1), Machine::Source, Standing::Awaited, first, &settings.client, self.now),
+            client: end(
+                (host, orders.1),
+                Machine::Source,
+                Standing::Awaited,
+                first,
+                &settings.client,
+                self.now,
+            ),
         };
         let salt = match kind {
             Kind::WebSocket => self.random.bits(),

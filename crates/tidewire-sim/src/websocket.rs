@@ -115,7 +115,8 @@ impl World {
         };
         if was_open && !socket.writer.is_open() {
             checked = checked.and_then(|()| {
-                let reason = |timer| timeout_reason(connection, side, &connection.ends[side].watch, timer, now);
+                let reason =
+                    |timer| timeout_reason(connection, side, &connection.ends[side].watch, timer, now);
                 match timer {
                     Some(timer) => reason(timer),
                     // A heartbeat was due, and something else after it.

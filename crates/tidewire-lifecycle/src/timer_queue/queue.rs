@@ -11,7 +11,7 @@ use super::wheel::{Ends, NONE, Slot, Wheel};
 #[must_use = "without its key a timer cannot be moved or removed"]
 pub struct TimerKey(u32);
 
-/// Deadlines, each with a value that says whose it is.
+/// Deadlines, each with a value that says whose it is: the index of a connection in its owner's table, or a waker.
 ///
 /// Time is the owner's: any [`Duration`] since an origin of its choice. Deadlines are kept in milliseconds, rounded up:
 /// none is early, and none later than one millisecond, if [`pop`](Self::pop) is called in time. What is due together

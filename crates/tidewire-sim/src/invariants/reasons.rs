@@ -194,8 +194,7 @@ fn in_the_way(
     // Who reads before it looks at the clock has heard, when it wakes, all that came meanwhile.
     let wakes_reading = connection.ends[side].order == Order::ReadsFirst;
     let counts = |impediment| {
-        impediment != Impediment::Deaf(side)
-            && !(impediment == Impediment::Suspended(side) && wakes_reading)
+        impediment != Impediment::Deaf(side) && !(impediment == Impediment::Suspended(side) && wakes_reading)
     };
     still(connection.history.longest_clear(since, now, counts), enough, timer, now)
 }

@@ -77,7 +77,7 @@ impl<Side> Opening<Side> {
 
     // What happened to the transport.
 
-    /// The transport took `len` bytes of the output; `left` wait on.
+    /// The transport took `len` bytes of the output, 0 among them; `left` wait on. Only so does a stall show.
     pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize) {
         self.lifecycle.handle_sent(now, len);
         if left > 0 {

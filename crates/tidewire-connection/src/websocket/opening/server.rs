@@ -87,7 +87,8 @@ pub enum Received {
     },
     /// A request that was refused: the answer is in the output. Of what comes behind it, nothing is looked at.
     Refused(Refusal),
-    /// Nothing any more: it was answered, or has failed.
+    /// It was answered, or has failed: none of the input was taken. What comes before [`Accepting::open`] is the
+    /// connection's; leave it in the transport.
     Over,
 }
 
@@ -120,14 +121,14 @@ impl Opening<Server> {
         }
     }
 
-    /// The request, once it has come and before it was answered.
+    /// The request, once it has come whole and breaks no rule.
     #[must_use]
     pub fn request(&self) -> Option<Request<'_>> {
         self.side.head.request().ok()
     }
 
-    /// Answers with a 101, which is appended to `output`; [`open`](Self::open) when the transport has taken it. Without a
-    /// request, and where one was answered already, it does nothing.
+    /// Answers with a 101, which is appended to `output`; [`open`](Self::open) when the transport has taken it, and read
+    /// nothing before. Without a request, and where one was answered already, it does nothing.
     ///
     /// # Errors
     /// The response names what was not offered: the client is not to blame, and was refused with this 500.
