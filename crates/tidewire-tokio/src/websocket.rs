@@ -5,11 +5,12 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use futures_core::Stream;
 use tidewire_connection::websocket::{self as sans_io, Ended, Event, Transport};
-use tidewire_lifecycle::Usage;
+use tidewire_lifecycle::{Lifecycle, Usage};
 use tidewire_ws::{
     frame::{CloseCode, EncodedFrame},
     message::{MessageKind, SendError},
@@ -18,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Endpoint};
 
-use crate::{alarm::Alarm, output::Output, pool::ReadBuffer};
+use crate::{alarm::Alarm, clock::Clock, output::Output, pool::ReadBuffer};
 
 /// While so many bytes of output wait, nothing more is read: a peer that does not take answers asks no questions.
 const MAX_OUTPUT_LEN: usize = 1024 * 1024;
@@ -306,6 +307,34 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.writer.usage(self.alarm.now())
+    }
+
+    /// Its life: since when it is quiet, when the peer was last seen, how far it is.
+    #[must_use]
+    pub fn lifecycle(&self) -> &Lifecycle {
+        self.writer.lifecycle()
+    }
+
+    /// The clock that its times are told by.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.alarm.clock()
+    }
+
+    // What ends it.
+
+    /// What proved who the peer is holds for so long from now, or for ever: then it is closed with 1008; see
+    /// [`Lifecycle::set_credential_expiry`].
+    pub fn set_credential_expiry(&mut self, expires_in: Option<Duration>) {
+        let now = self.alarm.now();
+        self.writer.set_credential_expiry(now, expires_in.map(|after| now.saturating_add(after)));
+    }
+
+    /// The server goes away: it is closed with 1001, so long from now, whatever [`drain`](tidewire_lifecycle::drain) says for
+    /// it.
+    pub fn begin_drain(&mut self, told_in: Duration) {
+        let now = self.alarm.now();
+        self.writer.begin_drain(now, now.saturating_add(told_in));
     }
 
     // Pumps.

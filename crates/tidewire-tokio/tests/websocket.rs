@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tidewire_lifecycle::Timer;
+use tidewire_lifecycle::{Phase, Timer};
 use tidewire_tokio::{
     accept::{AcceptError, Acceptor},
     websocket::{Cause, ClosingHandshake, Config, Endpoint, Message, WebSocket},
@@ -168,6 +168,41 @@ async fn a_peer_that_never_reads_is_dropped_ten_seconds_after_its_buffer_is_full
     assert_eq!(websocket.ended().unwrap().cause, Cause::Timeout(Timer::WriteStall));
     assert!((second(10)..second(11)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     assert_eq!(websocket.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_that_expire_and_a_server_that_goes_away_close_with_their_codes() {
+    type Ends = fn(&mut WebSocket<DuplexStream>);
+    let ends: [(Ends, Timer, &[u8]); 2] = [
+        (
+            |websocket| {
+                websocket.set_credential_expiry(Some(second(20)));
+                websocket.set_credential_expiry(Some(second(10)));
+            },
+            Timer::CredentialExpiry,
+            b"\x88\x15\x03\xF0credentials expired",
+        ),
+        (|websocket| websocket.begin_drain(second(10)), Timer::Drain, b"\x88\x0c\x03\xE9going away"),
+    ];
+    for (end, timer, close) in ends {
+        let (mut client, mut websocket) = connected(1024);
+        let begun = Instant::now();
+        end(&mut websocket);
+        let told = tokio::spawn(async move {
+            let mut heard = vec![0; 64];
+            let len = client.read(&mut heard).await.unwrap();
+            client.write_all(&masked(0x88, &heard[2..4])).await.unwrap();
+            (heard[..len].to_vec(), client)
+        });
+        assert_eq!(websocket.next().await, None);
+        let (heard, _client) = told.await.unwrap();
+        assert_eq!(heard, close);
+        let ended = websocket.ended().unwrap();
+        assert_eq!(ended.cause, Cause::Timeout(timer));
+        assert_eq!(ended.closing_handshake, ClosingHandshake::Complete);
+        assert!((second(10)..second(13)).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+        assert_eq!(websocket.lifecycle().phase(), Phase::Closed);
+    }
 }
 
 #[tokio::test(start_paused = true)]

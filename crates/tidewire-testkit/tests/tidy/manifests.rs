@@ -27,7 +27,10 @@ const EDGES: [(&str, &[&str]); 10] = [
     ),
     ("tidewire-sim", &["tidewire-connection", "tidewire-ws", "tidewire-sse", "tidewire-lifecycle"]),
     ("tidewire-testkit", &["tidewire-ws", "tidewire-sse", "tidewire-hub"]),
-    ("tidewire-bench", &["tidewire-ws", "tidewire-lifecycle", "tidewire-sse", "tidewire-hub", "tidewire-tokio"]),
+    (
+        "tidewire-bench",
+        &["tidewire-ws", "tidewire-lifecycle", "tidewire-sse", "tidewire-hub", "tidewire-tokio"],
+    ),
 ];
 
 /// What a sans-IO crate may use from outside.
