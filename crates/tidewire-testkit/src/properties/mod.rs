@@ -1,6 +1,7 @@
 //! Properties over raw bytes: each is run by proptest, by a fuzz target and over the committed corpus.
 
 pub mod hub;
+pub mod lifecycle;
 pub mod sse;
 pub mod ws;
 pub mod ws_deflate;

@@ -26,7 +26,7 @@ const EDGES: [(&str, &[&str]); 10] = [
         ],
     ),
     ("tidewire-sim", &["tidewire-connection", "tidewire-ws", "tidewire-sse", "tidewire-lifecycle"]),
-    ("tidewire-testkit", &["tidewire-ws", "tidewire-sse", "tidewire-hub"]),
+    ("tidewire-testkit", &["tidewire-ws", "tidewire-sse", "tidewire-lifecycle", "tidewire-hub"]),
     (
         "tidewire-bench",
         &["tidewire-ws", "tidewire-lifecycle", "tidewire-sse", "tidewire-hub", "tidewire-tokio"],
