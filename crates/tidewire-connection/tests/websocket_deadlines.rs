@@ -63,9 +63,10 @@ fn a_reader_that_pauses_misses_no_pong() {
     assert_eq!(pair.server.writer.lifecycle().last_seen(), second(0));
     let server = &mut pair.server;
     server.writer.handle_read_resumed(second(510));
-    server.writer.handle_timeout(second(510), &mut server.output);
-    assert_eq!(server.output[..2], [0x89, 4], "a probe at once");
-    assert_eq!(server.writer.poll_timeout(), Some((second(518), Timer::HeartbeatReply)));
+    assert_eq!(server.writer.poll_timeout(), Some((second(525), Timer::Heartbeat)));
+    server.writer.handle_timeout(second(525), &mut server.output);
+    assert_eq!(server.output[..2], [0x89, 4]);
+    assert_eq!(server.writer.poll_timeout(), Some((second(533), Timer::HeartbeatReply)), "from here on");
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Drain {
     #[must_use]
     pub fn told_at(&self, index: usize, count: usize) -> Duration {
         let (index, count) = (index.min(count) as u128, count.max(1) as u128);
-        let after = self.spread.as_nanos() * index / count;
+        let after = self.spread.as_nanos().saturating_mul(index) / count;
         self.begun.saturating_add(Duration::from_nanos(u64::try_from(after).unwrap_or(u64::MAX)))
     }
 

@@ -8,6 +8,7 @@ pub(crate) struct Ticks(u32);
 
 impl Ticks {
     pub(crate) const START: Self = Self(0);
+    pub(crate) const ONE: Self = Self(1);
     pub(crate) const NEVER: Self = Self(u32::MAX);
 
     /// A moment, cut to whole ticks. Time that does not fit stops one tick before [`Ticks::NEVER`], so that the
@@ -34,8 +35,12 @@ impl Ticks {
         Self(u32::try_from(millis).unwrap_or(u32::MAX))
     }
 
+    /// Never, if either is; else no later than one tick before that.
     pub(crate) fn plus(self, span: Self) -> Self {
-        Self(self.0.saturating_add(span.0))
+        if self.is_off() || span.is_off() {
+            return Self::NEVER;
+        }
+        Self(self.0.saturating_add(span.0).min(u32::MAX - 1))
     }
 
     /// The deadline of a limit that may be off.

@@ -205,8 +205,9 @@ fn a_peer_that_is_gone_when_reading_resumes_is_missed_then() {
     assert_eq!(life.handle_timeout(second(25)), Some(Action::SendHeartbeat));
     assert_eq!(life.poll_timeout(), Some((second(50), Timer::Heartbeat)), "no reply is awaited");
     life.handle_read_resumed(second(30));
-    assert_eq!(life.handle_timeout(second(30)), Some(Action::SendHeartbeat), "it was silent for long enough");
-    assert_eq!(life.handle_timeout(second(38)), Some(Action::Close(Timer::HeartbeatReply)));
+    assert_eq!(life.poll_timeout(), Some((second(50), Timer::Heartbeat)), "25 s behind what we said last");
+    assert_eq!(life.handle_timeout(second(50)), Some(Action::SendHeartbeat));
+    assert_eq!(life.handle_timeout(second(58)), Some(Action::Close(Timer::HeartbeatReply)));
 }
 
 #[test]
@@ -428,4 +429,78 @@ fn timers_say_what_they_watch() {
             "heartbeat"
         ]
     );
+}
+
+#[test]
+fn quiet_time_is_never_more_than_open_time_to_the_microsecond() {
+    for (window, nanos) in [(0, 999_000), (0, 99_999), (1, 1_234_567), (60_000, 999_999)] {
+        let mut config = Config::default();
+        (config.active_window, config.heartbeat) = (ms(window), Heartbeat::Off);
+        let mut life = Lifecycle::new(Arc::new(config), Duration::from_nanos(777));
+        life.handle_opened(Duration::from_nanos(777));
+        let mut last = life.usage(Duration::from_nanos(777));
+        for turn in 1..10_000u64 {
+            let now = Duration::from_nanos(777 + turn * nanos);
+            if turn % 3 != 0 {
+                life.handle_message_received(now);
+            }
+            if turn == 9_999 {
+                life.handle_closed(now);
+            }
+            let usage = life.usage(now);
+            assert!(usage.quiet <= usage.open && usage.active() + usage.quiet == usage.open, "{usage:?}");
+            assert!(usage.quiet >= last.quiet && usage.active() >= last.active(), "{usage:?} {last:?}");
+            last = usage;
+        }
+        assert_eq!(last.open, Duration::from_micros(9_999 * nanos / 1000));
+    }
+}
+
+#[test]
+fn what_is_asked_of_a_life_that_nothing_happened_to_is_right_at_any_age() {
+    let mut config = Config::default();
+    (config.heartbeat, config.idle_timeout, config.opening_timeout) = (Heartbeat::Off, None, None);
+    let mut life = Lifecycle::new(Arc::new(config), second(0));
+    life.handle_opened(second(0));
+    let day = second(86_400);
+    for days in [1, 24, 25, 49, 50, 60, 3650] {
+        let usage = life.usage(day * days);
+        assert_eq!((usage.open, usage.active()), (day * days, second(60)), "{days} days");
+    }
+    life.handle_closed(day * 60);
+    assert_eq!(life.usage(day * 60).open, day * 60);
+}
+
+#[test]
+fn at_the_end_of_time_deadlines_are_due_and_nothing_overflows() {
+    let mut life = opened(|_| {});
+    assert_eq!(life.handle_timeout(Duration::MAX), Some(Action::SendHeartbeat));
+    assert_eq!(life.handle_timeout(Duration::MAX), Some(Action::Close(Timer::HeartbeatReply)));
+    assert_eq!(life.handle_timeout(Duration::MAX), Some(Action::Abort(Timer::Closing)));
+    let mut config = drain::Config::default();
+    (config.spread, config.deadline) = (Duration::MAX, Duration::MAX);
+    let drain = Drain::new(&config, second(0));
+    assert!(drain.told_at(1 << 40, (1 << 40) + 1) > second(1));
+}
+
+#[test]
+fn a_probe_that_is_stuck_is_the_stalls_to_decide() {
+    let mut life = opened(|_| {});
+    life.handle_blocked(second(24));
+    assert_eq!(life.handle_timeout(second(25)), Some(Action::SendHeartbeat));
+    assert_eq!(
+        life.poll_timeout(),
+        Some((second(34), Timer::WriteStall)),
+        "no reply is missed of what was not sent"
+    );
+    life.handle_sent(second(33), 1);
+    assert_eq!(life.poll_timeout(), Some((second(43), Timer::WriteStall)));
+    life.handle_sent(second(40), 1000);
+    life.handle_unblocked(second(40));
+    assert_eq!(life.poll_timeout(), Some((second(48), Timer::HeartbeatReply)), "now it is out");
+    // With no limit for a stall, the reply's is the one there is.
+    let mut life = opened(|config| config.write_stall_timeout = None);
+    life.handle_blocked(second(24));
+    assert_eq!(life.handle_timeout(second(25)), Some(Action::SendHeartbeat));
+    assert_eq!(life.poll_timeout(), Some((second(33), Timer::HeartbeatReply)));
 }

@@ -115,7 +115,7 @@ fn a_probe_behind_a_slow_but_moving_backlog_is_waited_for() {
         life.handle_sent(second(at), 50_000);
         assert_eq!(life.handle_timeout(second(at)), None);
     }
-    expect(&mut life, second(67), Action::Close(Timer::HeartbeatReply));
+    expect(&mut life, second(69), Action::Abort(Timer::WriteStall));
 }
 
 #[test]

@@ -96,6 +96,8 @@ impl Lifecycle {
 
     fn heartbeat_reply(&self) -> Ticks {
         match (self.config.heartbeat, self.reading) {
+            // It is still in the output, perhaps, which waits: the stall decides.
+            (Heartbeat::Probe { .. }, Reading::On) if self.is_stuck() => Ticks::NEVER,
             // Without a probe that is out, both are never.
             (Heartbeat::Probe { interval, timeout }, Reading::On) => {
                 // Bytes that keep coming prove that the peer lives, and its reply may be queued behind them; but a
@@ -108,6 +110,11 @@ impl Lifecycle {
             (Heartbeat::Off | Heartbeat::KeepAlive { .. }, _)
             | (Heartbeat::Probe { .. }, Reading::Paused) => Ticks::NEVER,
         }
+    }
+
+    /// Whether a stall would end what a probe waits behind.
+    fn is_stuck(&self) -> bool {
+        self.probe == Probe::Held && !self.write_stall().is_off()
     }
 
     fn begin_heartbeat(&mut self, now: Duration, at: Ticks) {

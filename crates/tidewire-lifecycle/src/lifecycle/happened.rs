@@ -35,8 +35,8 @@ impl Lifecycle {
             if !self.blocked_since.is_off() {
                 self.blocked_since = at;
                 // A probe may still wait behind what was taken: its reply is due from here on.
-                if self.probe == Probe::Held && !self.probe_sent.is_off() {
-                    self.probe_sent = at;
+                if self.probe == Probe::Held {
+                    self.expect_reply_from(at);
                 }
             }
         }
@@ -55,13 +55,17 @@ impl Lifecycle {
 
     /// No output waits.
     pub fn handle_unblocked(&mut self, now: Duration) {
-        self.tick(now);
+        let at = self.tick(now);
         if self.notes(Input::Unblocked) {
             self.blocked_since = Ticks::NEVER;
             // What is sent later does not hold up a probe that is out.
             self.probe = match self.probe {
                 Probe::Queued | Probe::Timed => Probe::Timed,
-                Probe::Held | Probe::Late => Probe::Late,
+                Probe::Held => {
+                    self.expect_reply_from(at);
+                    Probe::Late
+                }
+                Probe::Late => Probe::Late,
             };
         }
     }
@@ -75,18 +79,18 @@ impl Lifecycle {
         }
     }
 
-    /// The owner reads again: a reply that is awaited is due from here on.
+    /// The owner reads again: silence counts from here on, and a reply that is awaited is due from here on.
     pub fn handle_read_resumed(&mut self, now: Duration) {
         let at = self.tick(now);
         if self.notes(Input::ReadResumed) && self.reading == Reading::Paused {
             self.reading = Reading::On;
-            if !self.probe_sent.is_off() {
-                self.probe_sent = at;
-                self.probe = match self.probe {
-                    Probe::Queued | Probe::Held => Probe::Held,
-                    Probe::Timed | Probe::Late => Probe::Late,
-                };
-            }
+            // What came meanwhile was not looked at: silence counts from here.
+            self.last_received = at;
+            self.expect_reply_from(at);
+            self.probe = match self.probe {
+                Probe::Queued | Probe::Held => Probe::Held,
+                Probe::Timed | Probe::Late => Probe::Late,
+            };
         }
     }
 
@@ -203,6 +207,13 @@ impl Lifecycle {
     pub fn handle_closed(&mut self, now: Duration) {
         let at = self.tick(now);
         self.enter(Input::Closed, now, at);
+    }
+
+    /// The reply, if one is awaited, is due from `at` on.
+    fn expect_reply_from(&mut self, at: Ticks) {
+        if !self.probe_sent.is_off() {
+            self.probe_sent = at;
+        }
     }
 
     /// A sample of the round trip, smoothed as that of TCP (RFC 6298 §2).

@@ -21,7 +21,7 @@ const ORIGIN_STEP: u32 = 1 << 30;
 ///
 /// The owner reports what happened (`handle_*`, `begin_*`), asks [`poll_timeout`](Self::poll_timeout) when to come
 /// back, and then does what [`handle_timeout`](Self::handle_timeout) says. `now` is the time since an origin of the
-/// owner's choice and never goes back; time that does is taken as standing still.
+/// owner's choice, from a clock that never goes back: with one that does, deadlines are early or late.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifecycle {
     config: Arc<Config>,

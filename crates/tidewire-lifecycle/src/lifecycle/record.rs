@@ -9,18 +9,18 @@ impl Lifecycle {
     /// What was used up to `now`; in [`Phase::Closed`] the final record, whatever `now` is.
     #[must_use]
     pub fn usage(&self, now: Duration) -> Usage {
-        let (end, micros) = match self.phase {
+        let end = match self.phase {
             Phase::Opening | Phase::Open | Phase::Closing => {
-                (Ticks::at(now.saturating_sub(self.origin())), self.micros_within(now))
+                u64::try_from(now.saturating_sub(self.origin()).as_micros()).unwrap_or(u64::MAX)
             }
-            Phase::Closed => (self.ends, self.tick_micros),
+            Phase::Closed => self.ends.micros() + u64::from(self.tick_micros),
         };
-        let since_origin = end.as_duration() + Duration::from_micros(micros.into());
         let start = Duration::from_nanos(self.start);
+        let quiet = self.quiet.saturating_add(end.saturating_sub(self.active_until.micros()));
         Usage {
             requests: 1,
-            open: self.origin().saturating_add(since_origin).saturating_sub(start),
-            quiet: Duration::from_micros(self.quiet + self.quiet_up_to(end, micros)),
+            open: self.origin().saturating_add(Duration::from_micros(end)).saturating_sub(start),
+            quiet: Duration::from_micros(quiet),
             received_bytes: self.received_bytes,
             sent_bytes: self.sent_bytes,
             received_messages: self.received_messages,
@@ -38,7 +38,7 @@ impl Lifecycle {
         is_quiet.then(|| self.origin().saturating_add(self.last_message().as_duration()))
     }
 
-    /// When a byte last came from the peer, or the connection opened, to the millisecond. Of what is longer ago than
+    /// When a byte last came from the peer, the connection opened or reading resumed, to the millisecond. Of what is longer ago than
     /// [`MAX_TIMEOUT`](crate::Config::MAX_TIMEOUT), only that it is.
     #[must_use]
     pub fn last_seen(&self) -> Duration {
@@ -65,17 +65,17 @@ impl Lifecycle {
 
     /// A message at `at`: an active window begins, and what was quiet before is settled.
     pub(super) fn begin_active(&mut self, now: Duration, at: Ticks) {
-        self.settle_quiet(at, self.micros_within(now));
-        self.active_until = at.plus(Ticks::span(self.config.active_window));
+        let micros = self.micros_within(now);
+        self.settle_quiet(at, micros);
+        // Counted up to the microsecond, it begins with a tick: the next one, so that nothing is quiet twice.
+        let from = if micros == 0 { at } else { at.plus(Ticks::ONE) };
+        self.active_until = from.plus(Ticks::span(self.config.active_window));
     }
 
-    /// Counts what was quiet up to so many microseconds behind `at`. What is counted from here on begins behind `at`.
+    /// Counts what was quiet up to so many microseconds behind `at`; from there on somebody else counts.
     pub(super) fn settle_quiet(&mut self, at: Ticks, micros: u16) {
-        self.quiet = self.quiet.saturating_add(self.quiet_up_to(at, micros));
+        let until = at.micros() + u64::from(micros);
+        self.quiet = self.quiet.saturating_add(until.saturating_sub(self.active_until.micros()));
         self.active_until = self.active_until.max(at);
-    }
-
-    fn quiet_up_to(&self, at: Ticks, micros: u16) -> u64 {
-        (at.micros() + u64::from(micros)).saturating_sub(self.active_until.micros())
     }
 }

@@ -13,7 +13,8 @@ pub struct TimerKey(u32);
 
 /// Deadlines, each with a value that says whose it is: the index of a connection in its owner's table, or a waker.
 ///
-/// Time is the owner's: any [`Duration`] since an origin of its choice. Deadlines are kept in milliseconds, rounded up:
+/// Time is the owner's: a [`Duration`] since an origin of its choice, up to 34 years behind that of the queue; whatever lies
+/// beyond counts as that. Deadlines are kept in milliseconds, rounded up:
 /// none is early, and none later than one millisecond, if [`pop`](Self::pop) is called in time. What is due together
 /// comes in an order that depends on nothing but the calls before.
 ///
