@@ -108,7 +108,7 @@ impl Message {
 
 /// The salt of a direction.
 pub(crate) fn salt(connection: u64, direction: u64) -> u64 {
-    mix(connection * 2 + direction)
+    mix(connection.wrapping_mul(2).wrapping_add(direction))
 }
 
 /// What was received, for people: its length and how it begins.

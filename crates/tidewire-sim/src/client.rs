@@ -159,6 +159,7 @@ impl World {
             State::Suspended { until } => return self.events.push(until, Event::Ring(id, attempt)),
             State::Down { .. } if self.random.once_in(2) => return,
             State::Down { .. } => Refused::Nobody,
+            State::Running if self.flaw == Some(Flaw::UnansweredCall) => return,
             State::Running if host.drain.is_some() => Refused::Busy,
             State::Running => return self.accept(id, attempt),
         };
@@ -341,8 +342,10 @@ impl World {
             let keys = move || MaskingKey((keys.bits() as u32).to_be_bytes());
             let (reader, writer) = websocket::client(config, clock, keys);
             let mut socket = Socket { reader, writer, told: None, ended: None };
-            if self.flaw == Some(Flaw::PretendedPause) {
-                socket.writer.handle_read_paused(clock);
+            match self.flaw {
+                Some(Flaw::PretendedPause) => socket.writer.handle_read_paused(clock),
+                Some(Flaw::DeafHost) => end.reading = Reading::Paused,
+                Some(_) | None => {}
             }
             end.machine = Machine::WebSocket(Box::new(socket));
         } else {

@@ -38,6 +38,12 @@ pub enum Flaw {
     EarlyDeadline,
     /// A host tells of a transport that failed, and it did not.
     ImaginedFailure,
+    /// A host answers no ping.
+    NoPongs,
+    /// A server says nothing to who dials.
+    UnansweredCall,
+    /// A host reads no more, and tells nobody.
+    DeafHost,
     /// A host tells that it reads no more, and it reads.
     PretendedPause,
 }
@@ -51,12 +57,15 @@ impl Flaw {
             | Self::LostByte
             | Self::DoubledByte
             | Self::LostMessage
-            | Self::ForgottenEnd => Invariant::Delivery,
+            | Self::ForgottenEnd
+            | Self::DeafHost => Invariant::Delivery,
             Self::ForgottenDeadline => Invariant::Deadline,
             Self::LateMessage | Self::LateDeadline | Self::ChangedEnd => Invariant::End,
             Self::WrongCount | Self::LostShare => Invariant::Usage,
             Self::EndlessOutput | Self::KeptTimers => Invariant::Memory,
-            Self::EarlyDeadline | Self::ImaginedFailure => Invariant::Reason,
+            Self::EarlyDeadline | Self::ImaginedFailure | Self::NoPongs | Self::UnansweredCall => {
+                Invariant::Reason
+            }
             Self::PretendedPause => Invariant::HalfOpen,
         }
     }
@@ -84,6 +93,9 @@ impl Flaw {
             | Self::KeptTimers
             | Self::EarlyDeadline
             | Self::ImaginedFailure
+            | Self::NoPongs
+            | Self::UnansweredCall
+            | Self::DeafHost
             | Self::PretendedPause => None,
         }
     }

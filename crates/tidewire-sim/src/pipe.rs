@@ -34,6 +34,9 @@ pub(crate) enum Route {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sender {
     Content,
+    /// It was cut short, though there is room: it may go on in a moment.
+    CutShort,
+    /// There is no room.
     Waits,
     /// It waits, and is about to be told that there is room.
     Told,
@@ -110,8 +113,8 @@ impl Pipe {
         if len > 1 && random.once_in(16) {
             len = random.between(1, len as u64 - 1) as usize;
         }
-        if len < bytes.len() && self.sender == Sender::Content {
-            self.sender = Sender::Waits;
+        if len < bytes.len() && self.sender != Sender::Told {
+            self.sender = if len < room { Sender::CutShort } else { Sender::Waits };
         }
         if len == 0 {
             return 0;
@@ -152,7 +155,11 @@ impl Pipe {
 
     /// Whether a sender that waits is to be told of room, from here on.
     pub(crate) fn tells_sender(&mut self) -> bool {
-        let tells = self.sender == Sender::Waits && self.has_room();
+        let tells = match self.sender {
+            Sender::CutShort => true,
+            Sender::Waits => self.has_room(),
+            Sender::Content | Sender::Told => false,
+        };
         if tells {
             self.sender = Sender::Told;
         }

@@ -41,6 +41,8 @@ impl World {
         if let Machine::Stream(stream) = &mut end.machine {
             stream.stream.handle_timeout(clock, &mut end.output);
         }
+        // Whether it had come shows before anything else is done.
+        let checked = checked.and_then(|()| self.stream_ended(connection));
         self.step_stream(connection);
         self.settle_stream(connection, checked);
     }
@@ -86,7 +88,6 @@ impl World {
         let end = &mut connection.ends.server;
         let host = &self.hosts[end.host.0 as usize];
         let Machine::Stream(stream) = &mut end.machine else { return };
-        let ended = stream.stream.ended();
         let seen = Seen {
             phase: match stream.stream.transport() {
                 Task::Open => Phase::Open,
@@ -102,19 +103,7 @@ impl World {
             held_len: 0,
         };
         let mut checked = checked.and_then(|()| end.watch.observe(now, &seen));
-        if ended != stream.ended {
-            let before = stream.ended;
-            stream.ended = ended;
-            checked = checked.and_then(|()| {
-                check(before.is_none(), || {
-                    Breach::new(Invariant::End, format!("{before:?}"), format!("{ended:?}"))
-                })?;
-                ended.map_or(Ok(()), |ended| {
-                    self.report.ended(connection.kind, Side::Server, &ended);
-                    stream_reason(connection, ended, now)
-                })
-            });
-        }
+        checked = checked.and_then(|()| self.stream_ended(connection));
         self.told(connection, Side::Server, || format!("{seen:?}"));
         if seen.phase == Phase::Closed {
             self.close_transport(connection, Side::Server);
@@ -123,5 +112,19 @@ impl World {
             self.breach(connection, Side::Server, *breach);
         }
         self.set_timer(connection, Side::Server, seen.deadline);
+    }
+
+    /// A record of the end is the first, stands, and has a reason.
+    fn stream_ended(&mut self, connection: &mut Connection) -> Checked {
+        let Machine::Stream(stream) = &mut connection.ends.server.machine else { return Ok(()) };
+        let (before, ended) = (stream.ended, stream.stream.ended());
+        if before == ended {
+            return Ok(());
+        }
+        stream.ended = ended;
+        check(before.is_none(), || Breach::new(Invariant::End, format!("{before:?}"), format!("{ended:?}")))?;
+        let Some(ended) = ended else { return Ok(()) };
+        self.report.ended(connection.kind, Side::Server, &ended);
+        stream_reason(connection, ended, self.now)
     }
 }

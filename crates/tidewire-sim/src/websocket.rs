@@ -10,7 +10,9 @@ use crate::application::{Form, Message, salt, shown};
 use crate::connection::{Connection, End, Machine, Reading, Said, Side, Socket, Transport};
 use crate::flaw::Flaw;
 use crate::history::Impediment;
-use crate::invariants::{Breach, Checked, Invariant, Phase, Seen, check, timeout_reason, websocket_reason};
+use crate::invariants::{
+    Breach, Checked, Invariant, Phase, Seen, Watch, check, timeout_reason, websocket_reason,
+};
 use crate::random::Random;
 use crate::time::{MINUTE, Nanos};
 use crate::world::World;
@@ -60,27 +62,77 @@ impl Socket {
     }
 }
 
-/// Takes a message from its end, if it is the next.
-fn deliver(
-    end: &mut End,
-    told: &Option<Ended>,
-    salt: u64,
+/// When and how bytes are read.
+#[derive(Clone, Copy, Debug)]
+struct Occasion {
     now: Nanos,
-    form: Form,
-    payload: &[u8],
-) -> Checked {
-    check(told.is_none(), || Breach::new(Invariant::End, "no message behind the end", shown(payload)))?;
-    let message = Message::new(salt, end.next_in);
-    check(message.form == form && message.is(form, payload), || {
-        Breach::new(
-            Invariant::Delivery,
-            format!("message {} as it was sent, {message:?}", end.next_in),
-            format!("{form:?} of {}", shown(payload)),
-        )
-    })?;
-    end.next_in += 1;
-    end.watch.message_in(now);
-    Ok(())
+    /// What the reader's clock shows.
+    clock: Duration,
+    /// Of the direction in which they came.
+    salt: u64,
+    appetite: Appetite,
+    flaw: Option<Flaw>,
+}
+
+/// What the application has heard so far.
+struct Heard<'a> {
+    next_in: &'a mut u64,
+    watch: &'a mut Watch,
+    told: &'a mut Option<Ended>,
+}
+
+impl Heard<'_> {
+    /// Takes a message, if it is the next.
+    fn message(&mut self, occasion: &Occasion, form: Form, payload: &[u8]) -> Checked {
+        check(self.told.is_none(), || {
+            Breach::new(Invariant::End, "no message behind the end", shown(payload))
+        })?;
+        let message = Message::new(occasion.salt, *self.next_in);
+        check(message.form == form && message.is(form, payload), || {
+            let expected = format!("message {} as it was sent, {message:?}", self.next_in);
+            Breach::new(Invariant::Delivery, expected, format!("{form:?} of {}", shown(payload)))
+        })?;
+        *self.next_in += 1;
+        self.watch.message_in(occasion.now);
+        Ok(())
+    }
+
+    /// Takes the end, if it is the first.
+    fn end(&mut self, ended: Ended) -> Checked {
+        let before = self.told.replace(ended.clone());
+        check(before.is_none(), || {
+            Breach::new(Invariant::End, "one end, told once", format!("{before:?} and {ended:?}"))
+        })
+    }
+}
+
+/// Gives bytes to the machine; answers how many it is done with.
+fn receive(end: &mut End, occasion: &Occasion, bytes: &mut [u8]) -> Result<usize, Box<Breach>> {
+    let End { machine, output, next_in, watch, .. } = end;
+    let Machine::WebSocket(socket) = machine else { return Ok(bytes.len()) };
+    let Socket { reader, writer, told, .. } = &mut **socket;
+    let mut heard = Heard { next_in, watch, told };
+    let len = bytes.len();
+    let mut events = reader.receive(bytes);
+    loop {
+        let before = output.len();
+        let Some(event) = events.next(occasion.clock, writer, output) else { return Ok(len) };
+        match event {
+            Event::Text(text) => heard.message(occasion, Form::Text, text.as_bytes())?,
+            Event::Binary(payload) => heard.message(occasion, Form::Binary, &payload)?,
+            Event::Ping(_) if occasion.flaw == Some(Flaw::NoPongs) => output.truncate(before),
+            Event::Ping(_) | Event::Pong(_) => {}
+            Event::Ended(ended) => {
+                heard.end(ended)?;
+                if occasion.flaw == Some(Flaw::LateMessage) {
+                    heard.message(occasion, Form::Text, b"late")?;
+                }
+            }
+        }
+        if occasion.appetite == Appetite::One {
+            return Ok(events.consumed());
+        }
+    }
 }
 
 impl World {
@@ -156,12 +208,9 @@ impl World {
         if socket.writer.ended().is_some() && socket.told.is_none() {
             // The last event comes without input, too.
             end.inbox.clear();
-            receive(end, 0, self.now, clock, &mut [], Appetite::All)?;
-            if self.flaw == Some(Flaw::LateMessage) {
-                let Machine::WebSocket(socket) = &end.machine else { return Ok(()) };
-                let told = socket.told.clone();
-                return deliver(end, &told, 0, self.now, Form::Text, b"late");
-            }
+            let occasion =
+                Occasion { now: self.now, clock, salt: 0, appetite: Appetite::All, flaw: self.flaw };
+            receive(end, &occasion, &mut [])?;
         }
         Ok(())
     }
@@ -189,9 +238,10 @@ impl World {
                 Task::Open | Task::ShutDown | Task::Finish | Task::Closed => return Ok(()),
             }
             let appetite = appetite(&mut self.random);
+            let occasion = Occasion { now, clock, salt, appetite, flaw: self.flaw };
             if !end.inbox.is_empty() {
                 let mut inbox = std::mem::take(&mut end.inbox);
-                let consumed = receive(end, salt, now, clock, &mut inbox, appetite)?;
+                let consumed = receive(end, &occasion, &mut inbox)?;
                 inbox.drain(..consumed);
                 end.inbox = inbox;
             } else if into.has_unread() {
@@ -201,7 +251,7 @@ impl World {
                 self.report.outcome.figures.bytes += len as u64;
                 let bytes = &mut into.unread()[..len];
                 let before = end.next_in;
-                let consumed = receive(end, salt, now, clock, bytes, appetite)?;
+                let consumed = receive(end, &occasion, bytes)?;
                 end.inbox.extend_from_slice(&bytes[consumed..]);
                 into.read(len);
                 self.report.outcome.figures.messages += end.next_in - before;
@@ -329,43 +379,4 @@ fn task(end: &End) -> Option<Task> {
         Machine::WebSocket(socket) => Some(socket.writer.transport()),
         Machine::Stream(_) | Machine::Source => None,
     }
-}
-
-/// Gives bytes to the machine; answers how many it is done with.
-fn receive(
-    end: &mut End,
-    salt: u64,
-    now: Nanos,
-    clock: Duration,
-    bytes: &mut [u8],
-    appetite: Appetite,
-) -> Result<usize, Box<Breach>> {
-    let mut output = std::mem::take(&mut end.output);
-    let mut machine = std::mem::replace(&mut end.machine, Machine::Source);
-    let Machine::WebSocket(socket) = &mut machine else { return Ok(bytes.len()) };
-    let Socket { reader, writer, told, .. } = &mut **socket;
-    let (len, mut checked) = (bytes.len(), Ok(()));
-    let mut events = reader.receive(bytes);
-    let mut consumed = len;
-    while let Some(event) = events.next(clock, writer, &mut output) {
-        checked = match event {
-            Event::Text(text) => deliver(end, told, salt, now, Form::Text, text.as_bytes()),
-            Event::Binary(payload) => deliver(end, told, salt, now, Form::Binary, &payload),
-            Event::Ping(_) | Event::Pong(_) => Ok(()),
-            Event::Ended(ended) => {
-                let before = told.replace(ended.clone());
-                check(before.is_none(), || {
-                    let got = format!("{before:?} and {ended:?}");
-                    Breach::new(Invariant::End, "one end, told once", got)
-                })
-            }
-        };
-        if appetite == Appetite::One || checked.is_err() {
-            consumed = events.consumed();
-            break;
-        }
-    }
-    end.machine = machine;
-    end.output = output;
-    checked.map(|()| consumed)
 }

@@ -7,6 +7,9 @@ use crate::connection::{Connection, Kind, Side, Standing};
 use crate::history::Impediment;
 use crate::time::{MILLI, Nanos, SECOND, limit, nanos, shown};
 
+/// A probe may be cut in two by the transport, which takes the rest in a moment: its reply is due from then on.
+const SHORT_WRITES: Nanos = 20 * MILLI;
+
 /// Whether something is overdue on this side, which is alive and whose host runs. `watch` is its own.
 pub(crate) fn overdue(connection: &Connection, side: Side, watch: &Watch, now: Nanos) -> Checked {
     watch.closes_in_time(now)?;
@@ -34,7 +37,7 @@ fn finds_out(connection: &Connection, side: Side, watch: &Watch, since: Nanos, n
     let silent = since.max(watch.last_received).max(listening);
     let (invariant, due) = match watch.config.heartbeat {
         Heartbeat::Probe { interval, timeout } => {
-            (Invariant::HalfOpen, silent + nanos(interval) + nanos(timeout) + 2 * MILLI)
+            (Invariant::HalfOpen, silent + nanos(interval) + nanos(timeout) + SHORT_WRITES)
         }
         Heartbeat::Off | Heartbeat::KeepAlive { .. } if is_silent_source(connection, side) => {
             (Invariant::HalfOpen, silent.saturating_add(limit(watch.config.idle_timeout)) + 2 * MILLI)

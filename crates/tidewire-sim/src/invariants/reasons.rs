@@ -21,6 +21,7 @@ pub(crate) const CLOSE: (CloseCode, &str) = (CloseCode::NORMAL, "done");
 
 /// What a close frame says that a deadline caused.
 fn timeout_close(timer: Timer) -> (CloseCode, String) {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "any other")]
     match timer {
         Timer::CredentialExpiry => (CloseCode::POLICY_VIOLATION, timer.to_string()),
         Timer::Drain | Timer::MaxAge => (CloseCode::GOING_AWAY, timer.to_string()),
