@@ -1,25 +1,12 @@
 //! Clients: they dial, are let in or not, and come back.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use tidewire_connection::event_stream::EventStream;
-use tidewire_connection::websocket;
 use tidewire_lifecycle::reconnect::Reconnect;
 use tidewire_lifecycle::timer_queue::TimerKey;
-use tidewire_ws::frame::MaskingKey;
 
-use crate::connection::{
-    Both, Connection, ConnectionId, End, Kind, Machine, Reading, Said, Settings, Side, Socket, Standing,
-    Stranger, Stream, Transport, Trust,
-};
+use crate::connection::{ConnectionId, Kind};
 use crate::event::{ClientId, Event, HostId, Refused};
 use crate::flaw::Flaw;
-use crate::history::{History, Impediment};
-use crate::host::{Order, State, Timed};
-use crate::invariants::Watch;
-use crate::pipe::Pipe;
-use crate::random::Random;
+use crate::host::State;
 use crate::settings;
 use crate::source::Source;
 use crate::time::{MILLI, Nanos, SECOND, nanos};
@@ -43,13 +30,13 @@ pub(crate) struct Client {
     /// Of the attempts so far, the newest. What belongs to another comes too late.
     pub(crate) attempt: u32,
     pub(crate) dialed_at: Nanos,
-    server: HostId,
+    pub(crate) server: HostId,
     pub(crate) reconnect: Reconnect,
     /// The machine of an event stream's client.
     pub(crate) source: Option<Box<Source>>,
     pub(crate) timer: Option<TimerKey>,
     /// What its feed is drawn by, and the last event of it that there is.
-    salt: u64,
+    pub(crate) salt: u64,
     pub(crate) newest: u64,
 }
 
@@ -199,185 +186,5 @@ impl World {
             return self.events.push(until, Event::GiveUp(id, attempt));
         }
         self.come_back(id);
-    }
-
-    /// The server lets a client in: its end is open, and the answer on its way.
-    fn accept(&mut self, id: ClientId, attempt: u32) {
-        let connection_id = ConnectionId(self.connections.len() as u32);
-        let (kind, host, server) = (self.client(id).kind, self.client(id).host, self.client(id).server);
-        let path = settings::path(&mut self.random);
-        let grace = settings::grace(&path);
-        let clock = self.hosts[server.0 as usize].clock(self.now);
-        let mut output = Vec::new();
-        let (machine, settings, first) = match kind {
-            Kind::WebSocket => {
-                let server = settings::websocket(&mut self.random, grace);
-                let client = settings::websocket(&mut self.random, grace);
-                let (reader, writer) = websocket::server(&server, clock);
-                let socket = Socket { reader, writer, told: None, ended: None };
-                let settings = Settings {
-                    server: server.lifecycle.clone(),
-                    client: client.lifecycle.clone(),
-                    websocket: Some(client),
-                };
-                (Machine::WebSocket(Box::new(socket)), settings, 0)
-            }
-            Kind::EventStream => {
-                let (config, source, last) = self.stream_settings(id, grace);
-                let retry = Duration::from_millis(self.random.between(500, 3000));
-                let opened = EventStream::open(config.clone(), clock, retry, &last.to_string(), &mut output);
-                let Ok(stream) = opened else { return };
-                let stream = Stream { stream, ended: None };
-                let settings = Settings { server: config, client: source, websocket: None };
-                (Machine::Stream(Box::new(stream)), settings, last + 1)
-            }
-        };
-        let settings = Arc::new(settings);
-        let orders = (self.hosts[server.0 as usize].order, self.hosts[host.0 as usize].order);
-        let ends = Both {
-            server: end((server, orders.0), machine, Standing::Alive, first, &settings.server, self.now),
-            client: end(
-                (host, orders.1),
-                Machine::Source,
-                Standing::Awaited,
-                first,
-                &settings.client,
-                self.now,
-            ),
-        };
-        let salt = match kind {
-            Kind::WebSocket => self.random.bits(),
-            Kind::EventStream => self.client(id).salt,
-        };
-        let mut connection = Box::new(Connection {
-            id: connection_id,
-            kind,
-            client: id,
-            salt,
-            ends,
-            pipes: Both { server: Pipe::new(path), client: Pipe::new(path) },
-            path,
-            grace,
-            retransmission: settings::retransmission(&mut self.random),
-            stranger: if self.random.once_in(2) { Stranger::Refused } else { Stranger::Ignored },
-            history: History::default(),
-            cut_since: Both { server: None, client: None },
-            awaits_since: Both { server: self.now, client: self.now },
-            failures: Both { server: None, client: None },
-            to_fail: Both { server: None, client: None },
-            settings,
-            trust: Trust::Sound,
-        });
-        connection.ends.server.output = output;
-        if let Some(until) = self.suspended_until(host) {
-            connection.history.add(Impediment::Suspended(Side::Client), self.now, until);
-        }
-        self.connections.push(Some(connection));
-        self.live.push(connection_id);
-        let answer = self.now + path.latency + path.jitter;
-        self.events.push(answer, Event::Answer(id, attempt, connection_id));
-        self.with(connection_id, |world, connection| {
-            // What follows the answer comes behind it.
-            connection.pipes.server.stall(answer + 1);
-            world.begin_end(connection, Side::Server);
-        });
-    }
-
-    /// An end that has just begun: its timer, and what it has to say.
-    fn begin_end(&mut self, connection: &mut Connection, side: Side) {
-        let end = &mut connection.ends[side];
-        let host = &mut self.hosts[end.host.0 as usize];
-        let clock = host.clock(self.now);
-        match connection.kind {
-            Kind::EventStream if side == Side::Client => {}
-            Kind::WebSocket | Kind::EventStream => {
-                end.timer = Some(host.new_timer(Timed::End(connection.id, side)));
-            }
-        }
-        if side == Side::Server {
-            end.share = Some(host.deployment.handle_opened(clock));
-            if self.random.once_in(6) {
-                self.renew(connection);
-            }
-        }
-        let first = self.random_within(settings::SPEAKS_EVERY);
-        match connection.ends[side].machine {
-            Machine::WebSocket(_) | Machine::Stream(_) => {
-                self.events.push(first, Event::Speak(connection.id, side));
-            }
-            Machine::Source => {}
-        }
-        self.serve(connection, side);
-    }
-
-    /// The server's answer has come.
-    pub(crate) fn answer(&mut self, id: ClientId, attempt: u32, connection_id: ConnectionId) {
-        let host = self.client(id).host;
-        if let Some(until) = self.suspended_until(host) {
-            return self.events.push(until, Event::Answer(id, attempt, connection_id));
-        }
-        let is_awaited = self.client(id).attempt == attempt && self.client(id).link == Link::Dialing;
-        self.with(connection_id, |world, connection| {
-            if connection.ends.client.standing != Standing::Awaited {
-                return;
-            }
-            if !is_awaited {
-                // The client has gone on to something else.
-                connection.ends.client.standing = Standing::Vanished;
-                return world.close_transport(connection, Side::Client);
-            }
-            world.client(id).link = Link::Connected(connection_id);
-            world.connect(connection);
-        });
-    }
-
-    fn connect(&mut self, connection: &mut Connection) {
-        self.report.outcome.figures.connections += 1;
-        let clock = self.hosts[connection.ends.client.host.0 as usize].clock(self.now);
-        let end = &mut connection.ends.client;
-        end.standing = Standing::Alive;
-        end.watch = Watch::new(connection.settings.client.clone(), self.now);
-        if let Some(config) = &connection.settings.websocket {
-            let mut keys = Random::new(connection.salt);
-            let keys = move || MaskingKey((keys.bits() as u32).to_be_bytes());
-            let (reader, writer) = websocket::client(config, clock, keys);
-            let mut socket = Socket { reader, writer, told: None, ended: None };
-            match self.flaw {
-                Some(Flaw::PretendedPause) => socket.writer.handle_read_paused(clock),
-                Some(Flaw::DeafHost) => end.reading = Reading::Paused,
-                Some(_) | None => {}
-            }
-            end.machine = Machine::WebSocket(Box::new(socket));
-        } else {
-            self.source_connected(connection);
-        }
-        self.begin_end(connection, Side::Client);
-    }
-}
-
-fn end(
-    (host, order): (HostId, Order),
-    machine: Machine,
-    standing: Standing,
-    first: u64,
-    config: &Arc<tidewire_lifecycle::Config>,
-    now: Nanos,
-) -> End {
-    End {
-        host,
-        order,
-        machine,
-        standing,
-        transport: Transport::Fine,
-        reading: Reading::On,
-        said: Said::Nothing,
-        output: Vec::new(),
-        inbox: Vec::new(),
-        timer: None,
-        share: None,
-        silent_until: 0,
-        next_out: first,
-        next_in: first,
-        watch: Watch::new(config.clone(), now),
     }
 }

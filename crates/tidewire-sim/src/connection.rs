@@ -170,6 +170,27 @@ pub(crate) struct End {
 }
 
 impl End {
+    /// An end that nothing has happened to yet.
+    pub(crate) fn new((host, order): (HostId, Order), machine: Machine, first: u64, watch: Watch) -> Self {
+        Self {
+            host,
+            order,
+            machine,
+            standing: Standing::Awaited,
+            transport: Transport::Fine,
+            reading: Reading::On,
+            said: Said::Nothing,
+            output: Vec::new(),
+            inbox: Vec::new(),
+            timer: None,
+            share: None,
+            silent_until: 0,
+            next_out: first,
+            next_in: first,
+            watch,
+        }
+    }
+
     pub(crate) fn is_alive(&self) -> bool {
         self.standing == Standing::Alive
     }
@@ -219,7 +240,7 @@ pub(crate) struct Connection {
     pub(crate) failures: Both<Option<&'static str>>,
     /// When the transport of a side is to fail, and why, if it is.
     pub(crate) to_fail: Both<Option<(Nanos, &'static str)>>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) settings: Settings,
     pub(crate) trust: Trust,
 }
 

@@ -15,23 +15,26 @@
 //! | Room | What for |
 //! |---|---|
 //! | `world`, `event`, `time`, `random` | what happens next, when, and by what chance |
-//! | `host`, `client`, `connection` | who there is |
+//! | `host`, `client`, `accept`, `connection` | who there is, and how they meet |
 //! | `pipe`, `transport` | bytes on their way, and what operating systems do with them |
-//! | `websocket`, `stream`, `source`, `application` | the ends, and what is said on them |
-//! | `faults`, `history` | what goes wrong, and what of it was in a connection's way |
+//! | `websocket`, `stream`, `source`, `heard`, `application` | the ends, and what is said on them |
+//! | `faults`, `outages`, `history` | what goes wrong, and what of it was in a connection's way |
 //! | `invariants`, `sweep` | what must hold, and when it is looked at |
 //! | `flaw` | what can be wrong on purpose |
 //! | `settings`, `report` | what is drawn, and what is told |
 
+mod accept;
 mod application;
 mod client;
 mod connection;
 mod event;
 mod faults;
 mod flaw;
+mod heard;
 mod history;
 mod host;
 mod invariants;
+mod outages;
 mod pipe;
 mod random;
 mod report;

@@ -12,11 +12,11 @@ use crate::client::Link;
 use crate::connection::{Connection, End, Reading, Side, Transport};
 use crate::event::{ClientId, Refused};
 use crate::flaw::Flaw;
+use crate::heard::{Appetite, appetite, piece};
 use crate::host::Timed;
 use crate::invariants::{Breach, Checked, Invariant, Phase, Seen, Watch, check, source_reason};
 use crate::settings;
 use crate::time::Nanos;
-use crate::websocket::{Appetite, appetite, piece};
 use crate::world::World;
 
 #[derive(Debug)]

@@ -3,42 +3,17 @@
 use std::time::Duration;
 
 use tidewire_connection::event_source;
-use tidewire_connection::websocket::{Cause, Ended, Endpoint, Event, Transport as Task};
+use tidewire_connection::websocket::{Cause, Endpoint, Transport as Task};
 use tidewire_lifecycle::Timer;
 
-use crate::application::{Form, Message, salt, shown};
+use crate::application::{Form, Message, salt};
 use crate::connection::{Connection, End, Machine, Reading, Said, Side, Socket, Transport};
 use crate::flaw::Flaw;
+use crate::heard::{Appetite, Occasion, appetite, piece, receive};
 use crate::history::Impediment;
-use crate::invariants::{
-    Breach, Checked, Invariant, Phase, Seen, Watch, check, timeout_reason, websocket_reason,
-};
-use crate::random::Random;
-use crate::time::{MINUTE, Nanos};
+use crate::invariants::{Breach, Checked, Invariant, Phase, Seen, check, timeout_reason, websocket_reason};
+use crate::time::MINUTE;
 use crate::world::World;
-
-/// How many events an application asks for before it does something else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Appetite {
-    All,
-    One,
-}
-
-/// How much of what has come is read at once: mostly all that a buffer takes, and now and then a few bytes.
-pub(crate) fn piece(available: usize, random: &mut Random) -> usize {
-    const BUFFER_LEN: usize = 16 * 1024;
-    let len = match random.below(32) {
-        0 => random.between(1, 3),
-        1 => random.between(1, available as u64),
-        _ => BUFFER_LEN as u64,
-    };
-    available.min(len as usize)
-}
-
-/// Now and then an application stops in the middle of what was read, and goes on with the rest.
-pub(crate) fn appetite(random: &mut Random) -> Appetite {
-    if random.once_in(64) { Appetite::One } else { Appetite::All }
-}
 
 impl Socket {
     pub(crate) fn send(
@@ -58,79 +33,6 @@ impl Socket {
                 message.write_binary(payload);
                 self.writer.send_binary(clock, payload, output).is_ok()
             }
-        }
-    }
-}
-
-/// When and how bytes are read.
-#[derive(Clone, Copy, Debug)]
-struct Occasion {
-    now: Nanos,
-    /// What the reader's clock shows.
-    clock: Duration,
-    /// Of the direction in which they came.
-    salt: u64,
-    appetite: Appetite,
-    flaw: Option<Flaw>,
-}
-
-/// What the application has heard so far.
-struct Heard<'a> {
-    next_in: &'a mut u64,
-    watch: &'a mut Watch,
-    told: &'a mut Option<Ended>,
-}
-
-impl Heard<'_> {
-    /// Takes a message, if it is the next.
-    fn message(&mut self, occasion: &Occasion, form: Form, payload: &[u8]) -> Checked {
-        check(self.told.is_none(), || {
-            Breach::new(Invariant::End, "no message behind the end", shown(payload))
-        })?;
-        let message = Message::new(occasion.salt, *self.next_in);
-        check(message.form == form && message.is(form, payload), || {
-            let expected = format!("message {} as it was sent, {message:?}", self.next_in);
-            Breach::new(Invariant::Delivery, expected, format!("{form:?} of {}", shown(payload)))
-        })?;
-        *self.next_in += 1;
-        self.watch.message_in(occasion.now);
-        Ok(())
-    }
-
-    /// Takes the end, if it is the first.
-    fn end(&mut self, ended: Ended) -> Checked {
-        let before = self.told.replace(ended.clone());
-        check(before.is_none(), || {
-            Breach::new(Invariant::End, "one end, told once", format!("{before:?} and {ended:?}"))
-        })
-    }
-}
-
-/// Gives bytes to the machine; answers how many it is done with.
-fn receive(end: &mut End, occasion: &Occasion, bytes: &mut [u8]) -> Result<usize, Box<Breach>> {
-    let End { machine, output, next_in, watch, .. } = end;
-    let Machine::WebSocket(socket) = machine else { return Ok(bytes.len()) };
-    let Socket { reader, writer, told, .. } = &mut **socket;
-    let mut heard = Heard { next_in, watch, told };
-    let len = bytes.len();
-    let mut events = reader.receive(bytes);
-    loop {
-        let before = output.len();
-        let Some(event) = events.next(occasion.clock, writer, output) else { return Ok(len) };
-        match event {
-            Event::Text(text) => heard.message(occasion, Form::Text, text.as_bytes())?,
-            Event::Binary(payload) => heard.message(occasion, Form::Binary, &payload)?,
-            Event::Ping(_) if occasion.flaw == Some(Flaw::NoPongs) => output.truncate(before),
-            Event::Ping(_) | Event::Pong(_) => {}
-            Event::Ended(ended) => {
-                heard.end(ended)?;
-                if occasion.flaw == Some(Flaw::LateMessage) {
-                    heard.message(occasion, Form::Text, b"late")?;
-                }
-            }
-        }
-        if occasion.appetite == Appetite::One {
-            return Ok(events.consumed());
         }
     }
 }
@@ -303,59 +205,12 @@ impl World {
     /// Behind each step: timers, checks, and the end, if that was it.
     fn settle_websocket(&mut self, connection: &mut Connection, side: Side, checked: Checked) {
         let now = self.now;
-        let host = connection.ends[side].host;
         self.after_writing(connection, side);
         let end = &mut connection.ends[side];
-        let clock = self.hosts[host.0 as usize].clock(now);
-        let Machine::WebSocket(socket) = &mut end.machine else { return };
-        let mut seen = Seen {
-            phase: match socket.writer.transport() {
-                Task::Closed => Phase::Closed,
-                Task::Open if socket.writer.is_open() => Phase::Open,
-                Task::Open | Task::ShutDown | Task::Discard | Task::Finish => Phase::Closing,
-            },
-            deadline: socket.writer.poll_timeout().map(|(at, timer)| {
-                (self.hosts[host.0 as usize].moment(at), event_source::Timer::Connection(timer))
-            }),
-            usage: socket.writer.usage(clock),
-            output_len: end.output.len(),
-            held_len: socket.reader.held_len_bytes() + end.inbox.len(),
-        };
-        let task = socket.writer.transport();
-        match self.flaw {
-            Some(Flaw::LateDeadline) if task == Task::Closed => {
-                seen.deadline = Some((now, event_source::Timer::Connection(Timer::Idle)));
-            }
-            Some(Flaw::ChangedEnd) => {
-                if let (Some(told), Some(_)) = (&mut socket.told, &socket.ended) {
-                    told.by = Endpoint::Local;
-                    told.cause = Cause::Transport;
-                }
-            }
-            Some(_) | None => {}
-        }
-        let mut checked = checked.and_then(|()| end.watch.observe(now, &seen));
-        let ended = socket.told.as_ref();
-        checked = checked.and_then(|()| {
-            check(ended == socket.writer.ended(), || {
-                let expected = format!("the end that was told, {ended:?}");
-                Breach::new(Invariant::End, expected, format!("{:?}", socket.writer.ended()))
-            })
-        });
-        if ended != socket.ended.as_ref() {
-            let stands = socket.ended.is_none();
-            let before = format!("{:?}", socket.ended);
-            socket.ended = ended.cloned();
-            let ended = socket.ended.clone();
-            checked = checked.and_then(|()| {
-                let ended = ended.as_ref();
-                check(stands, || Breach::new(Invariant::End, before, format!("{ended:?}")))?;
-                ended.map_or(Ok(()), |ended| {
-                    self.report.ended(connection.kind, side, ended);
-                    websocket_reason(connection, side, ended)
-                })
-            });
-        }
+        let Some((task, seen)) = self.see_websocket(end) else { return };
+        let checked = checked
+            .and_then(|()| end.watch.observe(now, &seen))
+            .and_then(|()| self.websocket_ended(connection, side));
         self.told(connection, side, || format!("{task:?}, {seen:?}"));
         match task {
             // Nothing is read before the last words are out.
@@ -371,6 +226,50 @@ impl World {
             self.breach(connection, side, *breach);
         }
         self.set_timer(connection, side, seen.deadline);
+    }
+
+    fn see_websocket(&self, end: &End) -> Option<(Task, Seen)> {
+        let host = &self.hosts[end.host.0 as usize];
+        let Machine::WebSocket(socket) = &end.machine else { return None };
+        let task = socket.writer.transport();
+        let deadline = socket.writer.poll_timeout();
+        let mut seen = Seen {
+            phase: match task {
+                Task::Closed => Phase::Closed,
+                Task::Open if socket.writer.is_open() => Phase::Open,
+                Task::Open | Task::ShutDown | Task::Discard | Task::Finish => Phase::Closing,
+            },
+            deadline: deadline.map(|(at, timer)| (host.moment(at), event_source::Timer::Connection(timer))),
+            usage: socket.writer.usage(host.clock(self.now)),
+            output_len: end.output.len(),
+            held_len: socket.reader.held_len_bytes() + end.inbox.len(),
+        };
+        if self.flaw == Some(Flaw::LateDeadline) && task == Task::Closed {
+            seen.deadline = Some((self.now, event_source::Timer::Connection(Timer::Idle)));
+        }
+        Some((task, seen))
+    }
+
+    /// A record of the end was told, stands, and has a reason.
+    fn websocket_ended(&mut self, connection: &mut Connection, side: Side) -> Checked {
+        let Machine::WebSocket(socket) = &mut connection.ends[side].machine else { return Ok(()) };
+        if let (Some(Flaw::ChangedEnd), Some(told), Some(_)) = (self.flaw, &mut socket.told, &socket.ended) {
+            (told.by, told.cause) = (Endpoint::Local, Cause::Transport);
+        }
+        let (told, record) = (socket.told.as_ref(), socket.writer.ended());
+        check(told == record, || {
+            Breach::new(Invariant::End, format!("the end that was told, {told:?}"), format!("{record:?}"))
+        })?;
+        if record == socket.ended.as_ref() {
+            return Ok(());
+        }
+        check(socket.ended.is_none(), || {
+            Breach::new(Invariant::End, format!("{:?}", socket.ended), format!("{record:?}"))
+        })?;
+        let Some(ended) = record.cloned() else { return Ok(()) };
+        socket.ended = Some(ended.clone());
+        self.report.ended(connection.kind, side, &ended);
+        websocket_reason(connection, side, &ended)
     }
 }
 
