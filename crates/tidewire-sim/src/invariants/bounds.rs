@@ -37,7 +37,9 @@ fn finds_out(connection: &Connection, side: Side, watch: &Watch, since: Nanos, n
     let silent = since.max(watch.last_received).max(listening);
     let (invariant, due) = match watch.config.heartbeat {
         Heartbeat::Probe { interval, timeout } => {
-            (Invariant::HalfOpen, silent + nanos(interval) + nanos(timeout) + SHORT_WRITES)
+            // A probe that is stuck in the output is the write stall's to decide.
+            let stuck = watch.config.write_stall_timeout.map_or(0, nanos);
+            (Invariant::HalfOpen, silent + nanos(interval) + nanos(timeout) + stuck + SHORT_WRITES)
         }
         Heartbeat::Off | Heartbeat::KeepAlive { .. } if is_silent_source(connection, side) => {
             (Invariant::HalfOpen, silent.saturating_add(limit(watch.config.idle_timeout)) + 2 * MILLI)

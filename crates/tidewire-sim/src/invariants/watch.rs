@@ -219,9 +219,13 @@ impl Watch {
         })?;
         let quiet = self.quiet + self.quiet_behind_last_message(end);
         let differs = nanos(usage.quiet).abs_diff(quiet);
-        check(differs <= (self.quiet_times + 1) * (TICK + 1000), || {
+        check(differs <= (self.quiet_times + 1) * 2 * TICK, || {
             wrong(
-                format!("quiet for {}, but for a tick each of {} times", shown(quiet), self.quiet_times + 1),
+                format!(
+                    "quiet for {}, but for two ticks each of {} times",
+                    shown(quiet),
+                    self.quiet_times + 1
+                ),
                 format!("{:?}", usage.quiet),
             )
         })?;
