@@ -150,10 +150,32 @@ fn a_server_closes_its_transport_at_once_and_a_client_waits_for_it() {
     assert!(client.writer.poll_timeout().is_some(), "it does not wait for ever");
     client.reader.handle_eof(second(3), &mut client.writer);
     server.reader.handle_eof(second(3), &mut server.writer);
+    // The client's echo may still wait.
     assert_eq!(
         (client.writer.transport(), server.writer.transport()),
-        (Transport::Closed, Transport::Closed)
+        (Transport::Finish, Transport::Closed)
     );
+    client.writer.handle_shut_down(second(3));
+    assert_eq!((client.writer.transport(), client.writer.poll_timeout()), (Transport::Closed, None));
+}
+
+#[test]
+fn our_last_words_go_out_though_the_peer_has_ended_its_stream() {
+    // A client hears the close and the end of the stream in one read.
+    let mut pair = pair(off);
+    pair.client.receive(second(1), b"\x88\x02\x03\xE8".to_vec());
+    let client = &mut pair.client;
+    client.reader.handle_eof(second(1), &mut client.writer);
+    assert_eq!((client.output.len(), client.writer.transport()), (8, Transport::Finish));
+    assert_eq!(client.writer.poll_timeout(), Some((second(6), Timer::Closing)), "for a bounded time");
+    // A server has said its last words and closed, and the client's writing side is shut down.
+    let server = &mut pair.server;
+    server.text(second(1), "last words");
+    server.close(second(1), CloseCode::NORMAL, "");
+    server.reader.handle_eof(second(2), &mut server.writer);
+    assert_eq!((server.output.len(), server.writer.transport()), (16, Transport::Finish));
+    server.writer.handle_timeout(second(6), &mut Vec::new());
+    assert_eq!(server.writer.transport(), Transport::Closed);
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.1
@@ -218,6 +240,7 @@ fn an_end_of_our_own_close_is_reported_with_what_we_said() {
             server.writer.handle_transport_error(second(2));
         } else {
             server.reader.handle_eof(second(2), &mut server.writer);
+            server.writer.handle_shut_down(second(2));
         }
         assert_eq!((server.ended(), server.writer.transport()), (incomplete.clone(), Transport::Closed));
     }

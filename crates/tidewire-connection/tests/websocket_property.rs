@@ -160,7 +160,7 @@ fn may_follow(before: Transport, after: Transport) -> bool {
     match before {
         Transport::Open => true,
         Transport::ShutDown => after != Transport::Open,
-        Transport::Discard => matches!(after, Transport::Discard | Transport::Closed),
+        Transport::Discard => matches!(after, Transport::Discard | Transport::Finish | Transport::Closed),
         Transport::Finish => matches!(after, Transport::Finish | Transport::Closed),
         Transport::Closed => after == Transport::Closed,
     }

@@ -71,11 +71,19 @@ impl Writer {
         self.transport = Transport::ShutDown;
     }
 
+    /// The peer says nothing more, and we have said all: what of it waits is written under the deadline of the close.
+    fn finish(&mut self, now: Duration) {
+        self.transport = Transport::Finish;
+        self.begin_closing(now);
+    }
+
     pub(in crate::websocket) fn remote_eof(&mut self, now: Duration, eof: Eof) {
         self.end_as_begun(Ended::incomplete(Endpoint::Remote, Cause::Eof(eof)));
         match self.transport {
-            // The answer to a close or a violation still goes out: the peer may have shut down only its writing.
+            // Our close frame, or the answer to theirs, still goes out: the peer may have shut down only its writing.
             Transport::ShutDown | Transport::Finish => self.transport = Transport::Finish,
+            Transport::Open if self.inner.close_sent() => self.finish(now),
+            Transport::Discard if self.role() == Role::Client => self.finish(now),
             Transport::Open | Transport::Discard | Transport::Closed => self.closed(now),
         }
     }
