@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     mem,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
     task::{Context, Poll, Waker},
     time::Duration,
@@ -12,7 +13,7 @@ use tidewire_lifecycle::timer_queue::{TimerKey, TimerQueue};
 use tokio::{
     runtime::{Handle, Id},
     sync::Notify,
-    time::sleep_until,
+    time::{Instant, sleep_until},
 };
 
 use crate::clock::Clock;
@@ -121,8 +122,8 @@ struct Queue {
     runtime: Id,
     clock: Clock,
     state: Mutex<State>,
-    /// Something is due before the task wakes, or the queue is gone.
-    changed: Arc<Notify>,
+    /// Something is due before the task wakes.
+    changed: Notify,
 }
 
 #[derive(Debug)]
@@ -133,9 +134,11 @@ struct State {
 }
 
 impl Queue {
-    /// The current runtime's; it is made, and its task begins, with the first that asks.
+    /// The current runtime's; it is made, and its task begins, with the first that asks. Both last as long as the runtime.
     fn current() -> Arc<Self> {
         let runtime = Handle::current().id();
+        // Where time is disabled this panics, here and now, and not in the task.
+        drop(sleep_until(Instant::now()));
         let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(queue) = queues.get(&runtime).and_then(Weak::upgrade) {
             return queue;
@@ -143,10 +146,9 @@ impl Queue {
         let clock = Clock::start();
         let timers = TimerQueue::new(clock.now());
         let state = Mutex::new(State { timers, wakes_at: None });
-        let changed = Arc::new(Notify::new());
-        let queue = Arc::new(Self { runtime, clock, state, changed: Arc::clone(&changed) });
+        let queue = Arc::new(Self { runtime, clock, state, changed: Notify::new() });
         queues.insert(runtime, Arc::downgrade(&queue));
-        tokio::spawn(wake(Arc::downgrade(&queue), clock, changed));
+        tokio::spawn(wake(Arc::clone(&queue)));
         queue
     }
 
@@ -174,25 +176,24 @@ impl Drop for Queue {
         if queues.get(&self.runtime).is_some_and(|queue| queue.strong_count() == 0) {
             queues.remove(&self.runtime);
         }
-        self.changed.notify_one();
     }
 }
 
-/// The task of a queue: it sleeps until a deadline and wakes whose it is, for as long as anyone has an alarm.
-async fn wake(queue: Weak<Queue>, clock: Clock, changed: Arc<Notify>) {
+/// The task of a queue: it sleeps until a deadline and wakes whose it is, for as long as the runtime runs.
+async fn wake(queue: Arc<Queue>) {
     let mut wakers = Vec::new();
     loop {
-        let next = match queue.upgrade() {
-            Some(queue) => queue.due(&mut wakers),
-            None => return,
-        };
-        wakers.drain(..).for_each(Waker::wake);
+        let next = queue.due(&mut wakers);
+        for waker in wakers.drain(..) {
+            // One that panics, as no waker should, must not silence the others.
+            let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+        }
         match next {
             Some(at) => tokio::select! {
-                () = sleep_until(clock.instant(at)) => {}
-                () = changed.notified() => {}
+                () = sleep_until(queue.clock.instant(at)) => {}
+                () = queue.changed.notified() => {}
             },
-            None => changed.notified().await,
+            None => queue.changed.notified().await,
         }
     }
 }
@@ -202,7 +203,6 @@ mod tests {
     use super::*;
     use std::future::poll_fn;
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use tokio::time::Instant;
 
     const fn second(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
@@ -282,6 +282,40 @@ mod tests {
         assert_eq!((woken.load(Ordering::Relaxed), held()), (10_000, 0));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_of_a_runtime_is_one() {
+        let clock = Alarm::new().clock();
+        tokio::time::sleep(second(10)).await;
+        assert_eq!((clock.now(), held()), (Alarm::new().now(), 0));
+    }
+
+    #[test]
+    #[should_panic(expected = "timers are disabled")]
+    fn without_time_there_are_no_alarms() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { drop(Alarm::new()) });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_waker_that_panics_silences_no_other() {
+        struct Panics;
+        impl std::task::Wake for Panics {
+            fn wake(self: Arc<Self>) {
+                panic!("a waker that panics");
+            }
+        }
+        let mut bad = Alarm::new();
+        let at = bad.now() + second(1);
+        let waker = Waker::from(Arc::new(Panics));
+        assert!(bad.poll(&mut Context::from_waker(&waker), at).is_pending());
+        let mut good = Alarm::new();
+        for after in [1, 2] {
+            let at = at + second(after);
+            let wait = poll_fn(|cx| good.poll(cx, at));
+            assert!(tokio::time::timeout(second(60), wait).await.is_ok());
+        }
+    }
+
     #[test]
     fn each_runtime_has_a_queue_of_its_own_and_none_when_it_is_gone() {
         let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -297,10 +331,12 @@ mod tests {
         };
         assert_eq!(known(), [true, true]);
         drop(alarms);
+        assert_eq!(known(), [true, true], "as long as the runtime");
+        drop(first);
         assert_eq!(known(), [false, true]);
-        drop(first.block_on(async { Alarm::new() }));
         drop(second);
         // Its runtime is gone: it wakes nobody, and harms nobody.
+        assert_eq!(known(), [false, true]);
         drop(other);
         assert_eq!(known(), [false, false]);
     }

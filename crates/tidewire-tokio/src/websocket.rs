@@ -3,21 +3,24 @@
 use std::{
     future::poll_fn,
     io,
-    pin::Pin,
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
     time::Duration,
 };
 
 use futures_core::Stream;
-use tidewire_connection::websocket::{self as sans_io, Ended, Event, Transport};
+use tidewire_connection::websocket::{self as sans_io, Event, Transport};
 use tidewire_lifecycle::{Lifecycle, Usage};
 use tidewire_ws::{
     frame::{CloseCode, EncodedFrame},
     message::{MessageKind, SendError},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    task::yield_now,
+};
 
-pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Endpoint};
+pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Ended, Endpoint};
 
 use crate::{alarm::Alarm, clock::Clock, output::Output, pool::ReadBuffer};
 
@@ -26,6 +29,12 @@ const MAX_OUTPUT_LEN: usize = 1024 * 1024;
 
 /// Reads in one poll before other tasks get a turn.
 const MAX_READS_PER_POLL: usize = 16;
+
+/// An application that is busy with a message for less than this reads on all the time.
+const SHORT_BUSY: Duration = Duration::from_millis(1);
+
+/// Messages dropped in one poll while closing.
+const MAX_DROPPED_PER_POLL: usize = 64;
 
 /// A message that the peer sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +59,17 @@ pub struct WebSocket<IO> {
     /// Bytes that were read and hold more events.
     unread: Option<ReadBuffer>,
     alarm: Alarm,
+    /// When the application was given a message, before it asked for the next.
+    busy_since: Option<Duration>,
+    due: Due,
+}
+
+/// Whether a deadline has passed, and was not acted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    No,
+    /// What the transport has may not be known yet: it is asked once more.
+    LookAgain,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
@@ -86,7 +106,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         if let Some(unread) = &unread {
             writer.handle_received(alarm.now(), unread.len());
         }
-        Self { io, reader, writer, output: Output::default(), unread, alarm }
+        Self { io, reader, writer, output: Output::default(), unread, alarm, busy_since: None, due: Due::No }
     }
 
     // Receiving.
@@ -108,6 +128,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     }
 
     fn poll_next_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.come_back();
         for _ in 0..MAX_READS_PER_POLL {
             if let Some(message) = self.take_message() {
                 return Poll::Ready(Some(message));
@@ -142,10 +163,20 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         Poll::Pending
     }
 
+    /// The application asks again: while it was busy with a message nothing was read, and nobody was silent.
+    fn come_back(&mut self) {
+        let Some(since) = self.busy_since.take() else { return };
+        let now = self.alarm.now();
+        if now.saturating_sub(since) >= SHORT_BUSY {
+            self.writer.handle_read_paused(since);
+            self.writer.handle_read_resumed(now);
+        }
+    }
+
     /// The next message of what was read already.
     fn take_message(&mut self) -> Option<Message> {
-        let now = self.alarm.now();
         let unread = self.unread.as_mut()?;
+        let now = self.alarm.now();
         let mut message = None;
         let mut events = self.reader.receive(unread.unread());
         while message.is_none() {
@@ -161,6 +192,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         unread.consume(consumed);
         if message.is_none() || unread.is_empty() {
             self.unread = None;
+        }
+        if message.is_some() {
+            // A peer that sends on and on does not outlive its deadlines.
+            if self.writer.poll_timeout().is_some_and(|(at, _)| at <= now) {
+                self.writer.handle_timeout(now, &mut self.output.tail);
+            }
+            self.busy_since = Some(now);
         }
         message
     }
@@ -293,8 +331,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             Ok(()) | Err(SendError::NotOpen) => {}
             Err(error) => return Err(error),
         }
-        while self.next().await.is_some() {}
+        poll_fn(|cx| self.poll_closed(cx)).await;
         Ok(())
+    }
+
+    /// Drops messages until the end.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..MAX_DROPPED_PER_POLL {
+            if ready!(self.poll_message(cx)).is_none() {
+                return Poll::Ready(());
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// How the connection ended, once it has.
@@ -382,6 +431,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some((at, _)) = self.writer.poll_timeout() else { return Poll::Pending };
         ready!(self.alarm.poll(cx, at));
+        if self.due == Due::No {
+            // The runtime may not have looked at the socket since a thread was blocked, and what proves that the peer lives
+            // may wait there: it looks now.
+            self.due = Due::LookAgain;
+            let _ = pin!(yield_now()).poll(cx);
+            return Poll::Pending;
+        }
+        self.due = Due::No;
         self.writer.handle_timeout(self.alarm.now(), &mut self.output.tail);
         Poll::Ready(())
     }

@@ -13,7 +13,7 @@ use futures_core::Stream;
 use http::{HeaderMap, HeaderName, header};
 use hyper::body::Incoming;
 use tidewire_connection::event_source::{self as sans_io, Answer, Config, Ended, Loss, Task};
-use tidewire_lifecycle::Usage;
+use tidewire_lifecycle::{Timer, Usage};
 use tidewire_sse::{InvalidField, Item};
 
 use super::builder::{Builder, InvalidRequest};
@@ -205,6 +205,9 @@ impl EventSource {
         if let Some(update) = self.parse(wanted) {
             return Poll::Ready(Step::Update(update));
         }
+        if let Some(update) = self.outlived() {
+            return Poll::Ready(Step::Update(update));
+        }
         if self.told == Told::End {
             return Poll::Ready(Step::End);
         }
@@ -356,11 +359,25 @@ impl EventSource {
             self.told = Told::End;
             return Poll::Ready(Some(Err(Error::Refused(refused))));
         }
+        Poll::Ready(self.act())
+    }
+
+    /// A connection whose stream never pauses does not outlive its deadlines. Silence is looked at when nothing comes.
+    fn outlived(&mut self) -> Option<Result<Update, Error>> {
+        match self.machine.poll_timeout()? {
+            (_, sans_io::Timer::Reconnection | sans_io::Timer::Connection(Timer::Idle)) => None,
+            (at, sans_io::Timer::Connection(_)) if at <= self.alarm.now() => self.act(),
+            (_, sans_io::Timer::Connection(_)) => None,
+        }
+    }
+
+    /// Lets a deadline act that has passed.
+    fn act(&mut self) -> Option<Result<Update, Error>> {
         let before = self.machine.task();
         self.machine.handle_timeout(self.alarm.now());
         match (before, self.machine.task()) {
-            (Task::Request | Task::Read, Task::Wait | Task::Done) => Poll::Ready(self.lost(None)),
-            (Task::Request | Task::Read | Task::Wait | Task::Done, _) => Poll::Ready(None),
+            (Task::Request | Task::Read, Task::Wait | Task::Done) => self.lost(None),
+            (Task::Request | Task::Read | Task::Wait | Task::Done, _) => None,
         }
     }
 }

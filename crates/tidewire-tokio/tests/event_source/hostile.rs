@@ -7,8 +7,8 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tidewire_lifecycle::reconnect;
-use tidewire_tokio::event_source::{Config, Error, EventSource, Loss};
+use tidewire_lifecycle::{Timer, reconnect};
+use tidewire_tokio::event_source::{Config, Error, EventSource, Loss, Update};
 use tokio::net::TcpListener;
 
 fn attempts(max: u32) -> Config {
@@ -309,4 +309,25 @@ async fn a_last_event_id_that_no_server_hears_again_is_an_error_at_once() {
         let connected = builder(&server.url("/")).last_event_id(&"i".repeat(len)).connect();
         assert_eq!(connected.is_ok(), fits);
     }
+}
+
+#[tokio::test]
+async fn a_stream_that_never_pauses_does_not_outlive_its_deadlines() {
+    let flood = || (stream(&"data: x\n\n".repeat(200)), Then::Repeat);
+    let server = Server::start([flood(), flood()]).await;
+    let config = config(|config| {
+        let mut lifecycle = (*config.lifecycle).clone();
+        lifecycle.max_age = Some(Duration::from_millis(200));
+        config.lifecycle = Arc::new(lifecycle);
+    });
+    let mut source = EventSource::builder(&server.url("/")).config(config).connect().unwrap();
+    let mut lost = 0;
+    let read = async {
+        while let Some(update) = source.next_update().await {
+            lost +=
+                usize::from(matches!(update, Ok(Update::Lost { loss: Loss::Timeout(Timer::MaxAge), .. })));
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(20), read).await.is_ok());
+    assert_eq!(lost, 2);
 }
