@@ -1,15 +1,18 @@
 //! Clients: they dial, are let in or not, and come back.
 
-use tidewire_lifecycle::reconnect::Reconnect;
+use std::sync::Arc;
+
+use tidewire_lifecycle::reconnect::{self, Reconnect};
 use tidewire_lifecycle::timer_queue::TimerKey;
 
 use crate::connection::{ConnectionId, Kind};
 use crate::event::{ClientId, Event, HostId, Refused};
 use crate::flaw::Flaw;
 use crate::host::State;
+use crate::invariants::{Breach, Checked, Invariant, check};
 use crate::settings;
 use crate::source::Source;
-use crate::time::{MILLI, Nanos, SECOND, nanos};
+use crate::time::{MILLI, Nanos, SECOND, nanos, shown};
 use crate::world::{Stage, World};
 
 /// Whether a client has a connection.
@@ -32,6 +35,9 @@ pub(crate) struct Client {
     pub(crate) dialed_at: Nanos,
     pub(crate) server: HostId,
     pub(crate) reconnect: Reconnect,
+    /// What the schedule is of, and how often it was asked since a connection was of use.
+    schedule: Arc<reconnect::Config>,
+    asked: u32,
     /// The machine of an event stream's client.
     pub(crate) source: Option<Box<Source>>,
     pub(crate) timer: Option<TimerKey>,
@@ -44,7 +50,7 @@ pub(crate) struct Client {
 const PATIENCE: Nanos = 6 * SECOND;
 
 impl Client {
-    pub(crate) fn new(kind: Kind, host: HostId, reconnect: Reconnect, salt: u64) -> Self {
+    pub(crate) fn new(kind: Kind, host: HostId, schedule: Arc<reconnect::Config>, salt: u64) -> Self {
         Self {
             kind,
             host,
@@ -52,12 +58,35 @@ impl Client {
             attempt: 0,
             dialed_at: 0,
             server: HostId(0),
-            reconnect,
+            reconnect: Reconnect::new(schedule.clone()),
+            schedule,
+            asked: 0,
             source: None,
             timer: None,
             salt,
             newest: 0,
         }
+    }
+}
+
+impl Client {
+    /// A connection was of use.
+    pub(crate) fn progressed(&mut self) {
+        self.reconnect.handle_progress();
+        self.asked = 0;
+    }
+
+    /// Whether a delay lies in the window of its attempt, which doubles with each.
+    fn is_on_schedule(&mut self, delay: Nanos) -> Checked {
+        let first = nanos(self.schedule.reconnection_time);
+        let window = first.saturating_mul(1 << self.asked.min(32)).min(nanos(self.schedule.max_delay));
+        self.asked += 1;
+        let least = nanos(self.schedule.min_delay);
+        check((least..=window).contains(&delay) && self.reconnect.attempts() == self.asked, || {
+            let expected = format!("attempt {} within {}", self.asked, shown(window));
+            let got = format!("attempt {} within {}", self.reconnect.attempts(), shown(delay));
+            Breach::new(Invariant::Deadline, expected, got)
+        })
     }
 }
 
@@ -80,6 +109,9 @@ impl World {
         let entropy = self.random.bits();
         match self.client(id).reconnect.next_delay(entropy) {
             Some(delay) => {
+                if let Err(breach) = self.client(id).is_on_schedule(nanos(delay)) {
+                    self.report.violated(self.now, format!("client {} (WebSocket)", id.0), *breach);
+                }
                 let at = self.now + nanos(delay);
                 self.dial_at(id, at);
             }
@@ -89,10 +121,17 @@ impl World {
 
     /// The schedule has no next attempt; but somebody tries anew after a while.
     fn try_anew(&mut self, id: ClientId) {
-        let reconnect = Reconnect::new(settings::reconnect(&mut self.random));
-        self.client(id).reconnect = reconnect;
+        self.new_schedule(id);
         let at = self.random_within(8 * SECOND);
         self.dial_at(id, at);
+    }
+
+    /// A process that has just begun knows nothing of attempts before.
+    pub(crate) fn new_schedule(&mut self, id: ClientId) {
+        let schedule = settings::reconnect(&mut self.random);
+        let client = self.client(id);
+        client.reconnect = Reconnect::new(schedule.clone());
+        (client.schedule, client.asked) = (schedule, 0);
     }
 
     /// The client's process is no more, and with it its machine.

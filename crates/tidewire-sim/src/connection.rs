@@ -125,6 +125,29 @@ pub(crate) enum Standing {
 pub(crate) enum Reading {
     On,
     Paused,
+    /// So much at a time, up to the end of that time.
+    Sips {
+        len: usize,
+        until: Nanos,
+    },
+}
+
+/// What an application is up to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whim {
+    None,
+    /// It pauses as soon as its end waits for an answer.
+    PausesAtProbe,
+}
+
+/// Whether an end keeps the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manners {
+    Good,
+    /// It talks, and answers no ping but with a pong that is none.
+    NeverReplies,
+    /// It has sent what no protocol knows.
+    Violates,
 }
 
 /// What the operating system has to tell of a transport.
@@ -154,6 +177,10 @@ pub(crate) struct End {
     pub(crate) standing: Standing,
     pub(crate) transport: Transport,
     pub(crate) reading: Reading,
+    /// What is left of a sip.
+    pub(crate) thirst: usize,
+    pub(crate) manners: Manners,
+    pub(crate) whim: Whim,
     pub(crate) said: Said,
     pub(crate) output: Vec<u8>,
     /// Bytes that were read, whose messages the application has not asked for.
@@ -162,6 +189,8 @@ pub(crate) struct End {
     pub(crate) share: Option<Share>,
     /// Until when the application has nothing to say.
     pub(crate) silent_until: Nanos,
+    /// Until when it has a lot.
+    pub(crate) lectures_until: Nanos,
     /// The number of the next message to send.
     pub(crate) next_out: u64,
     /// The number of the next message to come.
@@ -179,16 +208,34 @@ impl End {
             standing: Standing::Awaited,
             transport: Transport::Fine,
             reading: Reading::On,
+            thirst: 0,
+            manners: Manners::Good,
+            whim: Whim::None,
             said: Said::Nothing,
             output: Vec::new(),
             inbox: Vec::new(),
             timer: None,
             share: None,
             silent_until: 0,
+            lectures_until: 0,
             next_out: first,
             next_in: first,
             watch,
         }
+    }
+
+    /// How much of what has come the application takes now.
+    pub(crate) fn appetite(&self) -> usize {
+        match self.reading {
+            Reading::On => usize::MAX,
+            Reading::Paused => 0,
+            Reading::Sips { .. } => self.thirst,
+        }
+    }
+
+    /// So much was read.
+    pub(crate) fn drank(&mut self, len: usize) {
+        self.thirst = self.thirst.saturating_sub(len);
     }
 
     pub(crate) fn is_alive(&self) -> bool {

@@ -50,6 +50,8 @@ pub(crate) enum Event {
     Fault,
     /// The application of this end reads again.
     ReadAgain(ConnectionId, Side),
+    /// The application of this end reads a little.
+    Sip(ConnectionId, Side),
     /// A suspended process runs again.
     Resume(HostId),
     /// A crashed host is back.

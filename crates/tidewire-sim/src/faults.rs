@@ -1,16 +1,20 @@
 //! What goes wrong, and when.
 
-use tidewire_lifecycle::reconnect::Reconnect;
+use tidewire_lifecycle::Heartbeat;
 
-use crate::connection::{Connection, ConnectionId, Kind, Machine, Reading, Said, Side, Standing};
+use crate::connection::{
+    Connection, ConnectionId, Kind, Machine, Manners, Reading, Said, Side, Standing, Whim,
+};
 use crate::event::{ClientId, Event};
 use crate::flaw::Flaw;
 use crate::history::Impediment;
 use crate::invariants::CLOSE;
 use crate::pipe::Route;
-use crate::settings;
-use crate::time::{MILLI, MINUTE, Nanos, SECOND};
+use crate::time::{MILLI, MINUTE, Nanos, SECOND, nanos};
 use crate::world::{Stage, World};
+
+/// A slow reader reads so often.
+const SIP: Nanos = 100 * MILLI;
 
 /// One comes so often, on the average.
 const EVERY: Nanos = 5 * SECOND;
@@ -23,6 +27,10 @@ enum Fault {
     /// Nothing moves for a while, one way or both.
     Stall,
     /// An application does not read for a while.
+    Pause,
+    /// An application pauses as soon as its end waits for an answer, and much comes.
+    PauseAtProbe,
+    /// An application reads little at a time for a while, and much comes.
     SlowReader,
     /// Nothing arrives any more, in both directions, and nobody is told.
     HalfOpen,
@@ -38,6 +46,12 @@ enum Fault {
     Hush,
     /// An application says as much as it may.
     Burst,
+    /// An application has much to say for a while, and the other nothing.
+    Lecture,
+    /// An end answers no ping any more.
+    NoReplies,
+    /// An end sends what no protocol knows.
+    Violation,
     /// An application closes.
     Close,
     /// What proves who the client is expires at another time than it did.
@@ -46,17 +60,22 @@ enum Fault {
 
 impl Fault {
     /// How often of a hundred times.
-    const SHARES: [(Self, u64); 12] = [
+    const SHARES: [(Self, u64); 17] = [
         (Self::Drop, 16),
         (Self::Stall, 22),
-        (Self::SlowReader, 14),
+        (Self::Pause, 10),
+        (Self::PauseAtProbe, 4),
+        (Self::SlowReader, 8),
         (Self::HalfOpen, 8),
         (Self::OneWay, 6),
         (Self::Vanish, 7),
         (Self::Kill, 6),
         (Self::Silence, 5),
         (Self::Hush, 5),
-        (Self::Burst, 10),
+        (Self::Burst, 8),
+        (Self::Lecture, 4),
+        (Self::NoReplies, 4),
+        (Self::Violation, 4),
         (Self::Close, 8),
         (Self::Renewal, 3),
     ];
@@ -65,6 +84,8 @@ impl Fault {
         match self {
             Self::Drop => "drop",
             Self::Stall => "stall",
+            Self::Pause => "reader that pauses",
+            Self::PauseAtProbe => "reader that pauses when it waits",
             Self::SlowReader => "slow reader",
             Self::HalfOpen => "half-open, both ways",
             Self::OneWay => "half-open, one way",
@@ -73,6 +94,9 @@ impl Fault {
             Self::Silence => "silent application",
             Self::Hush => "silent applications",
             Self::Burst => "burst of messages",
+            Self::Lecture => "lecture",
+            Self::NoReplies => "no replies",
+            Self::Violation => "violation",
             Self::Close => "close",
             Self::Renewal => "renewed credentials",
         }
@@ -136,7 +160,26 @@ impl World {
                     self.stall(connection, side.peer(), until);
                 }
             }
-            Fault::SlowReader => self.pause(connection, side),
+            Fault::Pause => {
+                let lasts = self.long(40 * SECOND);
+                self.pause(connection, side, lasts);
+                if self.random.once_in(2) {
+                    self.burst(connection, side.peer());
+                }
+            }
+            Fault::PauseAtProbe => {
+                connection.ends[side].whim = Whim::PausesAtProbe;
+                connection.ends[side].silent_until = now + 2 * MINUTE;
+            }
+            Fault::SlowReader => {
+                let until = now + self.long(80 * SECOND);
+                self.slow_down(connection, side, until);
+                self.burst(connection, side.peer());
+                if self.random.once_in(2) {
+                    connection.ends[side].silent_until = until;
+                    connection.ends[side.peer()].lectures_until = until;
+                }
+            }
             Fault::HalfOpen => {
                 self.cut(connection, side);
                 self.cut(connection, side.peer());
@@ -159,12 +202,18 @@ impl World {
                     connection.ends[side].silent_until = until;
                 }
             }
-            Fault::Burst => {
-                let times = if self.flaw == Some(Flaw::EndlessOutput) { 10 } else { 1 };
-                for _ in 0..self.random.between(10, 400) * times {
-                    self.say(connection, side);
-                }
+            Fault::Burst => self.burst(connection, side),
+            Fault::Lecture => {
+                let until = now + self.long(40 * SECOND);
+                connection.ends[side].lectures_until = until;
+                connection.ends[side.peer()].silent_until = until;
             }
+            Fault::NoReplies => {
+                connection.ends[side].manners = Manners::NeverReplies;
+                connection.history.begin(Impediment::Mute(side), now);
+                connection.ends[side.peer()].silent_until = now + 5 * MINUTE;
+            }
+            Fault::Violation => self.violate(connection, side),
             Fault::Close => self.close(connection, side),
             Fault::Renewal => self.renew(connection),
         }
@@ -181,9 +230,9 @@ impl World {
         connection.history.add(Impediment::Stalled(from), self.now, until);
     }
 
-    fn pause(&mut self, connection: &mut Connection, side: Side) {
+    fn pause(&mut self, connection: &mut Connection, side: Side, lasts: Nanos) {
         let end = &mut connection.ends[side];
-        if end.reading == Reading::Paused || !self.hosts[end.host.0 as usize].runs() {
+        if end.reading != Reading::On || !self.hosts[end.host.0 as usize].runs() {
             return;
         }
         let clock = self.hosts[end.host.0 as usize].clock(self.now);
@@ -192,8 +241,78 @@ impl World {
         }
         end.reading = Reading::Paused;
         connection.history.begin(Impediment::Deaf(side), self.now);
-        let again = self.now + self.long(40 * SECOND);
-        self.events.push(again, Event::ReadAgain(connection.id, side));
+        self.events.push(self.now + lasts, Event::ReadAgain(connection.id, side));
+        self.serve(connection, side);
+    }
+
+    /// A reader that takes a little ten times a second: as much as goes through the window in half of the time in which
+    /// its peer wants an answer, so that whoever waits for it to answer hears it.
+    fn slow_down(&mut self, connection: &mut Connection, side: Side, until: Nanos) {
+        let end = &mut connection.ends[side];
+        if end.reading != Reading::On {
+            return;
+        }
+        let config = match side {
+            Side::Server => &connection.settings.client,
+            Side::Client => &connection.settings.server,
+        };
+        let patience = match config.heartbeat {
+            Heartbeat::Probe { timeout, .. } => nanos(timeout),
+            Heartbeat::Off | Heartbeat::KeepAlive { .. } => 8 * SECOND,
+        };
+        let sips = (patience / 2 / SIP).max(1) as usize;
+        end.reading = Reading::Sips { len: connection.path.window / sips + 64, until };
+        connection.history.add(Impediment::Slow(side), self.now, until + SIP);
+        self.events.push(self.now + SIP, Event::Sip(connection.id, side));
+    }
+
+    pub(crate) fn sip(&mut self, connection: &mut Connection, side: Side) {
+        let end = &mut connection.ends[side];
+        let Reading::Sips { len, until } = end.reading else { return };
+        if let Some(resumed) = self.suspended_until(end.host) {
+            return self.events.push(resumed, Event::Sip(connection.id, side));
+        }
+        if self.now < until {
+            end.thirst = len;
+            self.events.push(self.now + SIP, Event::Sip(connection.id, side));
+        } else {
+            end.reading = Reading::On;
+        }
+        self.serve(connection, side);
+    }
+
+    /// An application does as it is up to when its end has sent a probe.
+    pub(crate) fn at_probe(&mut self, connection: &mut Connection, side: Side) {
+        match std::mem::replace(&mut connection.ends[side].whim, Whim::None) {
+            Whim::None => {}
+            Whim::PausesAtProbe => {
+                // Longer than an answer takes, shorter than the peer waits for room.
+                let lasts = self.random.between(3 * SECOND, 12 * SECOND);
+                self.pause(connection, side, lasts);
+                self.burst(connection, side.peer());
+                self.burst(connection, side.peer());
+            }
+        }
+    }
+
+    fn burst(&mut self, connection: &mut Connection, side: Side) {
+        let times = if self.flaw == Some(Flaw::EndlessOutput) { 10 } else { 1 };
+        for _ in 0..self.random.between(10, 400) * times {
+            self.say(connection, side);
+        }
+    }
+
+    /// A frame with an opcode that is reserved (RFC 6455 §5.2).
+    fn violate(&mut self, connection: &mut Connection, side: Side) {
+        let end = &mut connection.ends[side];
+        if !self.hosts[end.host.0 as usize].runs() || connection.kind == Kind::EventStream {
+            return;
+        }
+        end.manners = Manners::Violates;
+        end.output.extend_from_slice(match side {
+            Side::Server => b"\x83\x00",
+            Side::Client => b"\x83\x80\0\0\0\0",
+        });
         self.serve(connection, side);
     }
 
@@ -227,8 +346,7 @@ impl World {
 
     /// A client's process is no more; another begins then.
     fn begin_anew(&mut self, id: ClientId, at: Nanos) {
-        let reconnect = Reconnect::new(settings::reconnect(&mut self.random));
-        self.client(id).reconnect = reconnect;
+        self.new_schedule(id);
         self.retire(id);
         self.dial_at(id, at);
     }
@@ -258,7 +376,7 @@ impl World {
 
     /// The server learns until when the client is who it says.
     pub(crate) fn renew(&mut self, connection: &mut Connection) {
-        let lasts = self.random.between(10 * SECOND, 10 * MINUTE);
+        let lasts = self.random.between(SECOND, 10 * MINUTE);
         let end = &mut connection.ends.server;
         let host = &self.hosts[end.host.0 as usize];
         if !host.runs() {
@@ -270,7 +388,7 @@ impl World {
             Machine::Stream(stream) => stream.stream.set_credential_expiry(clock, Some(expiry)),
             Machine::Source => return,
         }
-        end.watch.expiry = Some(self.now + lasts);
+        end.watch.renewed(self.now + lasts);
         self.serve(connection, Side::Server);
     }
 }

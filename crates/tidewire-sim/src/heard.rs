@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tidewire_connection::websocket::{Ended, Event};
+use tidewire_ws::Role;
 
 use crate::application::{Form, Message, shown};
-use crate::connection::{End, Machine, Socket};
+use crate::connection::{End, Machine, Manners, Socket};
 use crate::flaw::Flaw;
 use crate::invariants::{Breach, Checked, Invariant, Watch, check};
 use crate::random::Random;
@@ -80,7 +81,7 @@ impl Heard<'_> {
 
 /// Gives bytes to the machine; answers how many it is done with.
 pub(crate) fn receive(end: &mut End, occasion: &Occasion, bytes: &mut [u8]) -> Result<usize, Box<Breach>> {
-    let End { machine, output, next_in, watch, .. } = end;
+    let End { machine, output, next_in, watch, manners, .. } = end;
     let Machine::WebSocket(socket) = machine else { return Ok(bytes.len()) };
     let Socket { reader, writer, told, .. } = &mut **socket;
     let mut heard = Heard { next_in, watch, told };
@@ -93,7 +94,15 @@ pub(crate) fn receive(end: &mut End, occasion: &Occasion, bytes: &mut [u8]) -> R
             Event::Text(text) => heard.message(occasion, Form::Text, text.as_bytes())?,
             Event::Binary(payload) => heard.message(occasion, Form::Binary, &payload)?,
             Event::Ping(_) if occasion.flaw == Some(Flaw::NoPongs) => output.truncate(before),
-            Event::Ping(_) | Event::Pong(_) => {}
+            Event::Ping(_) if *manners == Manners::NeverReplies => {
+                output.truncate(before);
+                output.extend_from_slice(match writer.role() {
+                    Role::Server => b"\x8A\x01?",
+                    Role::Client => b"\x8A\x81\0\0\0\0?",
+                });
+            }
+            Event::Ping(_) => {}
+            Event::Pong(payload) => heard.watch.pong(payload),
             Event::Ended(ended) => {
                 heard.end(ended)?;
                 if occasion.flaw == Some(Flaw::LateMessage) {

@@ -16,6 +16,10 @@ pub(crate) enum Impediment {
     Suspended(Side),
     /// This side does not read.
     Deaf(Side),
+    /// This side reads little at a time.
+    Slow(Side),
+    /// This side answers no probe.
+    Mute(Side),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +79,11 @@ impl History {
             at = at.max(span.until);
         }
         clear.max(until.saturating_sub(at))
+    }
+
+    /// Whether something of `counts` was in the way at any time.
+    pub(crate) fn was(&self, from: Nanos, until: Nanos, counts: impl Fn(Impediment) -> bool) -> bool {
+        self.longest_clear(from, until, counts) < until - from
     }
 
     /// When the last of `counts` that is over was over.

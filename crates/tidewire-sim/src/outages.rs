@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tidewire_lifecycle::drain::{self, Drain};
-use tidewire_lifecycle::reconnect::Reconnect;
 
 use crate::client::Link;
 use crate::connection::{ConnectionId, Machine, Side, Standing, Stranger};
@@ -122,10 +121,10 @@ impl World {
         }
         for index in 0..self.clients.len() {
             if self.clients[index].host == id {
-                let reconnect = Reconnect::new(settings::reconnect(&mut self.random));
-                self.clients[index].reconnect = reconnect;
+                let id = ClientId(index as u16);
+                self.new_schedule(id);
                 let at = self.random_within(3 * SECOND);
-                self.dial_at(ClientId(index as u16), at);
+                self.dial_at(id, at);
             }
         }
     }
@@ -158,6 +157,9 @@ impl World {
                     Machine::Source => {}
                 }
                 end.watch.told_at = Some(moment);
+                if world.random.once_in(4) {
+                    world.renew(connection);
+                }
                 world.serve(connection, *side);
             });
         }

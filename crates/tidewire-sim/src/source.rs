@@ -9,7 +9,7 @@ use tidewire_sse::Item;
 
 use crate::application::{Form, Message, salt, shown};
 use crate::client::Link;
-use crate::connection::{Connection, End, Reading, Side, Transport};
+use crate::connection::{Connection, End, Side, Transport};
 use crate::event::{ClientId, Refused};
 use crate::flaw::Flaw;
 use crate::heard::{Appetite, appetite, piece};
@@ -150,7 +150,7 @@ impl World {
             source.source.handle_transport_error(clock);
             return Ok(());
         }
-        while end.reading == Reading::On && source.source.task() == Task::Read {
+        while end.appetite() > 0 && source.source.task() == Task::Read {
             let appetite = appetite(&mut self.random);
             if !end.inbox.is_empty() {
                 let mut inbox = std::mem::take(&mut end.inbox);
@@ -158,7 +158,7 @@ impl World {
                 inbox.drain(..consumed);
                 end.inbox = inbox;
             } else if into.has_unread() {
-                let len = piece(into.unread().len(), &mut self.random);
+                let len = piece(into.unread().len().min(end.appetite()), &mut self.random);
                 source.source.handle_received(clock, len);
                 source.watch.received(now, len);
                 self.report.outcome.figures.bytes += len as u64;
@@ -167,6 +167,7 @@ impl World {
                 let consumed = receive(source, end, salt, now, clock, bytes, appetite)?;
                 end.inbox.extend_from_slice(&bytes[consumed..]);
                 into.read(len);
+                end.drank(len);
                 self.report.outcome.figures.messages += end.next_in - before;
                 self.report.digest(end.next_in << 20 ^ len as u64);
             } else {

@@ -76,6 +76,7 @@ impl World {
         match stream.stream.transport() {
             Task::ShutDown | Task::Finish => {
                 out.shut_down(now, &mut self.random);
+                end.watch.shut_down(now);
                 stream.stream.handle_shut_down(clock);
             }
             Task::Open | Task::Discard | Task::Closed => {}

@@ -130,7 +130,7 @@ impl World {
 
     pub(crate) fn read_again(&mut self, connection: &mut Connection, side: Side) {
         let end = &mut connection.ends[side];
-        if !end.is_alive() || end.reading == Reading::On {
+        if !end.is_alive() || end.reading != Reading::Paused {
             return;
         }
         let host = &self.hosts[end.host.0 as usize];
@@ -139,14 +139,14 @@ impl World {
         }
         let clock = host.clock(self.now);
         end.reading = Reading::On;
-        end.watch.read_again_at = self.now;
+        end.watch.read_again(self.now);
         match &mut end.machine {
             Machine::WebSocket(socket) => socket.writer.handle_read_resumed(clock),
             Machine::Stream(_) => {}
             Machine::Source => {
                 let client = &mut self.clients[connection.client.0 as usize];
                 if let Some(source) = &mut client.source {
-                    source.watch.read_again_at = self.now;
+                    source.watch.read_again(self.now);
                 }
             }
         }
@@ -190,12 +190,12 @@ impl World {
             Machine::WebSocket(socket) if side == Side::Client => {
                 let dismissed = socket.ended.as_ref().is_some_and(|ended| !ended.invites_back());
                 let heard = connection.ends.client.next_in > 0;
-                let reconnect = &mut self.client(connection.client).reconnect;
+                let client = self.client(connection.client);
                 if heard {
-                    reconnect.handle_progress();
+                    client.progressed();
                 }
                 if dismissed {
-                    reconnect.handle_dismissed();
+                    client.reconnect.handle_dismissed();
                 }
                 self.come_back(connection.client);
             }

@@ -7,7 +7,7 @@ use tidewire_connection::websocket::{Cause, Endpoint, Transport as Task};
 use tidewire_lifecycle::Timer;
 
 use crate::application::{Form, Message, salt};
-use crate::connection::{Connection, End, Machine, Reading, Said, Side, Socket, Transport};
+use crate::connection::{Connection, End, Machine, Manners, Said, Side, Socket, Transport};
 use crate::flaw::Flaw;
 use crate::heard::{Appetite, Occasion, appetite, piece, receive};
 use crate::history::Impediment;
@@ -61,7 +61,7 @@ impl World {
         let due = end.watch.deadline.filter(|(at, _)| *at <= now);
         let timer = match due {
             Some((_, event_source::Timer::Connection(Timer::Heartbeat))) => {
-                end.watch.heartbeat_at = now;
+                end.watch.heartbeat(now, end.reading);
                 None
             }
             Some((_, event_source::Timer::Connection(timer))) => Some(timer),
@@ -86,6 +86,9 @@ impl World {
         }
         let checked = checked.and_then(|()| self.pump(connection, side));
         self.settle_websocket(connection, side, checked);
+        if let Some((_, event_source::Timer::Connection(Timer::Heartbeat))) = due {
+            self.at_probe(connection, side);
+        }
     }
 
     /// Reads and writes until neither has anything to do.
@@ -100,7 +103,7 @@ impl World {
         loop {
             let before = task(&connection.ends[side]);
             self.read_websocket(connection, side, clock)?;
-            self.write_websocket(connection, side, clock);
+            self.write_websocket(connection, side, clock)?;
             if task(&connection.ends[side]) == before {
                 break;
             }
@@ -122,9 +125,10 @@ impl World {
         let now = self.now;
         let (end, into) = (&mut connection.ends[side], &mut connection.pipes[side.peer()]);
         loop {
+            let most = end.appetite();
             let Machine::WebSocket(socket) = &mut end.machine else { return Ok(()) };
             match socket.writer.transport() {
-                Task::Open if end.reading == Reading::On => {}
+                Task::Open if most > 0 => {}
                 Task::Discard => {
                     let len = into.unread().len();
                     if len > 0 {
@@ -147,7 +151,7 @@ impl World {
                 inbox.drain(..consumed);
                 end.inbox = inbox;
             } else if into.has_unread() {
-                let len = piece(into.unread().len(), &mut self.random);
+                let len = piece(into.unread().len().min(most), &mut self.random);
                 socket.writer.handle_received(clock, len);
                 end.watch.received(now, len);
                 self.report.outcome.figures.bytes += len as u64;
@@ -156,6 +160,7 @@ impl World {
                 let consumed = receive(end, &occasion, bytes)?;
                 end.inbox.extend_from_slice(&bytes[consumed..]);
                 into.read(len);
+                end.drank(len);
                 self.report.outcome.figures.messages += end.next_in - before;
                 self.report.digest(end.next_in << 20 ^ len as u64);
             } else {
@@ -168,10 +173,11 @@ impl World {
         }
     }
 
-    fn write_websocket(&mut self, connection: &mut Connection, side: Side, clock: Duration) {
+    fn write_websocket(&mut self, connection: &mut Connection, side: Side, clock: Duration) -> Checked {
         let now = self.now;
         let (end, out) = (&mut connection.ends[side], &mut connection.pipes[side]);
-        let Machine::WebSocket(socket) = &mut end.machine else { return };
+        let replies = end.manners != Manners::NeverReplies;
+        let Machine::WebSocket(socket) = &mut end.machine else { return Ok(()) };
         while socket.writer.transport() != Task::Closed {
             if !end.output.is_empty() {
                 out.damage = self.damage();
@@ -181,25 +187,33 @@ impl World {
                 end.watch.sent(now, len, left);
                 let wrong = self.errs(Flaw::WrongCount, 500);
                 socket.writer.handle_sent(clock, len + usize::from(wrong), left);
-                let pong = socket.writer.poll_pong(&mut end.output);
+                let pong = replies && socket.writer.poll_pong(&mut end.output);
                 if left > 0 {
-                    return;
+                    return Ok(());
                 }
                 if pong {
                     continue;
                 }
-            } else if socket.writer.poll_pong(&mut end.output) {
+            } else if replies && socket.writer.poll_pong(&mut end.output) {
                 continue;
             }
-            match socket.writer.transport() {
+            let before = socket.writer.transport();
+            match before {
                 Task::ShutDown | Task::Finish => {
                     out.shut_down(now, &mut self.random);
                     socket.writer.handle_shut_down(clock);
+                    end.watch.shut_down(now);
                 }
-                Task::Open | Task::Discard | Task::Closed => {}
+                Task::Open | Task::Discard | Task::Closed => return Ok(()),
             }
-            return;
+            let after = socket.writer.transport();
+            let expected = if before == Task::Finish { Task::Closed } else { Task::Discard };
+            return check(after == expected, || {
+                let expected = format!("{expected:?} behind the shutting down in {before:?}");
+                Breach::new(Invariant::End, expected, format!("{after:?}"))
+            });
         }
+        Ok(())
     }
 
     /// Behind each step: timers, checks, and the end, if that was it.
@@ -267,7 +281,11 @@ impl World {
             Breach::new(Invariant::End, format!("{:?}", socket.ended), format!("{record:?}"))
         })?;
         let Some(ended) = record.cloned() else { return Ok(()) };
+        check(!socket.writer.is_open(), || {
+            Breach::new(Invariant::End, "nothing to be sent behind the end", "an open writer")
+        })?;
         socket.ended = Some(ended.clone());
+        connection.ends[side].watch.begins_to_close(self.now);
         self.report.ended(connection.kind, side, &ended);
         websocket_reason(connection, side, &ended)
     }

@@ -1,7 +1,5 @@
 //! The world: its time, its hosts, its connections, and what happens next in it.
 
-use tidewire_lifecycle::reconnect::Reconnect;
-
 use crate::application::{HIGH_WATER, Message, salt};
 use crate::client::Client;
 use crate::connection::{Connection, ConnectionId, Kind, Machine, Side, Trust};
@@ -102,8 +100,8 @@ impl World {
         for index in 0..settings::CLIENT_HOSTS * settings::CLIENTS_EACH {
             let kind = if index % settings::STREAM_EVERY == 0 { Kind::EventStream } else { Kind::WebSocket };
             let host = HostId(settings::SERVERS + index / settings::CLIENTS_EACH);
-            let reconnect = Reconnect::new(settings::reconnect(&mut self.random));
-            self.clients.push(Client::new(kind, host, reconnect, self.random.bits()));
+            let schedule = settings::reconnect(&mut self.random);
+            self.clients.push(Client::new(kind, host, schedule, self.random.bits()));
             let at = self.random_within(5 * SECOND);
             self.dial_at(ClientId(index), at);
         }
@@ -148,6 +146,7 @@ impl World {
             Event::ReadAgain(id, side) => {
                 self.with(id, |world, connection| world.read_again(connection, side));
             }
+            Event::Sip(id, side) => self.with(id, |world, connection| world.sip(connection, side)),
             Event::Dial(client, attempt) => self.dial(client, attempt),
             Event::Ring(client, attempt) => self.ring(client, attempt),
             Event::Answer(client, attempt, id) => self.answer(client, attempt, id),
@@ -272,7 +271,14 @@ impl World {
         }
         let again = end.silent_until.max(self.now) + gap;
         self.events.push(again, Event::Speak(connection.id, side));
-        if self.now >= end.silent_until {
+        let times = if self.now < end.silent_until {
+            0
+        } else if self.now < end.lectures_until {
+            self.random.between(20, 120)
+        } else {
+            1
+        };
+        for _ in 0..times {
             self.say(connection, side);
         }
     }

@@ -3,7 +3,7 @@
 use tidewire_lifecycle::Heartbeat;
 
 use super::{Breach, Checked, Invariant, Watch, check};
-use crate::connection::{Connection, Kind, Side, Standing};
+use crate::connection::{Connection, Kind, Reading, Side, Standing};
 use crate::history::Impediment;
 use crate::time::{MILLI, Nanos, SECOND, limit, nanos, shown};
 
@@ -16,6 +16,10 @@ pub(crate) fn overdue(connection: &Connection, side: Side, watch: &Watch, now: N
     let (here, there) = (&connection.ends[side], &connection.ends[side.peer()]);
     if here.has_ended() || watch.closing_since.is_some() {
         return Ok(());
+    }
+    watch.is_within_limits(now)?;
+    if here.reading != Reading::Paused {
+        watch.is_replied_to(now, SHORT_WRITES)?;
     }
     if let Some(since) = connection.cut_since[side] {
         return finds_out(connection, side, watch, since, now);
@@ -30,8 +34,8 @@ pub(crate) fn overdue(connection: &Connection, side: Side, watch: &Watch, now: N
 fn finds_out(connection: &Connection, side: Side, watch: &Watch, since: Nanos, now: Nanos) -> Checked {
     // What was on its way still comes, and one who did not listen, or was asleep, begins to wait when it does.
     let paused = |impediment| match impediment {
-        Impediment::Deaf(of) | Impediment::Suspended(of) => of == side,
-        Impediment::Stalled(_) | Impediment::Cut(_) | Impediment::Vanished(_) => false,
+        Impediment::Deaf(of) | Impediment::Slow(of) | Impediment::Suspended(of) => of == side,
+        Impediment::Stalled(_) | Impediment::Cut(_) | Impediment::Vanished(_) | Impediment::Mute(_) => false,
     };
     let listening = connection.history.last_over(now, paused).max(watch.read_again_at).max(watch.resumed_at);
     let silent = since.max(watch.last_received).max(listening);

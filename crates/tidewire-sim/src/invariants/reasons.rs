@@ -11,7 +11,7 @@ use tidewire_lifecycle::{Heartbeat, Timer};
 use tidewire_ws::frame::CloseCode;
 
 use super::{Breach, Checked, Invariant, Watch, check};
-use crate::connection::{Connection, Machine, Said, Side, Standing};
+use crate::connection::{Connection, Machine, Manners, Said, Side, Standing};
 use crate::history::Impediment;
 use crate::host::Order;
 use crate::time::{MILLI, NEVER, Nanos, limit, nanos, shown};
@@ -56,6 +56,8 @@ pub(crate) fn websocket_reason(connection: &Connection, side: Side, ended: &webs
                     told == (Some(code), reason.as_str())
                 }),
             };
+            let theirs =
+                theirs || here.manners == Manners::Violates && *code == Some(CloseCode::PROTOCOL_ERROR);
             check(theirs, || unreasonable(format!("the peer's close, which said {:?}", there.said), ended))
         }
         // Whether it had come was looked at when it closed.
@@ -66,6 +68,10 @@ pub(crate) fn websocket_reason(connection: &Connection, side: Side, ended: &webs
         (Cause::Eof(_), Endpoint::Remote) => {
             let gone = there.standing != Standing::Alive || there.has_ended();
             check(gone, || unreasonable("an end of stream of a peer that ended", ended))
+        }
+        (Cause::Violation(_), Endpoint::Remote) => {
+            let theirs = there.manners == Manners::Violates;
+            check(theirs, || unreasonable("no violation of a peer that keeps the rules", ended))
         }
         (Cause::Transport, Endpoint::Remote) => {
             let failed = connection.failures[side].is_some();
@@ -136,11 +142,11 @@ pub(crate) fn timeout_reason(
             let Heartbeat::Probe { interval, timeout } = config.heartbeat else {
                 return Err(unreasonable("no probes, by the settings", at(timer, now)));
             };
-            let since = watch.heartbeat_at;
+            let since = watch.probe_since.unwrap_or(NEVER);
             came(Some(since), nanos(timeout), "a reply to a probe")?;
             // Until then it may have been heard all the time.
             let heard = watch.last_received + nanos(timeout) <= now + MILLI;
-            let long = since + nanos(interval) + nanos(timeout) <= now + MILLI;
+            let long = since.saturating_add(nanos(interval) + nanos(timeout)) <= now + MILLI;
             check(heard || long, || unreasonable("a peer that is not heard", at(timer, now)))?;
             in_the_way(connection, side, since, now, 2 * connection.grace, timer)
         }
@@ -195,8 +201,13 @@ fn in_the_way(
     // Who reads before it looks at the clock has heard, when it wakes, all that came meanwhile.
     let wakes_reading = connection.ends[side].order == Order::ReadsFirst;
     let counts = |impediment| {
-        impediment != Impediment::Deaf(side) && !(impediment == Impediment::Suspended(side) && wakes_reading)
+        let ours = impediment == Impediment::Deaf(side)
+            || impediment == Impediment::Suspended(side) && wakes_reading;
+        !ours && impediment != Impediment::Slow(side.peer())
     };
+    let is_slow = |impediment| impediment == Impediment::Slow(side.peer());
+    // A slow reader is heard in time, but not in so little, if nothing else is in the way.
+    let enough = if connection.history.was(since, now, is_slow) { now - since } else { enough };
     still(connection.history.longest_clear(since, now, counts), enough, timer, now)
 }
 

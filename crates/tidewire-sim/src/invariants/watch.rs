@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidewire_connection::event_source::Timer;
-use tidewire_lifecycle::{Config, Usage};
+use tidewire_lifecycle::{Config, Heartbeat, Usage};
 
 use super::{Breach, Checked, Invariant, check};
 use crate::application::{HIGH_WATER, MAX_MESSAGE_LEN};
-use crate::time::{MILLI, Nanos, limit, nanos, shown};
+use crate::connection::Reading;
+use crate::time::{MILLI, NEVER, Nanos, limit, nanos, shown};
 
 /// A deadline may be so late: the tick of the lifecycle and that of the queue are one millisecond each, and both
 /// round up to the same clock or to the next.
@@ -17,8 +18,8 @@ const TICK: Nanos = MILLI;
 /// What an end may hold beside its application's messages: frame headers, pings, a pong that was kept, a close frame.
 const CONTROL_BYTES: usize = 8 * 1024;
 
-/// The most that waits for the transport.
-const MAX_OUTPUT_LEN: usize = HIGH_WATER + MAX_MESSAGE_LEN + CONTROL_BYTES;
+/// The most that waits for the transport; an event stream writes before each line of data what it is.
+const MAX_OUTPUT_LEN: usize = HIGH_WATER + MAX_MESSAGE_LEN * 5 / 4 + CONTROL_BYTES;
 
 /// The most that is held of what has come: one message that is not whole, with what its buffer has room for.
 const MAX_HELD_LEN: usize = 2 * MAX_MESSAGE_LEN + CONTROL_BYTES;
@@ -44,6 +45,14 @@ pub(crate) struct Seen {
     pub(crate) held_len: usize,
 }
 
+/// Where the last probe is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    /// It may wait for the transport.
+    Queued,
+    Out,
+}
+
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) config: Arc<Config>,
@@ -63,8 +72,11 @@ pub(crate) struct Watch {
     pub(crate) last_message: Nanos,
     /// Since when output waits and the pipe takes none.
     pub(crate) blocked_since: Option<Nanos>,
-    /// When the last heartbeat was sent.
-    pub(crate) heartbeat_at: Nanos,
+    /// How many heartbeats were sent.
+    heartbeats: u32,
+    /// From when on the reply to a probe is due, if one is awaited.
+    pub(crate) probe_since: Option<Nanos>,
+    probe: Probe,
     /// When the application read again.
     pub(crate) read_again_at: Nanos,
     /// When its host ran again.
@@ -73,6 +85,7 @@ pub(crate) struct Watch {
     quiet: Nanos,
     quiet_times: u64,
     pub(crate) closing_since: Option<Nanos>,
+    shut_down_at: Option<Nanos>,
     closed_at: Option<Nanos>,
     pub(crate) expiry: Option<Nanos>,
     pub(crate) told_at: Option<Nanos>,
@@ -95,12 +108,15 @@ impl Watch {
             last_received: now,
             last_message: now,
             blocked_since: None,
-            heartbeat_at: now,
+            heartbeats: 0,
+            probe_since: None,
+            probe: Probe::Out,
             read_again_at: now,
             resumed_at: now,
             quiet: 0,
             quiet_times: 0,
             closing_since: None,
+            shut_down_at: None,
             closed_at: None,
             expiry: None,
             told_at: None,
@@ -115,6 +131,12 @@ impl Watch {
         if len > 0 {
             self.last_traffic = now;
         }
+        if let (Some(since), Probe::Queued, true) = (&mut self.probe_since, self.probe, len > 0) {
+            *since = now;
+        }
+        if left == 0 {
+            self.probe = Probe::Out;
+        }
         self.blocked_since = match (left, self.blocked_since) {
             (0, _) => None,
             (_, Some(since)) if len == 0 => Some(since),
@@ -127,6 +149,45 @@ impl Watch {
         self.given += len as u64;
         self.last_traffic = now;
         self.last_received = now;
+    }
+
+    /// A heartbeat was sent; while nothing is read no reply is awaited.
+    pub(crate) fn heartbeat(&mut self, now: Nanos, reading: Reading) {
+        self.heartbeats += 1;
+        if reading != Reading::Paused {
+            (self.probe_since, self.probe) = (Some(now), Probe::Queued);
+        }
+    }
+
+    /// A pong came: only that to the last probe is its reply.
+    pub(crate) fn pong(&mut self, payload: &[u8]) {
+        if payload == self.heartbeats.to_be_bytes() {
+            self.probe_since = None;
+        }
+    }
+
+    /// The application reads again: a reply is due from here on.
+    pub(crate) fn read_again(&mut self, now: Nanos) {
+        self.read_again_at = now;
+        self.probe_since = self.probe_since.map(|_| now);
+    }
+
+    /// The credentials expire then. While a server goes away the end only comes nearer.
+    pub(crate) fn renewed(&mut self, expiry: Nanos) {
+        let before = self.expiry.replace(expiry);
+        if let (Some(told_at), Some(before)) = (&mut self.told_at, before) {
+            *told_at = before.min(*told_at);
+        }
+    }
+
+    /// Nothing more is said.
+    pub(crate) fn shut_down(&mut self, now: Nanos) {
+        self.shut_down_at.get_or_insert(now);
+    }
+
+    /// The end has begun.
+    pub(crate) fn begins_to_close(&mut self, now: Nanos) {
+        self.closing_since.get_or_insert(now);
     }
 
     pub(crate) fn message_out(&mut self, now: Nanos) {
@@ -189,7 +250,7 @@ impl Watch {
             }
         }
         if seen.phase != Phase::Open {
-            self.closing_since.get_or_insert(now);
+            self.begins_to_close(now);
         }
         self.set_deadline(now, seen.deadline);
         check(seen.phase != Phase::Closed || seen.deadline.is_none(), || {
@@ -237,11 +298,47 @@ impl Watch {
         Ok(())
     }
 
+    /// Whether an open connection is past what should have ended it, whatever deadlines its machine tells of.
+    pub(crate) fn is_within_limits(&self, now: Nanos) -> Checked {
+        let config = &self.config;
+        let ends = [
+            (Some(self.started), limit(config.max_age), "the maximum age"),
+            (self.expiry, 0, "the expiry of its credentials"),
+            (self.told_at, 0, "going away"),
+            (Some(self.last_traffic), limit(config.idle_timeout), "being idle"),
+            (Some(self.last_message), limit(config.quiet_timeout), "being quiet"),
+            (self.blocked_since, limit(config.write_stall_timeout), "a stall"),
+        ];
+        for (since, limit, why) in ends {
+            let due = since.unwrap_or(NEVER).saturating_add(limit).max(self.resumed_at);
+            check(now <= due.saturating_add(2 * TICK), || {
+                let expected = format!("an end by {}, for {why}", shown(due));
+                Breach::new(Invariant::Deadline, expected, "none")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a probe is without its reply for longer than a peer is waited for that talks and never replies.
+    pub(crate) fn is_replied_to(&self, now: Nanos, slack: Nanos) -> Checked {
+        let (Heartbeat::Probe { interval, timeout }, Some(since)) = (self.config.heartbeat, self.probe_since)
+        else {
+            return Ok(());
+        };
+        let due = (since + nanos(interval) + nanos(timeout) + slack).max(self.resumed_at + TICK);
+        check(now <= due, || {
+            let expected = format!("an end by {}: no reply since {}", shown(due), shown(since));
+            Breach::new(Invariant::HalfOpen, expected, "none")
+        })
+    }
+
     /// Whether a close that has begun is over in its time.
     pub(crate) fn closes_in_time(&self, now: Nanos) -> Checked {
         let Some(since) = self.closing_since else { return Ok(()) };
-        let due = since.saturating_add(limit(self.config.closing_timeout)).max(self.resumed_at);
-        check(self.closed_at.is_some() || now <= due + TICK, || {
+        let closing = since.saturating_add(limit(self.config.closing_timeout));
+        let linger = self.shut_down_at.unwrap_or(NEVER).saturating_add(limit(self.config.linger_timeout));
+        let due = closing.min(linger).max(self.resumed_at);
+        check(self.closed_at.is_some() || now <= due + 2 * TICK, || {
             let expected = format!("closed by {}, having begun to at {}", shown(due), shown(since));
             Breach::new(Invariant::Delivery, expected, "it is not")
         })
@@ -330,7 +427,7 @@ mod tests {
         let mut watch = watch();
         let closing = Seen { phase: Phase::Closing, ..seen(0) };
         assert_eq!(breach(watch.observe(0, &closing)), None);
-        assert_eq!(breach(watch.closes_in_time(5 * SECOND + MILLI)), None);
-        assert_eq!(breach(watch.closes_in_time(5 * SECOND + 2 * MILLI)), Some(Invariant::Delivery));
+        assert_eq!(breach(watch.closes_in_time(5 * SECOND + 2 * MILLI)), None);
+        assert_eq!(breach(watch.closes_in_time(5 * SECOND + 3 * MILLI)), Some(Invariant::Delivery));
     }
 }
