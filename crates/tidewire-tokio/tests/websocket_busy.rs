@@ -192,11 +192,15 @@ async fn a_pong_that_waits_in_the_kernel_counts_though_the_thread_was_blocked() 
         tidewire_lifecycle::Heartbeat::Probe { interval: millis(300), timeout: millis(200) };
     let config = Config::new(tidewire_ws::message::Config::default(), lifecycle);
     let mut websocket = WebSocket::accepted(server, b"", &config);
-    // The peer answers at once, on a thread of its own.
+    // The peer answers on a thread of its own.
     let peer = std::thread::spawn(move || {
         let (mut ping, mut answered) = ([0; 6], 0);
         while client.read_exact(&mut ping).is_ok() && ping[0] == 0x89 {
-            client.write_all(&masked(0x8A, &ping[2..])).unwrap();
+            // The way takes its time: the thread is blocked by then.
+            std::thread::sleep(millis(50));
+            if client.write_all(&masked(0x8A, &ping[2..])).is_err() {
+                break;
+            }
             answered += 1;
         }
         answered
