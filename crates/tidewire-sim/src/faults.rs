@@ -262,7 +262,7 @@ impl World {
         };
         let sips = (patience / 2 / SIP).max(1) as usize;
         end.reading = Reading::Sips { len: connection.path.window / sips + 64, until };
-        connection.history.add(Impediment::Slow(side), self.now, until + SIP);
+        connection.history.begin(Impediment::Slow(side), self.now);
         self.events.push(self.now + SIP, Event::Sip(connection.id, side));
     }
 
@@ -277,6 +277,7 @@ impl World {
             self.events.push(self.now + SIP, Event::Sip(connection.id, side));
         } else {
             end.reading = Reading::On;
+            connection.history.end(Impediment::Slow(side), self.now);
         }
         self.serve(connection, side);
     }

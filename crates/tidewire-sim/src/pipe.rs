@@ -64,6 +64,8 @@ pub(crate) struct Pipe {
     head: usize,
     /// What lies before it has arrived.
     arrived: usize,
+    /// Bytes that were read, of which the sender does not know yet.
+    unacknowledged: usize,
     segments: VecDeque<Segment>,
     /// When the last byte so far leaves.
     departs: Nanos,
@@ -90,6 +92,7 @@ impl Pipe {
             bytes: Vec::new(),
             head: 0,
             arrived: 0,
+            unacknowledged: 0,
             segments: VecDeque::new(),
             departs: 0,
             arrives: 0,
@@ -108,7 +111,7 @@ impl Pipe {
 
     /// Takes as much as there is room for, and sometimes less, as a transport may.
     pub(crate) fn write(&mut self, now: Nanos, bytes: &[u8], random: &mut Random) -> usize {
-        let room = self.path.window.saturating_sub(self.held());
+        let room = self.path.window.saturating_sub(self.held() + self.unacknowledged);
         let mut len = bytes.len().min(room);
         if len > 1 && random.once_in(16) {
             len = random.between(1, len as u64 - 1) as usize;
@@ -153,6 +156,11 @@ impl Pipe {
         }
     }
 
+    /// The sender knows what was read.
+    pub(crate) fn acknowledge(&mut self) {
+        self.unacknowledged = 0;
+    }
+
     /// Whether a sender that waits is to be told of room, from here on.
     pub(crate) fn tells_sender(&mut self) -> bool {
         let tells = match self.sender {
@@ -173,7 +181,7 @@ impl Pipe {
 
     /// A receiver's window is told of again when a quarter of it is free.
     fn has_room(&self) -> bool {
-        self.held() <= self.path.window - self.path.window / 4
+        self.held() + self.unacknowledged <= self.path.window - self.path.window / 4
     }
 
     // On the way.
@@ -256,6 +264,7 @@ impl Pipe {
     /// So many bytes were read.
     pub(crate) fn read(&mut self, len: usize) {
         self.given += len as u64;
+        self.unacknowledged += len;
         self.head += len;
         if self.head == self.bytes.len() {
             self.bytes.clear();
@@ -308,7 +317,9 @@ mod tests {
         pipe.arrive(1000);
         pipe.read(1);
         assert!(!pipe.tells_sender());
-        pipe.read(1);
+        pipe.read(2);
+        assert!(!pipe.tells_sender(), "it does not know");
+        pipe.acknowledge();
         assert!(pipe.tells_sender() && !pipe.tells_sender(), "once");
     }
 

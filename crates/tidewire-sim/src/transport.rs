@@ -82,6 +82,9 @@ impl World {
     pub(crate) fn after_reading(&mut self, connection: &mut Connection, side: Side) {
         let back = &connection.pipes[side];
         let (acknowledges, stalled_until) = (back.route() != Route::Dropped, back.stalled_until());
+        if acknowledges {
+            connection.pipes[side.peer()].acknowledge();
+        }
         if acknowledges && connection.pipes[side.peer()].tells_sender() {
             let at = self.now.max(stalled_until) + connection.path.latency;
             self.events.push(at, Event::Writable(connection.id, side.peer()));
