@@ -144,7 +144,10 @@ impl World {
         end.reading = Reading::On;
         end.watch.read_again(self.now);
         match &mut end.machine {
-            Machine::WebSocket(socket) => socket.writer.handle_read_resumed(clock),
+            Machine::WebSocket(socket) => {
+                socket.writer.handle_read_resumed(clock);
+                end.watch.listens(self.now);
+            }
             Machine::Stream(_) => {}
             Machine::Source => {
                 let client = &mut self.clients[connection.client.0 as usize];

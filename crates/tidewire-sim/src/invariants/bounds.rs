@@ -41,9 +41,12 @@ fn finds_out(connection: &Connection, side: Side, watch: &Watch, since: Nanos, n
     let silent = since.max(watch.last_received).max(listening);
     let (invariant, due) = match watch.config.heartbeat {
         Heartbeat::Probe { interval, timeout } => {
-            // A probe that is stuck in the output is the write stall's to decide.
-            let stuck = watch.config.write_stall_timeout.map_or(0, nanos);
-            (Invariant::HalfOpen, silent + nanos(interval) + nanos(timeout) + stuck + SHORT_WRITES)
+            // A probe that is stuck in the output is the write stall's to decide; one that got out late, late.
+            if watch.is_stuck() {
+                return Ok(());
+            }
+            let probed = (silent + nanos(interval)).max(watch.probe_since.unwrap_or(0));
+            (Invariant::HalfOpen, probed + nanos(timeout) + SHORT_WRITES)
         }
         Heartbeat::Off | Heartbeat::KeepAlive { .. } if is_silent_source(connection, side) => {
             (Invariant::HalfOpen, silent.saturating_add(limit(watch.config.idle_timeout)) + 2 * MILLI)

@@ -166,6 +166,11 @@ impl Watch {
         }
     }
 
+    /// Of what came while nothing was read the machine knows nothing: silence counts from here on.
+    pub(crate) fn listens(&mut self, now: Nanos) {
+        (self.last_received, self.last_traffic) = (now, now);
+    }
+
     /// The application reads again: a reply is due from here on.
     pub(crate) fn read_again(&mut self, now: Nanos) {
         self.read_again_at = now;
@@ -325,11 +330,20 @@ impl Watch {
         else {
             return Ok(());
         };
+        if self.is_stuck() {
+            return Ok(());
+        }
         let due = (since + nanos(interval) + nanos(timeout) + slack).max(self.resumed_at + TICK);
         check(now <= due, || {
             let expected = format!("an end by {}: no reply since {}", shown(due), shown(since));
             Breach::new(Invariant::HalfOpen, expected, "none")
         })
+    }
+
+    /// Whether a probe waits behind output that nobody takes, and a stall will end it.
+    pub(crate) fn is_stuck(&self) -> bool {
+        let waits = self.probe_since.is_some() && self.probe == Probe::Queued && self.blocked_since.is_some();
+        waits && self.config.write_stall_timeout.is_some()
     }
 
     /// Whether a close that has begun is over in its time.
