@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-STEPS=(format lints docs tests alone bench-smoke clients autobahn fuzz)
+STEPS=(format lints docs tests alone sim bench-smoke clients autobahn fuzz)
 NO_STD=(tidewire-ws tidewire-sse tidewire-lifecycle tidewire-hub tidewire-connection)
 LIBRARIES=("${NO_STD[@]}" tidewire-tokio)
 FUZZ_SECONDS=20
@@ -54,6 +54,8 @@ step_alone() {
   cargo check --quiet -p tidewire-connection --features ws,sse --target x86_64-unknown-none &&
     cargo check --quiet -p tidewire-sse --features stream --target x86_64-unknown-none
 }
+
+step_sim() { cargo run --quiet --release -p tidewire-sim -- --seeds 50 --hours 1; }
 
 step_bench_smoke() { cargo bench --quiet -p tidewire-bench --benches -- --test; }
 
