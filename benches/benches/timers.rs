@@ -1,5 +1,6 @@
 //! Deadlines of many connections: moved later, which is what every message does, and moved and fired; beside tokio's
 //! `DelayQueue` (feature `peers`).
+#![allow(missing_docs)]
 
 use std::hint::black_box;
 use std::time::Duration;
