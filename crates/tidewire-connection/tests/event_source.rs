@@ -1,5 +1,6 @@
 //! An event stream's client without a socket: the cases of the golden vectors one level up, the table of its states,
 //! deadlines, and what it holds on to.
+#![cfg(feature = "sse")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! The SSE composite under a hand-moved clock.
+#![cfg(feature = "sse")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::{sync::Arc, time::Duration};

@@ -1,4 +1,5 @@
 //! Messages, heartbeats, the idle rule and the close of two WebSockets joined in memory, under a hand-moved clock.
+#![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -163,7 +164,7 @@ fn a_violation_is_answered_and_nothing_comes_after_it() {
         assert!(server.writer.send_text(second(1), "x", &mut server.output).is_err());
         // The close frame goes out, then the rest of what comes is thrown away, up to its cap.
         assert_eq!(server.writer.transport(), Transport::ShutDown);
-        server.writer.handle_sent(second(1), 4, 0);
+        server.writer.handle_sent(second(1), 4, 0, &mut server.output);
         server.writer.handle_shut_down(second(1));
         assert_eq!(server.writer.transport(), Transport::Discard);
         server.receive(second(2), vec![0x81; 1000]);
@@ -206,7 +207,8 @@ fn a_writer_that_stalls_is_dropped_after_ten_seconds() {
     let mut pair = pair(off);
     let server = &mut pair.server;
     server.text(second(1), "nobody reads this");
-    server.writer.handle_sent(second(1), 0, server.output.len());
+    let left = server.output.len();
+    server.writer.handle_sent(second(1), 0, left, &mut server.output);
     for at in 2..11 {
         server.receive(second(at), b"\x81\x81\x00\x00\x00\x00x".to_vec());
         server.writer.handle_timeout(second(at), &mut server.output);
@@ -216,6 +218,25 @@ fn a_writer_that_stalls_is_dropped_after_ten_seconds() {
     let cause = Cause::Timeout(Timer::WriteStall);
     assert_eq!(server.ended(), Some((Endpoint::Local, cause, ClosingHandshake::Incomplete)));
     assert_eq!(server.writer.transport(), Transport::Closed);
+}
+
+#[test]
+fn a_pong_kept_back_goes_out_when_the_output_drains() {
+    let mut pair = pair(off);
+    let server = &mut pair.server;
+    server.text(second(1), &"x".repeat(8 * 1024));
+    let waiting = server.output.len();
+    server.receive(second(1), b"\x89\x81\x00\x00\x00\x00a\x89\x81\x00\x00\x00\x00b".to_vec());
+    assert_eq!(server.output.len(), waiting, "kept back");
+    server.output.drain(..100);
+    server.writer.handle_sent(second(1), 100, waiting - 100, &mut server.output);
+    assert_eq!(server.output.len(), waiting - 100, "too much waits");
+    server.output.clear();
+    server.writer.handle_sent(second(2), waiting - 100, 0, &mut server.output);
+    assert_eq!(server.output, b"\x8A\x01b", "the newest ping is answered");
+    server.output.clear();
+    server.writer.handle_sent(second(2), 3, 0, &mut server.output);
+    assert_eq!(server.output, b"", "once");
 }
 
 #[test]

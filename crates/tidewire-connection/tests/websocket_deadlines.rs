@@ -1,4 +1,5 @@
 //! Ends that are set from outside, paused reading, and what a client makes of an end.
+#![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -56,7 +57,7 @@ fn a_reader_that_pauses_misses_no_pong() {
         assert_eq!(timer, Timer::Heartbeat);
         server.writer.handle_timeout(at, &mut server.output);
         let sent = std::mem::take(&mut server.output).len();
-        server.writer.handle_sent(at, sent, 0);
+        server.writer.handle_sent(at, sent, 0, &mut server.output);
         pair.now = at;
     }
     assert_eq!((pair.now, pair.server.ended()), (second(500), None));
@@ -164,7 +165,8 @@ fn a_blocked_write_holds_no_deadline_up() {
         let mut pair = pair(|_, _| {});
         let server = &mut pair.server;
         server.text(second(1), "stuck");
-        server.writer.handle_sent(second(1), 0, server.output.len());
+        let left = server.output.len();
+        server.writer.handle_sent(second(1), 0, left, &mut server.output);
         let expiry = (timer == Timer::CredentialExpiry).then_some(second(7));
         server.writer.set_credential_expiry(second(1), expiry);
         if timer == Timer::Drain {
@@ -191,7 +193,7 @@ fn pings_are_answered_though_the_application_does_nothing() {
         pair.server.receive(second(60 * minute), b"\x89\x81\0\0\0\0p".to_vec());
         let answer = std::mem::take(&mut pair.server.output);
         assert_eq!(answer, b"\x8A\x01p");
-        pair.server.writer.handle_sent(second(60 * minute), answer.len(), 0);
+        pair.server.writer.handle_sent(second(60 * minute), answer.len(), 0, &mut pair.server.output);
     }
     assert_eq!(pair.server.ended(), None);
 }

@@ -1,4 +1,5 @@
 //! Every way a WebSocket ends: end of stream, transport error, stall and linger, in each state of the transport.
+#![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -29,7 +30,7 @@ fn in_state(state: Transport) -> Pair {
         Transport::ShutDown => server.receive(second(1), PEER_CLOSE.to_vec()),
         Transport::Discard => {
             server.receive(second(1), PEER_CLOSE.to_vec());
-            server.writer.handle_sent(second(1), 4, 0);
+            server.writer.handle_sent(second(1), 4, 0, &mut server.output);
             server.output.clear();
             server.writer.handle_shut_down(second(1));
         }
@@ -139,7 +140,7 @@ fn a_server_closes_its_transport_at_once_and_a_client_waits_for_it() {
     assert_eq!(server.writer.transport(), Transport::ShutDown);
     let echo = std::mem::take(&mut server.output);
     assert_eq!(echo, b"\x88\x02\x03\xE8");
-    server.writer.handle_sent(second(1), echo.len(), 0);
+    server.writer.handle_sent(second(1), echo.len(), 0, &mut server.output);
     server.writer.handle_shut_down(second(1));
     assert_eq!(server.writer.transport(), Transport::Discard);
     server.receive(second(1), late_input());
@@ -261,7 +262,7 @@ fn the_bytes_thrown_away_are_capped() {
         let mut pair = pair(|_, lifecycle| lifecycle.linger_max_bytes = 1000);
         let server = &mut pair.server;
         server.receive(second(1), UNMASKED.to_vec());
-        server.writer.handle_sent(second(1), 4, 0);
+        server.writer.handle_sent(second(1), 4, 0, &mut server.output);
         server.writer.handle_shut_down(second(1));
         server.receive(second(2), vec![0; 400]);
         server.receive(second(2), vec![0; len - 400]);
@@ -278,7 +279,8 @@ fn the_last_words_of_each_state_have_a_deadline() {
     for (state, begun) in [(Transport::ShutDown, 1), (Transport::Finish, 33)] {
         let mut pair = in_state(state);
         let server = &mut pair.server;
-        server.writer.handle_sent(second(begun), 0, server.output.len());
+        let left = server.output.len();
+        server.writer.handle_sent(second(begun), 0, left, &mut server.output);
         assert_eq!(server.writer.poll_timeout(), Some((second(begun + 5), Timer::Closing)));
         server.writer.handle_timeout(second(begun + 5), &mut server.output);
         assert_eq!((server.writer.transport(), server.writer.poll_timeout()), (Transport::Closed, None));
@@ -289,7 +291,8 @@ fn the_last_words_of_each_state_have_a_deadline() {
     let mut pair = pair(off);
     let server = &mut pair.server;
     server.text(second(1), "nobody reads this");
-    server.writer.handle_sent(second(1), 0, server.output.len());
+    let left = server.output.len();
+    server.writer.handle_sent(second(1), 0, left, &mut server.output);
     server.close(second(9), CloseCode::NORMAL, "");
     assert_eq!(server.writer.poll_timeout(), Some((second(11), Timer::WriteStall)));
     server.writer.handle_timeout(second(11), &mut server.output);

@@ -1,4 +1,5 @@
 //! The opening handshake of both sides: what it makes, how it fails, and how long it may take.
+#![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;

@@ -1,5 +1,6 @@
 //! Two WebSockets under any order of sends, partial writes, partial deliveries, closes and waits: nothing is lost or
 //! reordered, and both ends part within their deadlines.
+#![cfg(feature = "ws")]
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -174,7 +175,8 @@ fn take(end: &mut End, out: &mut Wire, now: Duration, len: usize) {
         return;
     }
     let taken: Vec<u8> = end.output.drain(..len.min(end.output.len())).collect();
-    end.writer.handle_sent(now, taken.len(), end.output.len());
+    let left = end.output.len();
+    end.writer.handle_sent(now, taken.len(), left, &mut end.output);
     out.bytes.extend(taken);
     if end.output.is_empty() && matches!(end.writer.transport(), Transport::ShutDown | Transport::Finish) {
         end.writer.handle_shut_down(now);

@@ -186,15 +186,13 @@ impl World {
                 let left = end.output.len();
                 end.watch.sent(now, len, left);
                 let wrong = self.errs(Flaw::WrongCount, 500);
-                socket.writer.handle_sent(clock, len + usize::from(wrong), left);
-                let pong = replies && socket.writer.poll_pong(&mut end.output);
+                let mut unsaid = Vec::new();
+                let output = if replies { &mut end.output } else { &mut unsaid };
+                socket.writer.handle_sent(clock, len + usize::from(wrong), left, output);
                 if left > 0 {
                     return Ok(());
                 }
-                if pong {
-                    continue;
-                }
-            } else if replies && socket.writer.poll_pong(&mut end.output) {
+                // A kept pong may have come.
                 continue;
             }
             let before = socket.writer.transport();

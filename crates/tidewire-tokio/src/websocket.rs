@@ -391,14 +391,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// Writes what waits, and flushes the transport; `Ready` when nothing waits.
     fn poll_output(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.writer.poll_pong(&mut self.output.tail);
             if self.output.pending_len() == 0 {
                 return Poll::Ready(());
             }
             let mut written = 0;
             let outcome = self.output.poll_write(&mut self.io, cx, &mut written);
             let now = self.alarm.now();
-            self.writer.handle_sent(now, written, self.output.pending_len());
+            let left = self.output.pending_len();
+            self.writer.handle_sent(now, written, left, &mut self.output.tail);
             match outcome {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(_)) => {

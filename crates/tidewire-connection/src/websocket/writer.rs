@@ -236,8 +236,9 @@ impl Writer {
         self.lifecycle.handle_read_resumed(now);
     }
 
-    /// The transport took `len` bytes of the output; `left` wait on.
-    pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize) {
+    /// The transport took `len` bytes, 0 among them; `left` wait on. A pong that was kept back while too much waited is
+    /// appended to `output` as soon as less does: look at it again before all counts as sent.
+    pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize, output: &mut Vec<u8>) {
         if len > 0 {
             self.lifecycle.handle_sent(now, len);
         }
@@ -246,11 +247,7 @@ impl Writer {
         } else {
             self.lifecycle.handle_unblocked(now);
         }
-    }
-
-    /// Appends the pong that waited for the output to drain; tells whether it did.
-    pub fn poll_pong(&mut self, output: &mut Vec<u8>) -> bool {
-        self.inner.poll_pong(output)
+        self.inner.poll_pong(output);
     }
 
     /// The writing side is shut down, as [`Transport::ShutDown`] asked for.

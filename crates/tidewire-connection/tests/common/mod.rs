@@ -128,7 +128,7 @@ pub(crate) fn carry(from: &mut End, to: &mut End, now: Duration, step: usize) ->
         bytes.clear();
     }
     if !bytes.is_empty() {
-        from.writer.handle_sent(now, bytes.len(), 0);
+        from.writer.handle_sent(now, bytes.len(), 0, &mut from.output);
         for piece in bytes.chunks(step) {
             if to.writer.transport() != Transport::Closed {
                 to.receive(now, piece.to_vec());
