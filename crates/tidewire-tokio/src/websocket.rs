@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -15,10 +15,7 @@ use tidewire_ws::{
     frame::{CloseCode, EncodedFrame},
     message::{MessageKind, SendError},
 };
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    task::yield_now,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Ended, Endpoint};
 
@@ -61,15 +58,6 @@ pub struct WebSocket<IO> {
     alarm: Alarm,
     /// When the application was given a message, before it asked for the next.
     busy_since: Option<Duration>,
-    due: Due,
-}
-
-/// Whether a deadline has passed, and was not acted on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    No,
-    /// What the transport has may not be known yet: it is asked once more.
-    LookAgain,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
@@ -106,7 +94,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         if let Some(unread) = &unread {
             writer.handle_received(alarm.now(), unread.len());
         }
-        Self { io, reader, writer, output: Output::default(), unread, alarm, busy_since: None, due: Due::No }
+        Self { io, reader, writer, output: Output::default(), unread, alarm, busy_since: None }
     }
 
     // Receiving.
@@ -431,14 +419,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     fn poll_timers(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some((at, _)) = self.writer.poll_timeout() else { return Poll::Pending };
         ready!(self.alarm.poll(cx, at));
-        if self.due == Due::No {
-            // The runtime may not have looked at the socket since a thread was blocked, and what proves that the peer lives
-            // may wait there: it looks now.
-            self.due = Due::LookAgain;
-            let _ = pin!(yield_now()).poll(cx);
-            return Poll::Pending;
-        }
-        self.due = Due::No;
         self.writer.handle_timeout(self.alarm.now(), &mut self.output.tail);
         Poll::Ready(())
     }

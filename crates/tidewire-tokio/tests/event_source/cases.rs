@@ -238,3 +238,45 @@ async fn silence_ends_a_connection() {
     let said = all(&mut EventSource::builder(&server.url("/")).config(config).connect().unwrap()).await;
     assert_eq!(said, ["open", "x", "lost: timeout: idle", "open", "y", "lost: the stream ended"]);
 }
+
+/// The server is heard, though late: what it said while nobody listened breaks the silence.
+#[tokio::test]
+async fn an_owner_that_is_away_for_longer_than_the_idle_timeout_keeps_its_connection() {
+    use std::io::{Read, Write};
+    use std::{sync::Arc, time::Duration};
+    let millis = Duration::from_millis;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    // The server has a thread of its own, and is not held up by its client's.
+    let server = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let (mut request, mut beats) = ([0; 4096], 0);
+        let _ = socket.read(&mut request).unwrap();
+        socket.write_all(&stream("data: x\n\ndata: y\n\n")).unwrap();
+        while socket.write_all(b": still here\n\ndata: z\n\n").is_ok() {
+            beats += 1;
+            std::thread::sleep(millis(50));
+        }
+        beats
+    });
+    let config = crate::server::config(|config| {
+        let mut lifecycle = (*config.lifecycle).clone();
+        lifecycle.idle_timeout = Some(millis(400));
+        config.lifecycle = Arc::new(lifecycle);
+    });
+    let mut source = EventSource::builder(&url).config(config).connect().unwrap();
+    for round in 0..3 {
+        for _ in 0..4 {
+            assert!(source.next().await.unwrap().is_ok());
+            assert_eq!(source.task(), tidewire_tokio::event_source::Task::Read, "round {round}");
+        }
+        // Busy with something else, once in a way that lets the runtime run and once in a way that no task should.
+        tokio::time::sleep(millis(600)).await;
+        assert!(source.next().await.unwrap().is_ok());
+        std::thread::sleep(millis(600));
+    }
+    assert_eq!(source.next_update().await.unwrap().map(|_| ()).ok(), Some(()));
+    drop(source);
+    let beats = tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
+    assert!(beats > 10, "{beats}");
+}
