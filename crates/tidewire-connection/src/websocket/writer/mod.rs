@@ -1,8 +1,10 @@
 //! The sending half, with the lifecycle inside: frames out, deadlines, and what becomes of the transport. What the
 //! receiving half tells it is in `found`.
 
+mod end;
 mod found;
 
+use self::end::End;
 use super::{Cause, Config, Ended, Endpoint, Transport};
 use alloc::{
     boxed::Box,
@@ -27,18 +29,6 @@ pub struct Writer {
     end: End,
     /// The payload of the newest probe.
     probe: u32,
-}
-
-/// How far the end is.
-#[derive(Debug)]
-enum End {
-    None,
-    /// What will be reported when the close that we began is over.
-    Begun(Box<Ended>),
-    /// It has come.
-    Come(Box<Ended>),
-    /// It was told as the last event.
-    Told(Box<Ended>),
 }
 
 /// A ping that the lifecycle asked for carries the number of the probe, so that only its own pong answers it.
@@ -325,38 +315,6 @@ impl Writer {
         match self.lifecycle.phase() {
             Phase::Opening | Phase::Open => self.lifecycle.begin_closing(now),
             Phase::Closing | Phase::Closed => {}
-        }
-    }
-
-    /// The end has come. The first record stands.
-    fn end(&mut self, record: Ended) {
-        match self.end {
-            End::None | End::Begun(_) => self.end = End::Come(Box::new(record)),
-            End::Come(_) | End::Told(_) => {}
-        }
-    }
-
-    /// The end has come: by the close that we began, or else as given. The first record stands.
-    fn end_as_begun(&mut self, otherwise: Ended) {
-        self.end = match core::mem::replace(&mut self.end, End::None) {
-            End::Begun(record) => End::Come(record),
-            End::None => End::Come(Box::new(otherwise)),
-            come @ (End::Come(_) | End::Told(_)) => come,
-        };
-    }
-
-    /// The end, once: as the last event.
-    pub(super) fn tell_end(&mut self) -> Option<Ended> {
-        match core::mem::replace(&mut self.end, End::None) {
-            End::Come(record) => {
-                let ended = (*record).clone();
-                self.end = End::Told(record);
-                Some(ended)
-            }
-            end @ (End::None | End::Begun(_) | End::Told(_)) => {
-                self.end = end;
-                None
-            }
         }
     }
 
