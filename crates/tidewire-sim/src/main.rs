@@ -1,5 +1,7 @@
 //! The program: many seeds, on a few threads, and one line at the end.
 
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
@@ -38,22 +40,30 @@ struct Cli {
 #[expect(clippy::disallowed_methods, reason = "the speed is that of the clock on the wall")]
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let options =
-        Options { length: Duration::from_secs(cli.hours * 3600), flaw: cli.flaw, follow: cli.follow };
+    let options = Options {
+        length: Duration::from_secs(cli.hours.saturating_mul(3600)),
+        flaw: cli.flaw,
+        follow: cli.follow,
+    };
     let (first, count) = cli.seed.map_or((cli.first_seed, cli.seeds), |seed| (seed, 1));
     let began = Instant::now();
     let mut violations = 0;
     each(first, count, cli.threads, &options, |outcome| {
         if cli.seed.is_some() {
-            print!("{outcome}");
+            say(&outcome);
         }
         for violation in &outcome.violations {
-            println!("{violation}");
+            say(&format_args!("{violation}\n"));
         }
         violations += outcome.violations.len();
     });
-    println!("{}", summary(count, cli.hours, violations, began.elapsed()));
+    say(&format_args!("{}\n", summary(count, cli.hours, violations, began.elapsed())));
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whoever reads the beginning alone, as `head` does, may go.
+fn say(words: &dyn Display) {
+    let _ = write!(io::stdout(), "{words}");
 }
 
 /// Runs the seeds, and tells of each in their order.

@@ -11,6 +11,7 @@ use crate::random::Random;
 use crate::report::{Outcome, Report, place};
 use crate::settings;
 use crate::time::{MILLI, MINUTE, NEVER, Nanos, SECOND, shown};
+use std::io::Write as _;
 
 /// What a run is to be.
 #[derive(Clone, Copy, Debug)]
@@ -194,7 +195,14 @@ impl World {
     /// Prints a step, if that was asked for.
     pub(crate) fn told(&self, connection: &Connection, side: Side, what: impl FnOnce() -> String) {
         if self.follow == Some(connection.id.0) {
-            println!("{} {}: {}", shown(self.now), place(connection.id, connection.kind, side), what());
+            // Whoever reads the beginning alone, as `head` does, may go.
+            let _ = writeln!(
+                std::io::stdout(),
+                "{} {}: {}",
+                shown(self.now),
+                place(connection.id, connection.kind, side),
+                what()
+            );
         }
     }
 
