@@ -211,6 +211,29 @@ fn a_peer_that_is_gone_when_reading_resumes_is_missed_then() {
 }
 
 #[test]
+fn whether_the_owner_reads_is_what_it_said_last() {
+    let mut life = opened(|_| {});
+    assert!(life.is_reading());
+    life.handle_read_paused(second(1));
+    life.handle_read_paused(second(2));
+    assert!(!life.is_reading());
+    life.handle_read_resumed(second(3));
+    assert!(life.is_reading());
+    // Behind the end nothing changes it.
+    life.handle_closed(second(4));
+    life.handle_read_paused(second(5));
+    assert!(life.is_reading());
+}
+
+#[test]
+fn a_connection_tells_the_settings_that_it_shares() {
+    let config = Arc::new(Config::event_stream());
+    let life = Lifecycle::new(Arc::clone(&config), second(0));
+    assert!(std::ptr::eq(life.config(), &*config));
+    assert_eq!(life.config().heartbeat, Heartbeat::KeepAlive { interval: second(15) });
+}
+
+#[test]
 fn credentials_expire_and_may_be_renewed() {
     let mut life = opened(|config| config.heartbeat = Heartbeat::Off);
     life.set_credential_expiry(second(1), Some(second(60)));
