@@ -314,6 +314,28 @@ fn what_ends_a_connection_before_a_drain_would_is_told_as_what_it_is() {
 }
 
 #[test]
+fn of_a_drain_and_another_end_at_the_same_time_the_first_of_the_list_is_told() {
+    let quiet = |config: &mut Config| config.heartbeat = Heartbeat::Off;
+    let expire = |life: &mut Lifecycle| life.set_credential_expiry(second(1), Some(second(20)));
+    let drain = |life: &mut Lifecycle| life.begin_drain(second(1), second(20));
+    // Whichever was said first, and however often.
+    let orders: [&[fn(&mut Lifecycle)]; 4] =
+        [&[expire, drain], &[drain, expire], &[drain, expire, drain], &[expire, drain, expire]];
+    for calls in orders {
+        let mut life = opened(quiet);
+        calls.iter().for_each(|call| call(&mut life));
+        assert_eq!(life.poll_timeout(), Some((second(20), Timer::CredentialExpiry)));
+    }
+    let aged = |config: &mut Config| config.max_age = Some(second(20));
+    let mut life = opened(aged);
+    drain(&mut life);
+    assert_eq!(life.handle_timeout(second(20)), Some(Action::Close(Timer::Drain)));
+    let mut life = opened(aged);
+    expire(&mut life);
+    assert_eq!(life.handle_timeout(second(20)), Some(Action::Close(Timer::CredentialExpiry)));
+}
+
+#[test]
 fn once_a_drain_began_the_end_only_comes_nearer() {
     let quiet = |config: &mut Config| config.heartbeat = Heartbeat::Off;
     let mut life = opened(quiet);

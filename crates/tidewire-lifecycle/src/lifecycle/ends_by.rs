@@ -2,18 +2,19 @@
 
 use crate::Timer;
 
-/// The one deadline of a phase that does not move with what happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The one deadline of a phase that does not move with what happens. Their order is that of [`Timer::ALL`]: of two that
+/// are due together the lesser acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum EndsBy {
     Opening,
     Closing,
     Linger,
     CredentialExpiry,
-    MaxAge,
+    /// The server goes away; the credentials expire no later.
+    ExpiryBeforeDrain,
     /// The server goes away, and nothing ends the connection sooner.
     Drain,
-    /// The server goes away; the credentials expire sooner.
-    ExpiryBeforeDrain,
+    MaxAge,
     /// The server goes away; the connection is too old sooner.
     MaxAgeBeforeDrain,
 }
@@ -40,6 +41,20 @@ impl EndsBy {
             | Self::Linger
             | Self::Drain
             | Self::ExpiryBeforeDrain
+            | Self::MaxAgeBeforeDrain => self,
+        }
+    }
+
+    /// The same, of credentials that do not expire.
+    pub(super) const fn without_expiry(self) -> Self {
+        match self {
+            Self::ExpiryBeforeDrain => Self::Drain,
+            Self::Opening
+            | Self::Closing
+            | Self::Linger
+            | Self::CredentialExpiry
+            | Self::Drain
+            | Self::MaxAge
             | Self::MaxAgeBeforeDrain => self,
         }
     }

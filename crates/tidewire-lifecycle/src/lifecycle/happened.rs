@@ -137,18 +137,12 @@ impl Lifecycle {
             return;
         }
         let expiry = expiry.map_or(Ticks::NEVER, |expiry| self.deadline(at, expiry));
-        if self.ends_by.drains() {
+        (self.ends, self.ends_by) = if self.ends_by.drains() {
             // The end only comes nearer: what was to expire sooner, and does not, still ends then, for the drain.
-            if expiry < self.ends {
-                (self.ends, self.ends_by) = (expiry, EndsBy::ExpiryBeforeDrain);
-            } else if expiry > self.ends && self.ends_by == EndsBy::ExpiryBeforeDrain {
-                self.ends_by = EndsBy::Drain;
-            }
-        } else if expiry <= self.oldest() {
-            (self.ends, self.ends_by) = (expiry, EndsBy::CredentialExpiry);
+            (expiry, EndsBy::ExpiryBeforeDrain).min((self.ends, self.ends_by.without_expiry()))
         } else {
-            (self.ends, self.ends_by) = (self.oldest(), EndsBy::MaxAge);
-        }
+            (expiry, EndsBy::CredentialExpiry).min((self.oldest(), EndsBy::MaxAge))
+        };
     }
 
     /// The server is going away, and closes this connection at `at`, which [`drain`](crate::drain) can say; whatever would
@@ -159,12 +153,8 @@ impl Lifecycle {
         if !self.notes(Input::Drain) {
             return;
         }
-        let told = self.deadline(tick, at);
-        if told < self.ends {
-            (self.ends, self.ends_by) = (told, EndsBy::Drain);
-        } else {
-            self.ends_by = self.ends_by.before_drain();
-        }
+        let told = (self.deadline(tick, at), EndsBy::Drain);
+        (self.ends, self.ends_by) = told.min((self.ends, self.ends_by.before_drain()));
     }
 
     /// A close begins, ours or the peer's; its deadline runs from the first call.
