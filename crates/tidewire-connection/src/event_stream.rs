@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use tidewire_lifecycle::{Action, Config, Heartbeat, Lifecycle, Phase, Timer, Usage};
+use tidewire_lifecycle::{Action, Config, Heartbeat, Lifecycle, Timer, Usage};
 use tidewire_sse::{Event, InvalidField, KEEP_ALIVE, retry};
 
 pub use crate::Transport;
+use crate::course::Course;
 
 /// Who ended a stream, and why. Nothing comes behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +63,7 @@ impl fmt::Display for Ended {
 /// ```
 #[derive(Debug)]
 pub struct EventStream {
-    lifecycle: Lifecycle,
-    transport: Transport,
+    course: Course,
     ended: Option<Ended>,
 }
 
@@ -111,7 +111,7 @@ impl EventStream {
         }
         let mut lifecycle = Lifecycle::new(config, now);
         lifecycle.handle_opened(now);
-        Self { lifecycle, transport: Transport::Open, ended: None }
+        Self { course: Course::new(lifecycle), ended: None }
     }
 
     /// Begins a stream: the reconnection time, and a block without data that gives the client its last event ID before
@@ -139,7 +139,7 @@ impl EventStream {
     /// [`Transport::ShutDown`].
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.transport
+        self.course.transport
     }
 
     /// Who ended the stream, once it has; what is in the output is still written.
@@ -151,13 +151,13 @@ impl EventStream {
     /// The lifecycle: what was used, since when it is quiet.
     #[must_use]
     pub fn lifecycle(&self) -> &Lifecycle {
-        &self.lifecycle
+        &self.course.lifecycle
     }
 
     /// What the stream has used up to `now`; final once the transport is [`Transport::Closed`].
     #[must_use]
     pub fn usage(&self, now: Duration) -> Usage {
-        self.lifecycle.usage(now)
+        self.course.lifecycle.usage(now)
     }
 
     // Commands.
@@ -169,7 +169,7 @@ impl EventStream {
     pub fn send(&mut self, now: Duration, event: &Event<'_>, output: &mut Vec<u8>) -> Result<(), SendError> {
         self.admit()?;
         event.encode(output)?;
-        self.lifecycle.handle_message_sent(now);
+        self.course.lifecycle.handle_message_sent(now);
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl EventStream {
     /// The stream has ended.
     pub fn admit_encoded(&mut self, now: Duration) -> Result<(), SendError> {
         self.admit()?;
-        self.lifecycle.handle_message_sent(now);
+        self.course.lifecycle.handle_message_sent(now);
         Ok(())
     }
 
@@ -190,12 +190,12 @@ impl EventStream {
 
     /// What proved who the client is holds up to `expiry`; see [`Lifecycle::set_credential_expiry`].
     pub fn set_credential_expiry(&mut self, now: Duration, expiry: Option<Duration>) {
-        self.lifecycle.set_credential_expiry(now, expiry);
+        self.course.lifecycle.set_credential_expiry(now, expiry);
     }
 
     /// The server goes away, and ends this stream at `at`; see [`Lifecycle::begin_drain`].
     pub fn begin_drain(&mut self, now: Duration, at: Duration) {
-        self.lifecycle.begin_drain(now, at);
+        self.course.lifecycle.begin_drain(now, at);
     }
 
     fn admit(&self) -> Result<(), SendError> {
@@ -206,33 +206,21 @@ impl EventStream {
 
     /// The transport took `len` bytes of the output, 0 among them; `left` wait on. Only so does a stall show.
     pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize) {
-        self.lifecycle.handle_sent(now, len);
-        if left > 0 {
-            self.lifecycle.handle_blocked(now);
-        } else {
-            self.lifecycle.handle_unblocked(now);
-        }
+        self.course.sent(now, len, left);
     }
 
     /// The writing side is shut down, as [`Transport::ShutDown`] asked for.
     pub fn handle_shut_down(&mut self, now: Duration) {
-        match self.transport {
-            Transport::ShutDown => {
-                self.lifecycle.begin_linger(now);
-                self.transport = Transport::Discard;
-            }
-            Transport::Finish => self.closed(now),
-            Transport::Open | Transport::Discard | Transport::Closed => {}
-        }
+        self.course.shut_down(now);
     }
 
     /// `len` bytes of the client's were read and thrown away, in any state.
     pub fn handle_discarded(&mut self, now: Duration, len: usize) {
-        match self.transport {
-            Transport::Open => self.lifecycle.handle_received(now, len),
+        match self.course.transport {
+            Transport::Open => self.course.lifecycle.handle_received(now, len),
             Transport::ShutDown | Transport::Discard | Transport::Finish => {
-                if self.lifecycle.handle_discarded(now, len).is_some() {
-                    self.closed(now);
+                if self.course.lifecycle.handle_discarded(now, len).is_some() {
+                    self.course.close(now);
                 }
             }
             Transport::Closed => {}
@@ -242,13 +230,13 @@ impl EventStream {
     /// The client's side of the connection ended. While the stream is open the client is gone: there is nothing that it
     /// could still want to say.
     pub fn handle_eof(&mut self, now: Duration) {
-        match self.transport {
+        match self.course.transport {
             Transport::Open => {
                 self.ended.get_or_insert(Ended::Remote);
-                self.closed(now);
+                self.course.close(now);
             }
-            Transport::ShutDown => self.transport = Transport::Finish,
-            Transport::Discard => self.closed(now),
+            Transport::ShutDown => self.course.transport = Transport::Finish,
+            Transport::Discard => self.course.close(now),
             Transport::Finish | Transport::Closed => {}
         }
     }
@@ -256,7 +244,7 @@ impl EventStream {
     /// The transport failed.
     pub fn handle_transport_error(&mut self, now: Duration) {
         self.ended.get_or_insert(Ended::Transport);
-        self.closed(now);
+        self.course.close(now);
     }
 
     // Time.
@@ -264,18 +252,18 @@ impl EventStream {
     /// When to call [`handle_timeout`](Self::handle_timeout), and what for. Any call that takes `now` may change it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Duration, Timer)> {
-        self.lifecycle.poll_timeout()
+        self.course.lifecycle.poll_timeout()
     }
 
     /// Time has come to `now`: a keep-alive that is due goes into `output`.
     pub fn handle_timeout(&mut self, now: Duration, output: &mut Vec<u8>) {
-        while let Some(action) = self.lifecycle.handle_timeout(now) {
+        while let Some(action) = self.course.lifecycle.handle_timeout(now) {
             match action {
                 Action::SendHeartbeat => output.extend_from_slice(KEEP_ALIVE),
                 Action::Close(timer) => self.finish(now, Ended::Timeout(timer)),
                 Action::Abort(timer) => {
                     self.ended.get_or_insert(Ended::Timeout(timer));
-                    self.closed(now);
+                    self.course.close(now);
                 }
             }
         }
@@ -284,17 +272,9 @@ impl EventStream {
     /// Nothing more is said: a stream has no words for its end, it just ends.
     fn finish(&mut self, now: Duration, ended: Ended) {
         self.ended.get_or_insert(ended);
-        if self.transport == Transport::Open {
-            self.transport = Transport::ShutDown;
+        if self.course.transport == Transport::Open {
+            self.course.transport = Transport::ShutDown;
         }
-        match self.lifecycle.phase() {
-            Phase::Opening | Phase::Open => self.lifecycle.begin_closing(now),
-            Phase::Closing | Phase::Closed => {}
-        }
-    }
-
-    fn closed(&mut self, now: Duration) {
-        self.transport = Transport::Closed;
-        self.lifecycle.handle_closed(now);
+        self.course.begin_closing(now);
     }
 }

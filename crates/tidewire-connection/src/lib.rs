@@ -50,6 +50,8 @@ pub mod event_stream;
 pub mod websocket;
 
 #[cfg(any(feature = "sse", feature = "ws"))]
+mod course;
+#[cfg(any(feature = "sse", feature = "ws"))]
 mod transport;
 #[cfg(any(feature = "sse", feature = "ws"))]
 pub use transport::Transport;

@@ -77,7 +77,7 @@ impl Opening<Client> {
 
     /// Takes the next bytes off the transport.
     pub fn receive(&mut self, now: Duration, input: &[u8]) -> Answered {
-        if self.transport != Transport::Open {
+        if self.course.transport != Transport::Open {
             return Answered::NeedMore;
         }
         let answer = self.side.response.receive(input);
@@ -85,7 +85,7 @@ impl Opening<Client> {
             Ok(Answer::Open { consumed, .. }) => *consumed,
             Ok(Answer::NeedMore | Answer::Declined(_)) | Err(_) => input.len(),
         };
-        self.lifecycle.handle_received(now, len);
+        self.course.lifecycle.handle_received(now, len);
         match answer {
             Ok(Answer::NeedMore) => Answered::NeedMore,
             Ok(Answer::Open { opened, consumed }) => Answered::Open { opened: Box::new(opened), consumed },
@@ -111,11 +111,11 @@ impl Opening<Client> {
         opened: &Opened,
         keys: impl FnMut() -> MaskingKey + Send + Sync + 'static,
     ) -> Result<(Reader, Writer), Box<Self>> {
-        if self.transport != Transport::Open {
+        if self.course.transport != Transport::Open {
             return Err(Box::new(self));
         }
         let writer = message::Writer::client(self.config.messages.clone(), keys);
-        let writer = Writer::opened(writer, self.lifecycle, now);
+        let writer = Writer::opened(writer, self.course.lifecycle, now);
         let reader = Reader::new(Role::Client, &self.config);
         #[cfg(feature = "deflate")]
         if let Some(agreement) = opened.agreement() {
@@ -134,7 +134,7 @@ impl Opening<Client> {
 
     /// The server's stream ended: of a response that declines, what came of its body is all of it.
     pub fn handle_eof(&mut self, now: Duration) -> Answered {
-        if self.transport != Transport::Open {
+        if self.course.transport != Transport::Open {
             self.end_of_stream(now);
             return Answered::NeedMore;
         }

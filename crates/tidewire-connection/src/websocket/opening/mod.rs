@@ -8,6 +8,7 @@ pub use client::{Answered, Client, Connecting};
 pub use server::{Accepting, Received, Server};
 
 use crate::Transport;
+use crate::course::Course;
 use core::time::Duration;
 use tidewire_lifecycle::{Action, Lifecycle, Timer, Usage};
 
@@ -43,15 +44,14 @@ impl core::error::Error for Failed {}
 pub struct Opening<Side> {
     side: Side,
     config: super::Config,
-    lifecycle: Lifecycle,
-    transport: Transport,
+    course: Course,
     failed: Option<Failed>,
 }
 
 impl<Side> Opening<Side> {
     fn begin(side: Side, config: super::Config, now: Duration) -> Self {
         let lifecycle = Lifecycle::new(config.lifecycle.clone(), now);
-        Self { side, config, lifecycle, transport: Transport::Open, failed: None }
+        Self { side, config, course: Course::new(lifecycle), failed: None }
     }
 
     // Questions.
@@ -59,7 +59,7 @@ impl<Side> Opening<Side> {
     /// What the owner is to do with the transport.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.transport
+        self.course.transport
     }
 
     /// Why it came to nothing, once it has. The output and the transport may still want something.
@@ -72,37 +72,25 @@ impl<Side> Opening<Side> {
     /// on from here.
     #[must_use]
     pub fn usage(&self, now: Duration) -> Usage {
-        self.lifecycle.usage(now)
+        self.course.lifecycle.usage(now)
     }
 
     // What happened to the transport.
 
     /// The transport took `len` bytes of the output, 0 among them; `left` wait on. Only so does a stall show.
     pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize) {
-        self.lifecycle.handle_sent(now, len);
-        if left > 0 {
-            self.lifecycle.handle_blocked(now);
-        } else {
-            self.lifecycle.handle_unblocked(now);
-        }
+        self.course.sent(now, len, left);
     }
 
     /// The writing side is shut down, as [`Transport::ShutDown`] asked for.
     pub fn handle_shut_down(&mut self, now: Duration) {
-        match self.transport {
-            Transport::ShutDown => {
-                self.lifecycle.begin_linger(now);
-                self.transport = Transport::Discard;
-            }
-            Transport::Finish => self.closed(now),
-            Transport::Open | Transport::Discard | Transport::Closed => {}
-        }
+        self.course.shut_down(now);
     }
 
     /// `len` bytes were read and thrown away, as [`Transport::Discard`] asked for.
     pub fn handle_discarded(&mut self, now: Duration, len: usize) {
-        if self.lifecycle.handle_discarded(now, len).is_some() {
-            self.closed(now);
+        if self.course.lifecycle.handle_discarded(now, len).is_some() {
+            self.course.close(now);
         }
     }
 
@@ -116,12 +104,12 @@ impl<Side> Opening<Side> {
     /// When to call [`handle_timeout`](Self::handle_timeout), and what for. Any call that takes `now` may change it.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Duration, Timer)> {
-        self.lifecycle.poll_timeout()
+        self.course.lifecycle.poll_timeout()
     }
 
     /// Time has come to `now`.
     pub fn handle_timeout(&mut self, now: Duration) {
-        while let Some(action) = self.lifecycle.handle_timeout(now) {
+        while let Some(action) = self.course.lifecycle.handle_timeout(now) {
             match action {
                 Action::Close(timer) | Action::Abort(timer) => self.end(now, Failed::Timeout(timer)),
                 // None is sent before the connection is open.
@@ -133,15 +121,15 @@ impl<Side> Opening<Side> {
     /// It comes to nothing: what is in the output is written, and then the transport goes as `next` says.
     fn fail(&mut self, now: Duration, failed: Failed, next: Transport) {
         self.failed.get_or_insert(failed);
-        self.transport = next;
-        self.lifecycle.begin_closing(now);
+        self.course.transport = next;
+        self.course.begin_closing(now);
     }
 
     /// The peer's stream ended, and nothing was to come of it any more, or something was.
     fn end_of_stream(&mut self, now: Duration) {
-        match self.transport {
+        match self.course.transport {
             // What waits in the output, a refusal say, still goes out: the peer may have shut down only its writing.
-            Transport::ShutDown => self.transport = Transport::Finish,
+            Transport::ShutDown => self.course.transport = Transport::Finish,
             Transport::Open | Transport::Discard => self.end(now, Failed::Eof),
             Transport::Finish | Transport::Closed => {}
         }
@@ -150,11 +138,6 @@ impl<Side> Opening<Side> {
     /// The transport is to be dropped. The first failure stands.
     fn end(&mut self, now: Duration, failed: Failed) {
         self.failed.get_or_insert(failed);
-        self.closed(now);
-    }
-
-    fn closed(&mut self, now: Duration) {
-        self.transport = Transport::Closed;
-        self.lifecycle.handle_closed(now);
+        self.course.close(now);
     }
 }

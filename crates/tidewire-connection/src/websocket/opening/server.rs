@@ -101,7 +101,7 @@ impl Opening<Server> {
 
     /// Takes the next bytes off the transport. A request that breaks a rule is refused in `output`.
     pub fn receive(&mut self, now: Duration, input: &[u8], output: &mut Vec<u8>) -> Received {
-        if self.transport != Transport::Open || self.side.accepted.is_some() {
+        if self.course.transport != Transport::Open || self.side.accepted.is_some() {
             return Received::Over;
         }
         let received = self.side.head.receive(input);
@@ -109,7 +109,7 @@ impl Opening<Server> {
             Ok(Progress::Complete { consumed }) => consumed,
             Ok(Progress::NeedMore) | Err(_) => input.len(),
         };
-        self.lifecycle.handle_received(now, len);
+        self.course.lifecycle.handle_received(now, len);
         let consumed = match received {
             Ok(Progress::NeedMore) => return Received::NeedMore,
             Ok(Progress::Complete { consumed }) => consumed,
@@ -138,7 +138,7 @@ impl Opening<Server> {
         response: &Response,
         output: &mut Vec<u8>,
     ) -> Result<(), Refusal> {
-        let accepted = match (self.transport, &self.side.accepted, self.side.head.request()) {
+        let accepted = match (self.course.transport, &self.side.accepted, self.side.head.request()) {
             (Transport::Open, None, Ok(request)) => request.accept(response, output),
             _ => return Ok(()),
         };
@@ -157,18 +157,18 @@ impl Opening<Server> {
     /// # Errors
     /// It was not accepted, or has failed in the meantime: [`failed`](Self::failed) says why.
     pub fn open(self, now: Duration) -> Result<(Reader, Writer), Box<Self>> {
-        let (Transport::Open, Some(accepted)) = (self.transport, &self.side.accepted) else {
+        let (Transport::Open, Some(accepted)) = (self.course.transport, &self.side.accepted) else {
             return Err(Box::new(self));
         };
         let writer = message::Writer::server(self.config.messages.clone());
-        let writer = Writer::opened(writer, self.lifecycle, now);
+        let writer = Writer::opened(writer, self.course.lifecycle, now);
         let reader = Reader::new(Role::Server, &self.config);
         Ok(accepted.apply(reader, writer))
     }
 
     /// Refuses: the answer is appended to `output`, and nothing that follows is looked at.
     pub fn refuse(&mut self, now: Duration, refusal: &Refusal, output: &mut Vec<u8>) {
-        if self.transport == Transport::Open {
+        if self.course.transport == Transport::Open {
             refusal.encode(output);
             self.fail(now, Failed::Refused, Transport::ShutDown);
         }

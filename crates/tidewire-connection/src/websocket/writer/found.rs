@@ -11,12 +11,12 @@ use tidewire_ws::{
 
 impl Writer {
     pub(in crate::websocket) fn message_received(&mut self, now: Duration) {
-        self.lifecycle.handle_message_received(now);
+        self.course.lifecycle.handle_message_received(now);
     }
 
     pub(in crate::websocket) fn pong_received(&mut self, now: Duration, payload: &[u8]) {
         if payload == probe_payload(self.probe) {
-            self.lifecycle.handle_heartbeat_reply(now);
+            self.course.lifecycle.handle_heartbeat_reply(now);
         }
     }
 
@@ -36,7 +36,7 @@ impl Writer {
         let cause = Cause::Close { code: frame.map(|frame| frame.code()), reason };
         let closing_handshake = ClosingHandshake::Complete;
         self.end_as_begun(Ended { by: Endpoint::Remote, cause, closing_handshake });
-        self.begin_closing(now);
+        self.course.begin_closing(now);
         //= https://www.rfc-editor.org/rfc/rfc6455#section-7.1.1
         //# The underlying TCP connection, in most normal cases, SHOULD be closed
         //# first by the server, so that it holds the TIME_WAIT state and not the
@@ -46,7 +46,7 @@ impl Writer {
         //# Connection_ it SHOULD initiate a TCP Close immediately, and when
         //# a client is instructed to do the same, it SHOULD wait for a TCP
         //# Close from the server.
-        self.transport = match self.role() {
+        self.course.transport = match self.role() {
             //= https://www.rfc-editor.org/rfc/rfc6455#section-5.5.1
             //# The server MUST close the underlying TCP connection immediately; the
             //# client SHOULD wait for the server to close the connection but MAY close
@@ -67,21 +67,21 @@ impl Writer {
     //# Similarly, to do so, the server MUST _Close the WebSocket Connection_,
     pub(in crate::websocket) fn violated(&mut self, now: Duration, error: ProtocolError) {
         self.end(Ended::incomplete(Endpoint::Remote, Cause::Violation(error)));
-        self.begin_closing(now);
-        self.transport = Transport::ShutDown;
+        self.course.begin_closing(now);
+        self.course.transport = Transport::ShutDown;
     }
 
     /// The peer says nothing more, and we have said all: what of it waits is written under the deadline of the close.
     fn finish(&mut self, now: Duration) {
-        self.transport = Transport::Finish;
-        self.begin_closing(now);
+        self.course.transport = Transport::Finish;
+        self.course.begin_closing(now);
     }
 
     pub(in crate::websocket) fn remote_eof(&mut self, now: Duration, eof: Eof) {
         self.end_as_begun(Ended::incomplete(Endpoint::Remote, Cause::Eof(eof)));
-        match self.transport {
+        match self.course.transport {
             // Our close frame, or the answer to theirs, still goes out: the peer may have shut down only its writing.
-            Transport::ShutDown | Transport::Finish => self.transport = Transport::Finish,
+            Transport::ShutDown | Transport::Finish => self.course.transport = Transport::Finish,
             Transport::Open if self.inner.close_sent() => self.finish(now),
             Transport::Discard if self.role() == Role::Client => self.finish(now),
             Transport::Open | Transport::Discard | Transport::Closed => self.closed(now),

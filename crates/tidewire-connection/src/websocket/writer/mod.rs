@@ -6,6 +6,7 @@ mod found;
 
 use self::end::End;
 use super::{Cause, Config, Ended, Endpoint, Transport};
+use crate::course::Course;
 use alloc::{
     boxed::Box,
     format,
@@ -13,7 +14,7 @@ use alloc::{
     vec::Vec,
 };
 use core::time::Duration;
-use tidewire_lifecycle::{Action, Lifecycle, Phase, Timer, Usage};
+use tidewire_lifecycle::{Action, Lifecycle, Timer, Usage};
 use tidewire_ws::{
     Role,
     frame::{CloseCode, EncodedHeader},
@@ -24,8 +25,7 @@ use tidewire_ws::{
 #[derive(Debug)]
 pub struct Writer {
     pub(super) inner: message::Writer,
-    lifecycle: Lifecycle,
-    transport: Transport,
+    course: Course,
     end: End,
     /// The payload of the newest probe.
     probe: u32,
@@ -54,7 +54,7 @@ impl Writer {
     /// A connection that opens at `now`, whose life began with its opening handshake.
     pub(super) fn opened(inner: message::Writer, mut lifecycle: Lifecycle, now: Duration) -> Self {
         lifecycle.handle_opened(now);
-        Self { inner, lifecycle, transport: Transport::Open, end: End::None, probe: 0 }
+        Self { inner, course: Course::new(lifecycle), end: End::None, probe: 0 }
     }
 
     /// Compresses messages, as it was agreed to.
@@ -69,13 +69,13 @@ impl Writer {
     /// Whether messages can be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.transport == Transport::Open && !self.inner.close_sent()
+        self.course.transport == Transport::Open && !self.inner.close_sent()
     }
 
     /// What the caller is to do with the transport.
     #[must_use]
     pub fn transport(&self) -> Transport {
-        self.transport
+        self.course.transport
     }
 
     /// How the connection ended, once it has: no event comes any more, though the output and the transport may
@@ -97,13 +97,13 @@ impl Writer {
     /// The lifecycle: since when it is quiet, when the peer was last seen, how far it is.
     #[must_use]
     pub fn lifecycle(&self) -> &Lifecycle {
-        &self.lifecycle
+        &self.course.lifecycle
     }
 
     /// What the connection has used up to `now`; final once the transport is [`Transport::Closed`].
     #[must_use]
     pub fn usage(&self, now: Duration) -> Usage {
-        self.lifecycle.usage(now)
+        self.course.lifecycle.usage(now)
     }
 
     // Commands.
@@ -115,7 +115,7 @@ impl Writer {
     pub fn send_text(&mut self, now: Duration, text: &str, output: &mut Vec<u8>) -> Result<(), SendError> {
         self.admit()?;
         self.inner.send_text(text, output)?;
-        self.lifecycle.handle_message_sent(now);
+        self.course.lifecycle.handle_message_sent(now);
         Ok(())
     }
 
@@ -131,7 +131,7 @@ impl Writer {
     ) -> Result<(), SendError> {
         self.admit()?;
         self.inner.send_binary(payload, output)?;
-        self.lifecycle.handle_message_sent(now);
+        self.course.lifecycle.handle_message_sent(now);
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl Writer {
     pub fn admit_encoded(&mut self, now: Duration) -> Result<(), SendError> {
         self.admit()?;
         self.inner.admit_encoded()?;
-        self.lifecycle.handle_message_sent(now);
+        self.course.lifecycle.handle_message_sent(now);
         Ok(())
     }
 
@@ -158,7 +158,7 @@ impl Writer {
     ) -> Result<EncodedHeader, SendError> {
         self.admit()?;
         let header = self.inner.admit_payload(kind, payload_len)?;
-        self.lifecycle.handle_message_sent(now);
+        self.course.lifecycle.handle_message_sent(now);
         Ok(header)
     }
 
@@ -188,7 +188,7 @@ impl Writer {
     ) -> Result<(), SendError> {
         self.admit()?;
         self.inner.close(body, output)?;
-        self.lifecycle.begin_closing(now);
+        self.course.lifecycle.begin_closing(now);
         self.end = End::Begun(Box::new(Ended::incomplete(Endpoint::Local, cause)));
         Ok(())
     }
@@ -196,12 +196,12 @@ impl Writer {
     /// What proved who the peer is holds up to `expiry`; see [`Lifecycle::set_credential_expiry`]. It is closed then
     /// with 1008.
     pub fn set_credential_expiry(&mut self, now: Duration, expiry: Option<Duration>) {
-        self.lifecycle.set_credential_expiry(now, expiry);
+        self.course.lifecycle.set_credential_expiry(now, expiry);
     }
 
     /// The server goes away, and closes this connection at `at` with 1001; see [`Lifecycle::begin_drain`].
     pub fn begin_drain(&mut self, now: Duration, at: Duration) {
-        self.lifecycle.begin_drain(now, at);
+        self.course.lifecycle.begin_drain(now, at);
     }
 
     /// Whether anything can be sent: an end that came without a close frame of ours is one, too.
@@ -213,30 +213,23 @@ impl Writer {
 
     /// `len` bytes were read; call it once per read, before [`Reader::receive`](super::Reader::receive).
     pub fn handle_received(&mut self, now: Duration, len: usize) {
-        self.lifecycle.handle_received(now, len);
+        self.course.lifecycle.handle_received(now, len);
     }
 
     /// The caller reads no more for now; see [`Lifecycle::handle_read_paused`].
     pub fn handle_read_paused(&mut self, now: Duration) {
-        self.lifecycle.handle_read_paused(now);
+        self.course.lifecycle.handle_read_paused(now);
     }
 
     /// The caller reads again; see [`Lifecycle::handle_read_resumed`].
     pub fn handle_read_resumed(&mut self, now: Duration) {
-        self.lifecycle.handle_read_resumed(now);
+        self.course.lifecycle.handle_read_resumed(now);
     }
 
     /// The transport took `len` bytes, 0 among them; `left` wait on. A pong that was kept back while too much waited is
     /// appended to `output` as soon as less does: look at it again before all counts as sent.
     pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize, output: &mut Vec<u8>) {
-        if len > 0 {
-            self.lifecycle.handle_sent(now, len);
-        }
-        if left > 0 {
-            self.lifecycle.handle_blocked(now);
-        } else {
-            self.lifecycle.handle_unblocked(now);
-        }
+        self.course.sent(now, len, left);
         self.inner.poll_pong(output);
     }
 
@@ -246,19 +239,12 @@ impl Writer {
     //# connection, as well as the TLS session, if applicable, discarding
     //# any trailing bytes that may have been received.
     pub fn handle_shut_down(&mut self, now: Duration) {
-        match self.transport {
-            Transport::ShutDown => {
-                self.lifecycle.begin_linger(now);
-                self.transport = Transport::Discard;
-            }
-            Transport::Finish => self.closed(now),
-            Transport::Open | Transport::Discard | Transport::Closed => {}
-        }
+        self.course.shut_down(now);
     }
 
     /// `len` bytes were read and thrown away, as [`Transport::Discard`] asked for.
     pub fn handle_discarded(&mut self, now: Duration, len: usize) {
-        if let Some(action) = self.lifecycle.handle_discarded(now, len) {
+        if let Some(action) = self.course.lifecycle.handle_discarded(now, len) {
             self.act(now, action, &mut Vec::new());
         }
     }
@@ -277,12 +263,12 @@ impl Writer {
     /// When to call [`Writer::handle_timeout`], and what for. Its answer changes with every call that takes `now`.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Duration, Timer)> {
-        self.lifecycle.poll_timeout()
+        self.course.lifecycle.poll_timeout()
     }
 
     /// Time has come to `now`: heartbeats and close frames that are due go into `output`.
     pub fn handle_timeout(&mut self, now: Duration, output: &mut Vec<u8>) {
-        while let Some(action) = self.lifecycle.handle_timeout(now) {
+        while let Some(action) = self.course.lifecycle.handle_timeout(now) {
             self.act(now, action, output);
         }
     }
@@ -300,7 +286,7 @@ impl Writer {
                 let _ = self.begin_close(now, Some((code, &reason)), Cause::Timeout(timer), output);
                 // Of a peer that stopped replying no answer is awaited: our close frame is its last chance to hear.
                 if timer == Timer::HeartbeatReply {
-                    self.transport = Transport::Finish;
+                    self.course.transport = Transport::Finish;
                     self.end_as_begun(Ended::incomplete(Endpoint::Local, Cause::Timeout(timer)));
                 }
             }
@@ -311,18 +297,10 @@ impl Writer {
         }
     }
 
-    fn begin_closing(&mut self, now: Duration) {
-        match self.lifecycle.phase() {
-            Phase::Opening | Phase::Open => self.lifecycle.begin_closing(now),
-            Phase::Closing | Phase::Closed => {}
-        }
-    }
-
     //= https://www.rfc-editor.org/rfc/rfc6455#section-7.2.2
     //# To do so, the server MUST simply _Close the WebSocket Connection_
     //# (Section 7.1.1).
     fn closed(&mut self, now: Duration) {
-        self.transport = Transport::Closed;
-        self.lifecycle.handle_closed(now);
+        self.course.close(now);
     }
 }
