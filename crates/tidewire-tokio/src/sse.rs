@@ -42,7 +42,7 @@ use http::{HeaderValue, Response};
 use http_body::Frame;
 use pin_project_lite::pin_project;
 use tidewire_connection::event_stream::EventStream;
-use tidewire_lifecycle::{Config, Heartbeat};
+use tidewire_lifecycle::{Config, Heartbeat, Timer};
 use tidewire_sse::{Encoded, body, content::HEADERS};
 
 use crate::alarm::Alarm;
@@ -73,7 +73,8 @@ impl<S> Sse<S> {
     }
 
     /// Other limits of time: `heartbeat` is how often a comment breaks the silence; with none, the body ends when
-    /// `idle_timeout` has passed without an event. The others are of the connection, not of its body.
+    /// `idle_timeout` has passed without an event. `max_age` ends it, though events never pause. The others are of the
+    /// connection, not of its body.
     pub fn lifecycle(mut self, config: Arc<Config>) -> Self {
         self.config = config;
         self
@@ -149,6 +150,16 @@ impl<S> Body<S> {
     }
 }
 
+/// A body whose events never pause gets no older than it may. Silence is looked at when none comes.
+fn end_if_too_old(stream: &mut EventStream, now: Duration) {
+    if let Some((at, Timer::MaxAge)) = stream.poll_timeout() {
+        if at <= now {
+            // A stream has no words for its end.
+            stream.handle_timeout(now, &mut Vec::new());
+        }
+    }
+}
+
 impl<S, E> http_body::Body for Body<S>
 where
     S: Stream<Item = Result<Encoded, E>>,
@@ -161,6 +172,10 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let mut this = self.as_mut().project();
+        end_if_too_old(this.stream, this.alarm.now());
+        if this.stream.ended().is_some() {
+            this.events.set(None);
+        }
         let Some(events) = this.events.as_mut().as_pin_mut() else { return Poll::Ready(None) };
         let frame = match events.poll_frame(cx) {
             Poll::Ready(frame) => {

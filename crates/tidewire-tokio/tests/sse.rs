@@ -229,3 +229,27 @@ async fn an_interval_of_ones_own() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_never_pauses_gets_no_older_than_it_may() {
+    let mut config = Config::event_stream();
+    config.max_age = Some(Duration::from_secs(10));
+    let mut body = boxed(Sse::new(stream::repeat("tick").map(data)).lifecycle(Arc::new(config)));
+    for second in 0..10 {
+        assert_eq!(text(&mut body).await, "data: tick\n\n", "{second}");
+        advance(Duration::from_secs(1)).await;
+    }
+    assert!(next(&mut body).await.is_none());
+    assert!(body.is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_late_loses_no_event_to_its_silence() {
+    let mut config = Config::event_stream();
+    config.idle_timeout = Some(Duration::from_secs(5));
+    let mut body = boxed(Sse::new(stream::repeat("tick").map(data)).lifecycle(Arc::new(config)));
+    for _ in 0..3 {
+        assert_eq!(text(&mut body).await, "data: tick\n\n");
+        advance(Duration::from_secs(60)).await;
+    }
+}
