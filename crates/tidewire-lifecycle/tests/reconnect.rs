@@ -1,14 +1,13 @@
 //! The schedule of a client that comes back: windows, limits, hints and budgets.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod common;
+
+use common::ms;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
 use tidewire_lifecycle::reconnect::{Config, Jitter, Reconnect};
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 fn schedule(change: impl FnOnce(&mut Config)) -> Reconnect {
     let mut config = Config::default();

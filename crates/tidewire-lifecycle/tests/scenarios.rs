@@ -1,22 +1,13 @@
 //! Each rule of a connection's life, at its deadline and one tick before, under a hand-moved clock.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod common;
+
+use common::{opened, second};
 use std::{sync::Arc, time::Duration};
 use tidewire_lifecycle::{Action, Config, Heartbeat, Lifecycle, Phase, Timer};
 
 const TICK: Duration = Duration::from_millis(1);
-
-fn second(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-fn opened(change: impl FnOnce(&mut Config)) -> Lifecycle {
-    let mut config = Config::default();
-    change(&mut config);
-    let mut life = Lifecycle::new(Arc::new(config), second(0));
-    life.handle_opened(second(0));
-    life
-}
 
 /// The next deadline is exactly `at`: nothing happens one tick before it, and `action` at it.
 fn expect(life: &mut Lifecycle, at: Duration, action: Action) {

@@ -2,12 +2,11 @@
 //! to run.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod common;
+
+use common::second;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tidewire_lifecycle::{Action, Config, Heartbeat, Lifecycle, Phase, Timer};
-
-const fn second(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
 
 /// A life at 10 s, in a phase.
 fn life(config: &Config, phase: Phase) -> Lifecycle {

@@ -1,14 +1,13 @@
 //! The timer queue against a sorted map: what is due when, whatever was inserted, moved and removed.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod common;
+
+use common::ms;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tidewire_lifecycle::timer_queue::{TimerKey, TimerQueue};
-
-const fn ms(millis: u64) -> Duration {
-    Duration::from_millis(millis)
-}
 
 #[derive(Clone, Debug)]
 enum Step {
