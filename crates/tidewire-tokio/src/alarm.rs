@@ -50,16 +50,9 @@ pub struct Alarm {
     set_for: Option<Duration>,
     /// Whom it wakes.
     waker: Option<Waker>,
-    due: Due,
-}
-
-/// Whether a deadline has passed that was not told of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Due {
-    No,
-    /// The runtime may not have looked at its sockets since a thread was blocked, and what makes the deadline void may
-    /// wait there: it looks first.
-    LookAgain,
+    /// The deadline that has come and was not told of. The runtime may not have looked at its sockets since a thread was
+    /// blocked, and what makes the deadline void may wait there: it looks first.
+    looks_for: Option<Duration>,
 }
 
 impl Alarm {
@@ -72,7 +65,7 @@ impl Alarm {
     pub fn new() -> Self {
         let queue = Queue::current();
         let key = queue.lock().timers.insert(None, Waker::noop().clone());
-        Self { queue, key: Some(key), set_for: None, waker: None, due: Due::No }
+        Self { queue, key: Some(key), set_for: None, waker: None, looks_for: None }
     }
 
     /// The clock that its deadlines are told by: the same for all of a runtime.
@@ -93,9 +86,8 @@ impl Alarm {
     pub fn poll(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
         let now = self.now();
         if now >= at {
-            return self.poll_due(cx);
+            return self.poll_due(cx, at);
         }
-        self.due = Due::No;
         // A deadline that moved later needs no change: the old one wakes us, and we are asked again.
         let comes_in_time = self.set_for.is_some_and(|set_for| set_for > now && set_for <= at);
         let wakes_us = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
@@ -106,19 +98,14 @@ impl Alarm {
     }
 
     #[cold]
-    fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self.due {
-            Due::LookAgain => {
-                self.due = Due::No;
-                Poll::Ready(())
-            }
-            Due::No => {
-                self.due = Due::LookAgain;
-                // It wakes the task behind the next look, and needs not be kept for that.
-                let _ = pin!(yield_now()).poll(cx);
-                Poll::Pending
-            }
+    fn poll_due(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
+        if self.looks_for.take() == Some(at) {
+            return Poll::Ready(());
         }
+        self.looks_for = Some(at);
+        // It wakes the task behind the next look, and needs not be kept for that.
+        let _ = pin!(yield_now()).poll(cx);
+        Poll::Pending
     }
 
     #[cold]
@@ -278,6 +265,18 @@ mod tests {
             .await;
             assert_eq!((start.elapsed() - before).as_secs(), then, "{first} {then}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_deadline_has_a_look_of_its_own() {
+        let mut alarm = Alarm::new();
+        let (first, second) = (alarm.clock().now(), alarm.clock().now() + second(1));
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, first))).await.is_pending());
+        // The first was void. The second comes while nobody looks.
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, second))).await.is_pending());
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, second))).await.is_ready());
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, second))).await.is_pending());
     }
 
     #[tokio::test(start_paused = true)]
