@@ -1,5 +1,6 @@
 //! The hub's limits, each with a name and a default.
 
+use crate::batch::Quantum;
 use crate::cursor::Cursor;
 
 /// What a hub may hold. Built once, before the hub: start from [`Config::default`] and set fields.
@@ -31,6 +32,11 @@ pub struct Config {
     /// Bytes that all topics hold together, counted in the same way. The topics that hold most make room: see
     /// [`Hub::publish`](crate::Hub::publish). Default 256 MiB.
     pub max_bytes: usize,
+    /// Messages that a topic hands to one subscriber before another of its topics has its turn.
+    /// Default 32; 0 counts as 1.
+    pub max_turn_messages: usize,
+    /// Bytes of such a turn: the message that reaches them is its last. Default 16 KiB.
+    pub max_turn_bytes: usize,
 }
 
 /// What the keys of the intrusive lists can tell apart.
@@ -44,7 +50,12 @@ impl Config {
         self.max_subscriptions = self.max_subscriptions.min(MAX_COUNT);
         self.max_topics_per_subscriber = self.max_topics_per_subscriber.min(Cursor::MAX_TOPICS);
         self.max_messages_per_topic = self.max_messages_per_topic.max(1);
+        self.max_turn_messages = self.max_turn_messages.max(1);
         self
+    }
+
+    pub(crate) fn quantum(&self) -> Quantum {
+        Quantum { messages: self.max_turn_messages, bytes: self.max_turn_bytes }
     }
 }
 
@@ -58,6 +69,8 @@ impl Default for Config {
             max_messages_per_topic: 10_000,
             max_bytes_per_topic: 1024 * 1024,
             max_bytes: 256 * 1024 * 1024,
+            max_turn_messages: 32,
+            max_turn_bytes: 16 * 1024,
         }
     }
 }

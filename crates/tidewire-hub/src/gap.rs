@@ -1,7 +1,6 @@
-//! What a pull hands out: a message, or the notice that some are lost.
+//! Losses: why there is one, and from where to where; and where a subscription starts.
 
 use alloc::boxed::Box;
-use core::time::Duration;
 
 use crate::names::TopicName;
 use crate::position::Position;
@@ -47,24 +46,6 @@ pub struct Gap {
     /// The position that it has from here on: everything up to there was handed out or is lost. The next message
     /// is the earliest that the topic holds.
     pub to: Position,
-}
-
-/// One turn of a subscriber.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery<'a, M> {
-    /// A message, lent by the log that holds it.
-    Message {
-        /// The topic.
-        topic: &'a TopicName,
-        /// Where the message stands; also where the subscriber stands from here on.
-        position: Position,
-        /// The message.
-        message: &'a M,
-        /// The time that was given to [`Hub::publish`](crate::Hub::publish).
-        published_at: Duration,
-    },
-    /// Messages are lost. Comes before the first message behind the gap.
-    Gap(Gap),
 }
 
 /// Where a subscription starts.

@@ -9,7 +9,7 @@ use crate::budget::Sizes;
 use crate::config::Config;
 use crate::error::PublishError;
 use crate::links::{Kind, Links, Node};
-use crate::log::{ENTRY_OVERHEAD_BYTES, Message};
+use crate::message::{ENTRY_OVERHEAD_BYTES, Message};
 use crate::names::{ConnectionId, TopicName};
 use crate::position::{Epoch, Incarnation, Position};
 use crate::subscriber::{Subscriber, Subscription};

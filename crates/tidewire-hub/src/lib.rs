@@ -9,8 +9,8 @@
 //!                          its cursor, no more     │
 //!                                            being pulled
 //!
-//!  topic's waiting list ──publish splices it, whole──► ready list ──poll_ready──► subscriber ──pull──► message
-//!            ▲                                                                        │                or gap
+//!  topic's waiting list ──publish splices it, whole──► ready list ──poll_ready──► subscriber ──batch─► messages
+//!            ▲                                                                        │                and gaps
 //!            └───────────────────────────── caught up again ──────────────────────────┘
 //! ```
 //!
@@ -32,7 +32,7 @@
 //! | [`Hub::connect`], [`Hub::subscribe`], [`Hub::unsubscribe`], [`Hub::disconnect`] | somebody comes, follows, leaves |
 //! | [`Hub::publish`] | a message is there |
 //! | [`Hub::poll_ready`] | after publishing and subscribing, until `None`: whom to wake |
-//! | [`Hub::pull`] | a subscriber can take something: one message or gap at a time, until `None` or until it can take no more |
+//! | [`Hub::batch`] | a subscriber can take something: as many messages and gaps as fit, lent and not cloned |
 //! | [`Hub::cursor`] | a token is to be sent |
 //!
 //! A subscriber whose socket is full is not pulled; that is all there is to backpressure. It finds its place again,
@@ -43,7 +43,7 @@
 //! ```
 //! use core::time::Duration;
 //! use tidewire_hub::{
-//!     Config, ConnectionId, Cursor, Delivery, Gap, GapReason, Hub, Incarnation, Position, Start, TopicName,
+//!     Budget, Config, ConnectionId, Cursor, Delivery, Gap, GapReason, Hub, Incarnation, Position, Start, TopicName,
 //! };
 //!
 //! let mut config = Config::default();
@@ -65,16 +65,11 @@
 //! // Somebody publishes. Alice is woken once and takes what is there.
 //! assert_eq!(hub.publish(Duration::from_millis(5), &chat, "hello", None)?, at(1));
 //! assert_eq!(hub.poll_ready(), Some(alice));
-//! assert_eq!(
-//!     hub.pull(alice),
-//!     Some(Delivery::Message {
-//!         topic: &chat,
-//!         position: at(1),
-//!         message: &"hello",
-//!         published_at: Duration::from_millis(5),
-//!     }),
-//! );
-//! assert_eq!(hub.pull(alice), None);
+//! for delivery in hub.batch(alice, Budget::default()) {
+//!     let Delivery::Message(lent) = delivery else { panic!("{delivery:?}") };
+//!     assert_eq!((lent.topic(), lent.position(), *lent.message()), (&chat, at(1), "hello"));
+//! }
+//! assert!(!hub.wants_batch(alice)); // caught up: poll_ready names her again
 //!
 //! // She is gone for three messages; the log holds two. She comes back with the token of before the first.
 //! hub.disconnect(alice);
@@ -84,13 +79,15 @@
 //! let alice = hub.connect(ConnectionId::new(2))?;
 //! hub.subscribe(alice, &chat, Cursor::parse(&token)?.start(&chat))?;
 //! let gap = Gap { topic: chat.clone(), reason: GapReason::Evicted, from: Some(at(0)), to: at(2) };
-//! assert_eq!(hub.pull(alice), Some(Delivery::Gap(gap)));
-//! let rest: Vec<_> = std::iter::from_fn(|| match hub.pull(alice)? {
-//!     Delivery::Message { message, .. } => Some(*message),
-//!     Delivery::Gap(gap) => panic!("{gap:?}"),
-//! })
-//! .collect();
-//! assert_eq!(rest, ["two", "three"]);
+//! let mut told = Vec::new();
+//! let mut rest = Vec::new();
+//! for delivery in hub.batch(alice, Budget::default()) {
+//!     match delivery {
+//!         Delivery::Message(lent) => rest.push(*lent.message()),
+//!         Delivery::Gap(gap) => told.push(gap),
+//!     }
+//! }
+//! assert_eq!((told, rest), (vec![gap], vec!["two", "three"]));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -105,6 +102,10 @@
 //! | [`Config::max_messages_per_topic`] | 10,000 | the topic's oldest message goes |
 //! | [`Config::max_bytes_per_topic`] | 1 MiB | the topic's oldest messages go; a message larger alone is refused: [`PublishError::TooLarge`] |
 //! | [`Config::max_bytes`] | 256 MiB | the oldest messages of the topics that hold most go: see [`Hub::publish`] |
+//! | [`Config::max_turn_messages`] | 32 | another topic of the subscriber has its turn |
+//! | [`Config::max_turn_bytes`] | 16 KiB | another topic of the subscriber has its turn |
+//! | [`Budget::max_messages`] | 256 | comes with the next batch |
+//! | [`Budget::max_bytes`] | 64 KiB | comes with the next batch; the first message is taken whatever its length |
 //! | [`TopicName::MAX_LEN`] | 255 bytes | refused: [`InvalidTopicName::TooLong`] |
 //! | [`Cursor::MAX_TOPICS`] | 256 | refused: [`InvalidCursor::Entries`] |
 //! | [`Cursor::MAX_LEN`] | 7,183 characters | refused: [`InvalidCursor::TooLong`] |
@@ -128,11 +129,15 @@ mod names;
 mod position;
 
 mod hub;
-mod pull;
+mod message;
 mod subscribe;
 
-mod budget;
+mod batch;
+mod delivery;
 mod gap;
+mod pull;
+
+mod budget;
 mod links;
 mod log;
 mod subscriber;
@@ -142,14 +147,16 @@ mod cursor;
 mod siphash;
 mod token;
 
+pub use batch::{Batch, Budget};
 pub use config::Config;
 pub use cursor::Cursor;
+pub use delivery::{Delivery, Lent};
 pub use error::{
     ConnectError, InvalidConnectionId, InvalidCursor, InvalidTopicName, PublishError, SubscribeError,
 };
-pub use gap::{Delivery, Gap, GapReason, Start};
+pub use gap::{Gap, GapReason, Start};
 pub use hub::{Hub, Usage};
-pub use log::{ENTRY_OVERHEAD_BYTES, Message};
+pub use message::{ENTRY_OVERHEAD_BYTES, Message};
 pub use names::{ConnectionId, TopicName};
 pub use position::{Epoch, Incarnation, Position};
 pub use subscriber::SubscriberId;

@@ -37,14 +37,17 @@ impl Node {
         Self::new(Kind::Element, index)
     }
 
+    #[inline]
     const fn family(self) -> usize {
         (self.0 >> INDEX_BITS) as usize
     }
 
+    #[inline]
     const fn index(self) -> usize {
         (self.0 & INDEX_MASK) as usize
     }
 
+    #[inline]
     const fn is_element(self) -> bool {
         self.family() == Kind::Element as usize
     }
@@ -74,10 +77,12 @@ impl Links {
         }
     }
 
+    #[inline]
     fn link(&self, node: Node) -> Link {
         self.links[node.family()][node.index()]
     }
 
+    #[inline]
     fn join(&mut self, left: Node, right: Node) {
         #[cfg(test)]
         {
@@ -88,17 +93,20 @@ impl Links {
     }
 
     /// Whether a list has no element, or an element is in no list.
+    #[inline]
     pub(crate) fn is_alone(&self, node: Node) -> bool {
         self.link(node).next == node
     }
 
     /// The index of the element behind `node` (a head or an element), if there is one.
+    #[inline]
     pub(crate) fn next(&self, node: Node) -> Option<u32> {
         let next = self.link(node).next;
         next.is_element().then_some(next.0)
     }
 
     /// Appends an element that is in no list.
+    #[inline]
     pub(crate) fn push_back(&mut self, head: Node, element: Node) {
         debug_assert!(self.is_alone(element), "an element is in one list at a time");
         let last = self.link(head).previous;
@@ -107,6 +115,7 @@ impl Links {
     }
 
     /// Takes an element out of whatever list it is in; nothing happens when it is in none.
+    #[inline]
     pub(crate) fn unlink(&mut self, element: Node) {
         let Link { previous, next } = self.link(element);
         self.join(previous, next);
@@ -114,12 +123,14 @@ impl Links {
     }
 
     /// Moves an element from whatever list it is in to the end of another.
+    #[inline]
     pub(crate) fn move_back(&mut self, head: Node, element: Node) {
         self.unlink(element);
         self.push_back(head, element);
     }
 
     /// Appends all elements of one list to another, in order, in constant time.
+    #[inline]
     pub(crate) fn splice(&mut self, from: Node, to: Node) {
         if self.is_alone(from) {
             return;

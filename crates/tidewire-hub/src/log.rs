@@ -1,65 +1,10 @@
 //! A topic's log: the newest messages in a ring, numbered from 1 for the topic's first.
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::string::String;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
+use core::slice;
 use core::time::Duration;
 
 use crate::names::ConnectionId;
-
-/// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring.
-pub const ENTRY_OVERHEAD_BYTES: usize = 64;
-
-/// What a hub carries. The hub looks at nothing but its size.
-pub trait Message {
-    /// What the message keeps in memory, in bytes, its inline part included. Asked once, when it is published.
-    fn len_bytes(&self) -> usize;
-}
-
-impl Message for String {
-    fn len_bytes(&self) -> usize {
-        size_of::<Self>() + self.capacity()
-    }
-}
-
-impl Message for Vec<u8> {
-    fn len_bytes(&self) -> usize {
-        size_of::<Self>() + self.capacity()
-    }
-}
-
-impl Message for [u8] {
-    fn len_bytes(&self) -> usize {
-        self.len()
-    }
-}
-
-impl Message for str {
-    fn len_bytes(&self) -> usize {
-        self.len()
-    }
-}
-
-impl<M: Message + ?Sized> Message for Box<M> {
-    fn len_bytes(&self) -> usize {
-        size_of::<Self>() + (**self).len_bytes()
-    }
-}
-
-impl Message for &'static str {
-    fn len_bytes(&self) -> usize {
-        size_of::<Self>()
-    }
-}
-
-/// The reference, its two counters, and all of what is shared.
-impl<M: Message + ?Sized> Message for Arc<M> {
-    fn len_bytes(&self) -> usize {
-        size_of::<Self>() + 2 * size_of::<usize>() + (**self).len_bytes()
-    }
-}
 
 /// One published message.
 #[derive(Debug)]
@@ -69,7 +14,7 @@ pub(crate) struct Entry<M> {
     /// The one connection that does not get it.
     pub(crate) exclude: Option<ConnectionId>,
     /// What the log ever took, up to and including this entry, in bytes.
-    end_bytes: u64,
+    pub(crate) end_bytes: u64,
 }
 
 /// The ring. Evicting from it leaves the numbering as it is.
@@ -80,6 +25,30 @@ pub(crate) struct Log<M> {
     head: u64,
     appended_bytes: u64,
     evicted_bytes: u64,
+}
+
+/// Entries of a log, oldest first: the ring's two parts. (A chain of iterators asks both parts each time.)
+#[derive(Debug)]
+pub(crate) struct Entries<'a, M> {
+    now: slice::Iter<'a, Entry<M>>,
+    then: slice::Iter<'a, Entry<M>>,
+}
+
+impl<'a, M> Entries<'a, M> {
+    /// The next entry, which stays the next.
+    #[inline]
+    pub(crate) fn peek(&mut self) -> Option<&'a Entry<M>> {
+        if self.now.as_slice().is_empty() {
+            self.now = core::mem::take(&mut self.then);
+        }
+        self.now.as_slice().first()
+    }
+
+    /// Goes behind the next entry.
+    #[inline]
+    pub(crate) fn advance(&mut self) {
+        self.now.next();
+    }
 }
 
 /// A ring this small keeps its room.
@@ -116,6 +85,22 @@ impl<M> Log<M> {
         self.entries.get(usize::try_from(index).ok()?)
     }
 
+    /// The entries behind an offset, which is held or right before the earliest.
+    pub(crate) fn after(&self, offset: u64) -> Entries<'_, M> {
+        let from = usize::try_from(offset - self.before_earliest()).unwrap_or(usize::MAX);
+        let (front, back) = self.entries.as_slices();
+        match from.checked_sub(front.len()) {
+            None => Entries { now: front[from..].iter(), then: back.iter() },
+            Some(from) => Entries { now: back.get(from..).unwrap_or_default().iter(), then: [].iter() },
+        }
+    }
+
+    /// What the log ever took, up to and including the message at that offset, in bytes; exact for an offset that is
+    /// held or right before the earliest.
+    pub(crate) fn bytes_up_to(&self, offset: u64) -> u64 {
+        self.entry(offset).map_or(self.evicted_bytes, |entry| entry.end_bytes)
+    }
+
     /// Appends a message that counts `cost` bytes, and gives its offset.
     pub(crate) fn append(
         &mut self,
@@ -146,6 +131,7 @@ impl<M> Log<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::ENTRY_OVERHEAD_BYTES;
 
     fn log(costs: &[usize]) -> Log<usize> {
         let mut log = Log::new();

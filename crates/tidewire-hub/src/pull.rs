@@ -1,32 +1,22 @@
 //! Delivery: who is ready, and what comes next for them.
 
-use crate::gap::{Delivery, Gap, GapReason};
+use crate::batch::{Batch, Budget, skips};
+use crate::delivery::Delivery;
 use crate::hub::{Hub, READY, of_subscriber, waiting};
 use crate::links::Node;
-use crate::log::Message;
+use crate::message::Message;
 use crate::subscriber::{Attention, SubscriberId};
 
-/// What a subscription has for its subscriber.
-enum Turn {
-    Message {
-        offset: u64,
-    },
-    Gap(Gap),
-    /// Nothing, or nothing but what it is excluded from.
-    Nothing,
-}
-
 impl<M: Message> Hub<M> {
-    /// The next subscriber that became ready, in the order of becoming so. [`Hub::pull`] has something for it.
+    /// The next subscriber that became ready, in the order of becoming so. [`Hub::batch`] has something for it.
     ///
-    /// A subscriber is named once, until a pull for it has answered `None`: a burst of messages is one wake-up. One
-    /// that is being pulled is not named at all. Poll until `None` after publishing and subscribing.
+    /// A subscriber is named once, until a batch has left nothing: a burst of messages is one wake-up. Poll until
+    /// `None` after publishing and subscribing.
     ///
     /// [`Hub::publish`] and [`Hub::subscribe`] may change the answer from `None`. The work over time is constant
     /// per delivery.
     pub fn poll_ready(&mut self) -> Option<SubscriberId> {
         while let Some(key) = self.turns.next(READY) {
-            self.skip_excluded(key);
             self.take_place(key);
             let index = self.subscriptions[key as usize].subscriber;
             if self.turns.is_alone(of_subscriber(index)) {
@@ -41,100 +31,73 @@ impl<M: Message> Hub<M> {
         None
     }
 
-    /// The next message or gap for a subscriber; its cursor has moved past it when this returns. The topics that it
-    /// follows take turns, a message each; within a topic the order is the log's. Messages that exclude the
-    /// subscriber's connection are skipped.
+    /// What a subscriber may take at a time: the messages and gaps that are next for it, within a budget, lent by the
+    /// logs. Its cursors move as the batch is iterated over.
     ///
-    /// `None` when it is caught up everywhere, and when it has left: then [`Hub::poll_ready`] names it again when
-    /// there is more. Until `None` it is for the caller to come back. A subscriber that is not pulled costs its
-    /// cursors and nothing else; what it misses by that is told by a gap.
+    /// The topics that it follows take turns of at most [`Config::max_turn_messages`] and
+    /// [`Config::max_turn_bytes`]; within a topic the order is the log's. So a topic with a backlog of any size keeps
+    /// another waiting for no more than its turn. Messages that exclude the subscriber's connection are skipped.
+    ///
+    /// A batch that leaves nothing makes the subscriber one that [`Hub::poll_ready`] names again when there is more;
+    /// after one that leaves something it is for the caller to come back, which [`Hub::wants_batch`] tells. Empty
+    /// when nothing is there or the subscriber has left. A subscriber that takes nothing costs its cursors and
+    /// nothing else; what it misses by that is told by a gap.
+    ///
+    /// [`Config::max_turn_messages`]: crate::Config::max_turn_messages
+    /// [`Config::max_turn_bytes`]: crate::Config::max_turn_bytes
+    pub fn batch(&mut self, id: SubscriberId, budget: Budget) -> Batch<'_, M> {
+        self.gather(id);
+        let taker = self.subscribers.get_mut(id.index as usize);
+        let taker = taker.filter(|subscriber| subscriber.serial == id.serial);
+        Batch::new(
+            &self.topics,
+            &mut self.subscriptions,
+            &mut self.turns,
+            taker.map(|subscriber| (subscriber, id.index)),
+            budget,
+            self.config.quantum(),
+        )
+    }
+
+    /// The next message or gap for a subscriber, as a [`Hub::batch`] of one; its topics take turns of one message.
     pub fn pull(&mut self, id: SubscriberId) -> Option<Delivery<'_, M>> {
-        self.subscriber(id)?;
-        self.subscribers[id.index as usize].attention = Attention::Announced;
-        while let Some(key) = self.next_in_ring(id) {
-            let turn = self.turn(key);
-            self.take_place(key);
-            match turn {
-                Turn::Nothing => {}
-                Turn::Gap(gap) => return Some(Delivery::Gap(gap)),
-                Turn::Message { offset } => return self.delivery(key, offset),
-            }
-        }
-        self.subscribers[id.index as usize].attention = Attention::Idle;
-        None
+        self.batch(id, Budget::ONE).next()
     }
 
-    /// Whose turn it is among a subscriber's subscriptions. When its ring is empty, those that `poll_ready` has yet
-    /// to see are gathered first, so that `None` means that nothing is left.
-    fn next_in_ring(&mut self, id: SubscriberId) -> Option<u32> {
+    /// Whether a batch left something, so that [`Hub::poll_ready`] will not name the subscriber again: the caller
+    /// is to come back. True from the naming until a batch has left nothing.
+    #[must_use]
+    pub fn wants_batch(&self, id: SubscriberId) -> bool {
+        self.subscriber(id).is_some_and(|subscriber| subscriber.attention == Attention::Announced)
+    }
+
+    /// Looks after those subscriptions of a subscriber that `poll_ready` has yet to see, when no other has anything:
+    /// so that an empty batch means that nothing is left.
+    fn gather(&mut self, id: SubscriberId) {
         let ring = of_subscriber(id.index);
-        if self.turns.is_alone(ring) && !self.turns.is_alone(READY) {
-            let mut next = self.siblings.next(ring);
-            while let Some(key) = next {
-                next = self.siblings.next(Node::element(key));
-                self.take_place(key);
-            }
+        if self.turns.is_alone(READY) || self.subscriber(id).is_none() || !self.turns.is_alone(ring) {
+            return;
         }
-        self.turns.next(ring)
-    }
-
-    fn turn(&mut self, key: u32) -> Turn {
-        let subscription = &mut self.subscriptions[key as usize];
-        let topic = &self.topics[subscription.topic];
-        let earliest = topic.log.before_earliest();
-        let (reason, from) = match subscription.gap.take() {
-            Some(gap) => (gap.reason, gap.from),
-            None if subscription.offset < earliest => {
-                (GapReason::Evicted, Some(topic.at(subscription.offset)))
-            }
-            None => {
-                self.skip_excluded(key);
-                return self.next_message(key);
-            }
-        };
-        subscription.offset = earliest;
-        Turn::Gap(Gap { topic: topic.name.clone(), reason, from, to: topic.at(earliest) })
-    }
-
-    fn next_message(&mut self, key: u32) -> Turn {
-        let subscription = &mut self.subscriptions[key as usize];
-        if subscription.offset == self.topics[subscription.topic].log.head() {
-            return Turn::Nothing;
+        let mut next = self.siblings.next(ring);
+        while let Some(key) = next {
+            next = self.siblings.next(Node::element(key));
+            self.take_place(key);
         }
-        subscription.offset += 1;
-        Turn::Message { offset: subscription.offset }
     }
 
-    /// Moves a cursor over the messages next to it that exclude its connection. One that lags out of the log stays;
-    /// for one that has a gap to tell it makes no difference, since the gap decides where it goes on.
-    fn skip_excluded(&mut self, key: u32) {
+    /// Moves a cursor over the messages next to it that its reader skips, and puts the subscription where it belongs:
+    /// the end of its topic's waiting ones when it is caught up, else the end of its subscriber's ring.
+    fn take_place(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;
         let connection = self.subscribers[subscription.subscriber as usize].connection;
-        while log.entry(subscription.offset + 1).is_some_and(|entry| entry.exclude == Some(connection)) {
+        // One that lags out of the log stays; for one with a gap to tell the gap decides where it goes on.
+        while log.entry(subscription.offset + 1).is_some_and(|entry| skips(entry, connection)) {
             subscription.offset += 1;
         }
-    }
-
-    /// Puts a subscription where it belongs: the end of its topic's waiting ones when it is caught up, else the end
-    /// of its subscriber's ring.
-    fn take_place(&mut self, key: u32) {
-        let subscription = &self.subscriptions[key as usize];
-        let topic = &self.topics[subscription.topic];
-        let caught_up = subscription.gap.is_none() && subscription.offset == topic.log.head();
+        let caught_up = subscription.gap.is_none() && subscription.offset == log.head();
         let place =
             if caught_up { waiting(subscription.topic) } else { of_subscriber(subscription.subscriber) };
         self.turns.move_back(place, Node::element(key));
-    }
-
-    fn delivery(&self, key: u32, offset: u64) -> Option<Delivery<'_, M>> {
-        let topic = &self.topics[self.subscriptions[key as usize].topic];
-        let entry = topic.log.entry(offset)?;
-        Some(Delivery::Message {
-            topic: &topic.name,
-            position: topic.at(offset),
-            message: &entry.message,
-            published_at: entry.published_at,
-        })
     }
 }

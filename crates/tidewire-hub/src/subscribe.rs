@@ -7,7 +7,7 @@ use crate::error::{ConnectError, SubscribeError};
 use crate::gap::{GapReason, PendingGap, Start};
 use crate::hub::{Hub, READY, of_subscriber, waiting};
 use crate::links::Node;
-use crate::log::Message;
+use crate::message::Message;
 use crate::names::{ConnectionId, TopicName};
 use crate::position::Position;
 use crate::subscriber::{Attention, Subscriber, SubscriberId, Subscription};

@@ -4,7 +4,7 @@
 mod common;
 
 use common::*;
-use tidewire_hub::{ConnectionId, Start, SubscribeError, TopicName};
+use tidewire_hub::{Budget, ConnectionId, Delivery, Start, SubscribeError, TopicName};
 
 #[test]
 fn a_message_reaches_every_subscriber_of_its_topic_once() {
@@ -244,4 +244,86 @@ fn topics_are_listed_in_the_order_of_their_places() {
     assert_eq!(hub.topic(&topic("blank")), None);
     assert_eq!(hub.incarnation(), HUB);
     assert!(format!("{hub:?}").contains("messages: 3"), "{hub:?}");
+}
+
+/// Two topics with backlogs of that many notes each, "a" from 0 and "b" from 100.
+fn two_backlogs(hub: &mut tidewire_hub::Hub<Note>, count: u64) -> tidewire_hub::SubscriberId {
+    let id = connect(hub, 1);
+    for (name, first) in [("a", 0), ("b", 100)] {
+        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        for number in first..first + count {
+            publish(hub, name, number);
+        }
+    }
+    ready(hub);
+    id
+}
+
+#[test]
+fn a_batch_ends_with_its_messages_or_its_bytes_and_the_next_goes_on() {
+    let mut hub = hub();
+    let id = follow(&mut hub, "a", Start::Live);
+    for number in 0..6 {
+        hub.publish(std::time::Duration::from_millis(number), &topic("a"), Note(number, 100), None).unwrap();
+    }
+    ready(&mut hub);
+    let notes = |range: std::ops::Range<u64>| range.map(|number| note("a", number)).collect::<Vec<_>>();
+    assert_eq!(batch(&mut hub, id, 2, 1000), notes(0..2));
+    assert_eq!(batch(&mut hub, id, 10, 200), notes(2..4), "exactly full");
+    assert_eq!(batch(&mut hub, id, 10, 199), notes(4..5), "one byte less");
+    assert_eq!(batch(&mut hub, id, 0, 1000), []);
+    assert!(hub.wants_batch(id));
+    assert_eq!(batch(&mut hub, id, 10, 1), notes(5..6), "the first whatever its length");
+    assert!(!hub.wants_batch(id));
+}
+
+#[test]
+fn a_batch_dropped_half_way_loses_nothing() {
+    let mut hub = hub();
+    let id = two_backlogs(&mut hub, 40);
+    let mut all = Vec::new();
+    for most in [0, 1, 33, 5, 100] {
+        for delivery in hub.batch(id, Budget::default()).take(most) {
+            let Delivery::Message(lent) = delivery else { panic!("{delivery:?}") };
+            all.push((lent.topic().clone(), lent.message().0));
+        }
+    }
+    assert!(!hub.wants_batch(id));
+    for (name, first) in [("a", 0), ("b", 100)] {
+        let of_topic: Vec<u64> =
+            all.iter().filter(|(topic, _)| topic.as_str() == name).map(|(_, number)| *number).collect();
+        assert_eq!(of_topic, (first..first + 40).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_turn_in_a_batch_is_bounded_by_messages_and_by_bytes() {
+    let turns = |got: Vec<Got>| {
+        let mut turns: Vec<usize> = Vec::new();
+        let mut last = None;
+        for got in got {
+            let Got::Note(name, _) = got else { panic!("{got:?}") };
+            match last.as_ref() == Some(&name) {
+                true => *turns.last_mut().unwrap() += 1,
+                false => turns.push(1),
+            }
+            last = Some(name);
+        }
+        turns
+    };
+    let mut hub = hub_with(|limits| limits.max_turn_messages = 3);
+    let id = two_backlogs(&mut hub, 4);
+    assert_eq!(turns(batch(&mut hub, id, 100, usize::MAX)), [3, 3, 1, 1]);
+    let mut hub = hub_with(|limits| limits.max_turn_bytes = 0);
+    let id = two_backlogs(&mut hub, 2);
+    assert_eq!(turns(batch(&mut hub, id, 100, usize::MAX)), [1, 1, 1, 1], "a turn gives something");
+}
+
+#[test]
+fn what_a_batch_lends_outlives_the_batch() {
+    let mut hub = hub();
+    let id = two_backlogs(&mut hub, 3);
+    let lent: Vec<_> = hub.batch(id, Budget::default()).collect();
+    assert_eq!(lent.len(), 6);
+    assert!(format!("{:?}", lent[0]).contains("Note(0, 0)"));
 }

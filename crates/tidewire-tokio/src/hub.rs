@@ -7,9 +7,12 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Cursor, Delivery, Gap, Hub, Incarnation, Message, Position,
+    Config, ConnectError, ConnectionId, Cursor, Delivery, Gap, Hub, Incarnation, Lent, Message, Position,
     PublishError, Start, SubscribeError, SubscriberId, TopicName,
 };
+
+/// What one batch may take.
+pub use tidewire_hub::Budget as BatchBudget;
 
 use crate::clock::Clock;
 
@@ -34,22 +37,6 @@ struct State<M> {
     wakers: Vec<Option<Waker>>,
 }
 
-/// What one batch may take.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchBudget {
-    /// Messages and gaps.
-    pub max_messages: usize,
-    /// Bytes of the messages as [`Message::len_bytes`] counts them; the first message is taken whatever its length.
-    pub max_bytes: usize,
-}
-
-impl Default for BatchBudget {
-    /// 256 messages, 64 KiB.
-    fn default() -> Self {
-        Self { max_messages: 256, max_bytes: 64 * 1024 }
-    }
-}
-
 /// What a subscriber was handed, with the cursor that resumes after it.
 #[derive(Clone, Debug)]
 pub enum Delivered<M> {
@@ -71,6 +58,23 @@ pub enum Delivered<M> {
         /// The subscriber's cursor after it.
         cursor: Cursor,
     },
+}
+
+impl<M: Clone> Delivered<M> {
+    fn message(lent: Lent<'_, M>, cursor: Cursor) -> Self {
+        Self::Message {
+            topic: lent.topic().clone(),
+            position: lent.position(),
+            message: lent.message().clone(),
+            cursor,
+        }
+    }
+
+    fn cursor_mut(&mut self) -> &mut Cursor {
+        match self {
+            Self::Message { cursor, .. } | Self::Gap { cursor, .. } => cursor,
+        }
+    }
 }
 
 impl<M> Clone for SharedHub<M> {
@@ -213,28 +217,39 @@ impl<M: Message> Drop for Subscriber<M> {
 
 impl<M: Message + Clone> State<M> {
     fn pull(&mut self, id: SubscriberId, budget: BatchBudget, batch: &mut Vec<Delivered<M>>) -> usize {
-        let (mut taken, mut bytes) = (0, 0);
-        // With one topic the cursor follows from the position; with several it is the hub's to compose.
-        let alone = self.hub.topics_of(id) == 1;
-        while taken < budget.max_messages && bytes < budget.max_bytes {
-            let delivered = match self.hub.pull(id) {
+        let before = batch.len();
+        // With one topic each cursor follows from the position; with several it is the hub's to compose, one by one.
+        if self.hub.topics_of(id) == 1 {
+            for delivery in self.hub.batch(id, budget) {
+                batch.push(match delivery {
+                    Delivery::Message(lent) => {
+                        Delivered::message(lent, Cursor::for_position(lent.topic(), lent.position()))
+                    }
+                    Delivery::Gap(gap) => {
+                        let cursor = Cursor::for_position(&gap.topic, gap.to);
+                        Delivered::Gap { gap, cursor }
+                    }
+                });
+            }
+            return batch.len() - before;
+        }
+        let mut bytes = 0;
+        while batch.len() - before < budget.max_messages && bytes < budget.max_bytes {
+            let mut delivered = match self.hub.pull(id) {
                 None => break,
                 Some(Delivery::Gap(gap)) => {
-                    let cursor = self.hub.cursor(id);
+                    let cursor = Cursor::for_position(&gap.topic, gap.to);
                     Delivered::Gap { gap, cursor }
                 }
-                Some(Delivery::Message { topic, position, message, .. }) => {
-                    bytes += message.len_bytes();
-                    let (topic, message) = (topic.clone(), message.clone());
-                    let cursor =
-                        if alone { Cursor::for_position(&topic, position) } else { self.hub.cursor(id) };
-                    Delivered::Message { topic, position, message, cursor }
+                Some(Delivery::Message(lent)) => {
+                    bytes += lent.message().len_bytes();
+                    Delivered::message(lent, Cursor::for_position(lent.topic(), lent.position()))
                 }
             };
+            *delivered.cursor_mut() = self.hub.cursor(id);
             batch.push(delivered);
-            taken += 1;
         }
-        taken
+        batch.len() - before
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tidewire_hub::{
-    Config, ConnectionId, Delivery, Epoch, GapReason, Hub, Incarnation, Message, Position, Start,
+    Budget, Config, ConnectionId, Delivery, Epoch, GapReason, Hub, Incarnation, Message, Position, Start,
     SubscriberId, TopicName,
 };
 
@@ -70,15 +70,25 @@ pub fn note(name: &str, number: u64) -> Got {
 }
 
 pub fn pull(hub: &mut Hub<Note>, id: SubscriberId) -> Option<Got> {
-    match hub.pull(id)? {
-        Delivery::Message { topic, position, message, published_at } => {
-            assert_eq!(position.epoch, at(0).epoch);
-            assert_eq!(published_at, Duration::from_millis(message.0));
-            Some(Got::Note(topic.to_string(), message.0))
+    hub.pull(id).map(|delivery| got(&delivery))
+}
+
+/// What a batch gives.
+pub fn batch(hub: &mut Hub<Note>, id: SubscriberId, max_messages: usize, max_bytes: usize) -> Vec<Got> {
+    hub.batch(id, Budget { max_messages, max_bytes }).map(|delivery| got(&delivery)).collect()
+}
+
+fn got(delivery: &Delivery<'_, Note>) -> Got {
+    match delivery {
+        Delivery::Message(lent) => {
+            let number = lent.message().0;
+            assert_eq!(lent.position().epoch, at(0).epoch);
+            assert_eq!(lent.published_at(), Duration::from_millis(number));
+            Got::Note(lent.topic().to_string(), number)
         }
         Delivery::Gap(gap) => {
             assert_eq!(gap.to.epoch, at(0).epoch);
-            Some(Got::Gap(gap.topic.to_string(), gap.reason, gap.from, gap.to.offset))
+            Got::Gap(gap.topic.to_string(), gap.reason, gap.from, gap.to.offset)
         }
     }
 }

@@ -3,7 +3,8 @@
 use core::time::Duration;
 
 use tidewire_hub::{
-    Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Start, SubscriberId, TopicName,
+    Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Start, SubscriberId,
+    TopicName,
 };
 
 use super::model::{Model, Note};
@@ -69,6 +70,8 @@ impl Pair {
         config.max_messages_per_topic = tape.below(12).max(1);
         config.max_bytes_per_topic = 64 + tape.below(200) * 8;
         config.max_bytes = 64 + tape.below(250) * 16;
+        config.max_turn_messages = tape.below(5);
+        config.max_turn_bytes = tape.below(8) * 64;
         let seed = u64::from(tape.byte());
         Self {
             hub: Hub::new(config.clone(), HUB, seed),
@@ -95,7 +98,8 @@ impl Pair {
             }
             13 => {
                 let place = tape.below(PLACES);
-                while self.pull(place) {}
+                let budget = Budget { max_messages: tape.below(16), max_bytes: tape.below(8) * 128 };
+                self.batch_in_part(place, budget, tape.below(16));
             }
             14 => self.keep(tape),
             _ => self.settle(),
@@ -189,25 +193,47 @@ impl Pair {
     /// Whether there was something.
     fn pull(&mut self, place: usize) -> bool {
         let (Some(id), serial) = (self.places[place], self.serials[place]) else { return false };
-        match self.hub.pull(id) {
-            Some(Delivery::Message { topic, position, message, published_at }) => {
-                assert_eq!(published_at, Duration::from_millis(message.serial + 1));
-                self.model.delivered(serial, topic.as_str(), position, message);
-                true
-            }
-            Some(Delivery::Gap(gap)) => {
-                self.model.told(serial, &gap);
-                true
-            }
-            None => {
-                let (must, _) = self.model.has_something(serial);
-                assert!(!must, "nothing came though something is there");
-                if let Some(subscriber) = self.model.subscribers.get_mut(&serial) {
-                    subscriber.idle = true;
+        let taken = self.batch(place, Budget::ONE);
+        if taken == 0 {
+            let (must, _) = self.model.has_something(serial);
+            assert!(!must, "nothing came though something is there");
+            assert!(!self.hub.wants_batch(id), "an empty batch left something");
+        }
+        taken > 0
+    }
+
+    /// Takes at most that many of a batch, drops the rest, and says how many it took.
+    fn batch(&mut self, place: usize, budget: Budget) -> usize {
+        self.batch_in_part(place, budget, usize::MAX)
+    }
+
+    fn batch_in_part(&mut self, place: usize, budget: Budget, most: usize) -> usize {
+        let (Some(id), serial) = (self.places[place], self.serials[place]) else { return 0 };
+        let (mut taken, mut bytes) = (0, 0);
+        for delivery in self.hub.batch(id, budget).take(most) {
+            taken += 1;
+            match delivery {
+                Delivery::Message(lent) => {
+                    let note = lent.message();
+                    assert_eq!(lent.published_at(), Duration::from_millis(note.serial + 1));
+                    bytes += note.len_bytes;
+                    assert!(bytes <= budget.max_bytes || bytes == note.len_bytes, "over the budget's bytes");
+                    self.model.delivered(serial, lent.topic().as_str(), lent.position(), note);
                 }
-                false
+                Delivery::Gap(gap) => self.model.told(serial, &gap),
             }
         }
+        assert!(taken <= budget.max_messages, "over the budget's count");
+        let wants = self.hub.wants_batch(id);
+        let (must, may) = self.model.has_something(serial);
+        if let Some(subscriber) = self.model.subscribers.get_mut(&serial) {
+            assert!(!wants || may, "come back for nothing");
+            // What the ready list has yet to see may be left all the same: then it names the subscriber.
+            subscriber.idle = !wants;
+            let used_up = taken > 0 || most == 0 || budget.max_messages == 0;
+            assert!(used_up || !must, "nothing came though something is there");
+        }
+        taken
     }
 
     /// Keeps a subscriber's token, and checks that it says where the subscriber stands.

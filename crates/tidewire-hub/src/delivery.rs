@@ -1,0 +1,74 @@
+//! What a subscriber is handed: a message that the log lends, or the notice that some are lost.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::gap::Gap;
+use crate::log::Entry;
+use crate::names::TopicName;
+use crate::position::Position;
+use crate::topic::Topic;
+
+/// One thing that a subscriber is handed.
+#[derive(Debug)]
+pub enum Delivery<'a, M> {
+    /// A message, lent by the log that holds it.
+    Message(Lent<'a, M>),
+    /// Messages are lost. Comes before the first message behind the gap.
+    Gap(Gap),
+}
+
+/// A message in its place in a log, lent for as long as the hub is not changed. Copying it copies two references.
+pub struct Lent<'a, M> {
+    topic: &'a Topic<M>,
+    entry: &'a Entry<M>,
+    offset: u64,
+}
+
+impl<'a, M> Lent<'a, M> {
+    pub(crate) fn new(topic: &'a Topic<M>, entry: &'a Entry<M>, offset: u64) -> Self {
+        Self { topic, entry, offset }
+    }
+
+    /// The topic.
+    #[must_use]
+    pub fn topic(&self) -> &'a TopicName {
+        &self.topic.name
+    }
+
+    /// Where the message stands; also where the subscriber stands from here on.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.topic.at(self.offset)
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &'a M {
+        &self.entry.message
+    }
+
+    /// The time that was given to [`Hub::publish`](crate::Hub::publish).
+    #[must_use]
+    pub fn published_at(&self) -> Duration {
+        self.entry.published_at
+    }
+}
+
+impl<M> Clone for Lent<'_, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M> Copy for Lent<'_, M> {}
+
+impl<M: fmt::Debug> fmt::Debug for Lent<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lent")
+            .field("topic", self.topic())
+            .field("position", &self.position())
+            .field("message", self.message())
+            .finish_non_exhaustive()
+    }
+}

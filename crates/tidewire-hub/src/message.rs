@@ -1,0 +1,58 @@
+//! What a hub carries, and what it counts of it.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring.
+pub const ENTRY_OVERHEAD_BYTES: usize = 64;
+
+/// What a hub carries. The hub looks at nothing but its size.
+pub trait Message {
+    /// What the message keeps in memory, in bytes, its inline part included. Asked once, when it is published.
+    fn len_bytes(&self) -> usize;
+}
+
+impl Message for String {
+    fn len_bytes(&self) -> usize {
+        size_of::<Self>() + self.capacity()
+    }
+}
+
+impl Message for Vec<u8> {
+    fn len_bytes(&self) -> usize {
+        size_of::<Self>() + self.capacity()
+    }
+}
+
+impl Message for [u8] {
+    fn len_bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl Message for str {
+    fn len_bytes(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<M: Message + ?Sized> Message for Box<M> {
+    fn len_bytes(&self) -> usize {
+        size_of::<Self>() + (**self).len_bytes()
+    }
+}
+
+impl Message for &'static str {
+    fn len_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+/// The reference, its two counters, and all of what is shared.
+impl<M: Message + ?Sized> Message for Arc<M> {
+    fn len_bytes(&self) -> usize {
+        size_of::<Self>() + 2 * size_of::<usize>() + (**self).len_bytes()
+    }
+}
