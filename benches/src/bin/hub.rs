@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tidewire_hub::{
-    Budget, Config, ConnectionId, Delivery, Hub, Incarnation, Message, Start, SubscriberId, TopicName,
+    Batch, Budget, Config, ConnectionId, Delivery, Hub, Incarnation, Message, Start, SubscriberId, TopicName,
 };
 use tokio::sync::broadcast;
 
@@ -63,15 +63,22 @@ impl Ours {
     }
 
     fn take(&mut self, id: SubscriberId) -> usize {
-        let mut count = 0;
-        for delivery in self.hub.batch(id, Budget { max_messages: usize::MAX, max_bytes: usize::MAX }) {
-            if let Delivery::Message(lent) = delivery {
-                black_box(lent.message().0[0]);
-                count += 1;
-            }
-        }
-        count
+        look_at(&mut self.hub.batch(id, EVERYTHING))
     }
+}
+
+const EVERYTHING: Budget = Budget { max_messages: usize::MAX, max_bytes: usize::MAX };
+
+/// How many messages there were.
+fn look_at(batch: &mut Batch<'_, Payload>) -> usize {
+    let mut count = 0;
+    for delivery in batch {
+        if let Delivery::Message(lent) = delivery {
+            black_box(lent.message().0[0]);
+            count += 1;
+        }
+    }
+    count
 }
 
 fn topic() -> TopicName {
@@ -90,8 +97,9 @@ impl FanOut for Ours {
             self.publish(payload());
         }
         let mut count = 0;
-        while let Some(id) = self.hub.poll_ready() {
-            count += self.take(id);
+        let mut batches = self.hub.ready_batches(EVERYTHING);
+        while let Some(batch) = batches.next() {
+            count += look_at(batch);
         }
         count
     }

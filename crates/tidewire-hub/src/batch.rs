@@ -1,17 +1,18 @@
 //! A batch: what one subscriber takes at a time, in fair turns of its topics, lent by their logs.
 
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use core::fmt;
 
 use slab::Slab;
 
 use crate::delivery::{Delivery, Lent};
 use crate::gap::{Gap, GapReason};
-use crate::hub::{of_subscriber, waiting};
+use crate::hub::{READY, of_subscriber, waiting};
 use crate::links::{Links, Node};
-use crate::log::{Entries, Entry};
-use crate::message::{ENTRY_OVERHEAD_BYTES, Message};
+use crate::log::Entry;
 use crate::names::ConnectionId;
-use crate::subscriber::{Attention, Subscriber, Subscription};
+use crate::subscriber::{Attention, Subscriber, SubscriberId, Subscription};
 use crate::topic::{Topic, Topics};
 
 /// What one batch may take.
@@ -19,8 +20,8 @@ use crate::topic::{Topic, Topics};
 pub struct Budget {
     /// Messages and gaps.
     pub max_messages: usize,
-    /// Bytes of the messages as [`Message::len_bytes`] counts them. The first message is taken whatever its length,
-    /// the others only if they fit.
+    /// Bytes of the messages as [`Message::len_bytes`](crate::Message::len_bytes) counts them. The first message is
+    /// taken whatever its length, the others only if they fit.
     pub max_bytes: usize,
 }
 
@@ -43,186 +44,322 @@ pub(crate) struct Quantum {
     pub(crate) bytes: usize,
 }
 
-/// Messages and gaps for one subscriber, from [`Hub::batch`](crate::Hub::batch).
+/// Messages and gaps for one subscriber, from [`Hub::batch`](crate::Hub::batch) or
+/// [`Hub::ready_batches`](crate::Hub::ready_batches).
 ///
 /// The subscriber's cursors move past what [`Iterator::next`] has given and no further: what was left in a batch that
-/// is dropped half-way comes with the next one.
+/// is dropped half-way comes with the next one. (It is to be dropped: after a `mem::forget` the topic whose turn it was
+/// may never be heard of again.)
 #[must_use = "a batch takes nothing unless it is iterated over"]
 pub struct Batch<'a, M> {
-    topics: &'a Topics<M>,
-    subscriptions: &'a mut Slab<Subscription>,
-    turns: &'a mut Links,
-    /// Who takes; `None` when it has left.
-    reader: Option<Reader<'a>>,
+    parts: Parts<'a, M>,
+    /// Whose it is; `None` when that one has left.
+    reader: Option<SubscriberId>,
     turn: Option<Turn<'a, M>>,
+    ring: Ring,
+    run: Option<Run>,
     left: Budget,
-    /// What `left` was in the beginning, in messages.
-    max_messages: usize,
+    /// What `left` was in the beginning.
+    budget: Budget,
     quantum: Quantum,
 }
 
-struct Reader<'a> {
-    subscriber: &'a mut Subscriber,
-    ring: Node,
+/// The reader's subscriptions that have something, but for the one whose turn it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ring {
+    /// There is none, so that the list need not be looked at.
+    Empty,
+    /// The list knows.
+    Unknown,
+}
+
+/// The first of those that were ready, up to `last`: they had their batches and are caught up on one topic. They go
+/// back to that topic's waiting ones together, so that a wave of batches costs one splice and not one move each.
+#[derive(Clone, Copy)]
+struct Run {
+    topic: u32,
+    last: Node,
+}
+
+/// What of a hub a batch works on.
+pub(crate) struct Parts<'a, M> {
+    pub(crate) topics: &'a Topics<M>,
+    pub(crate) subscribers: &'a mut Slab<Subscriber>,
+    pub(crate) subscriptions: &'a mut Slab<Subscription>,
+    pub(crate) turns: &'a mut Links,
 }
 
 /// The topic whose turn it is.
 struct Turn<'a, M> {
     subscription: u32,
-    topic: &'a Topic<M>,
-    /// What is behind the cursor.
-    entries: Entries<'a, M>,
+    seat: Seat,
+    before: Before,
     connection: ConnectionId,
+    topic: &'a Topic<M>,
+    entries: &'a VecDeque<Entry<M>>,
+    /// The place among the entries of the one behind the cursor.
+    next: usize,
     /// Everything up to here was handed out or skipped.
     offset: u64,
-    /// What the log ever took up to `offset`.
-    end_bytes: u64,
     left: Quantum,
 }
 
+/// Where the subscription is while its turn lasts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seat {
+    /// Still the first of those that are ready, behind the run.
+    Ready,
+    /// In no list.
+    None,
+}
+
+/// What comes before the messages of a turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// The gap that the subscription knows of, or that it lags out of the log.
+    Gap,
+}
+
 /// Whether a reader is not handed an entry, without that being a loss.
+#[inline]
 pub(crate) fn skips<M>(entry: &Entry<M>, connection: ConnectionId) -> bool {
     entry.exclude == Some(connection)
 }
 
 impl<'a, M> Turn<'a, M> {
-    /// The next entry that is not skipped, with what it counts; the cursor stands before it.
+    /// The next entry that is not skipped; the cursor stands before it.
     #[inline]
-    fn peek(&mut self) -> Option<(&'a Entry<M>, usize)> {
-        while let Some(entry) = self.entries.peek() {
+    fn peek(&mut self) -> Option<&'a Entry<M>> {
+        while let Some(entry) = self.entries.get(self.next) {
             if !skips(entry, self.connection) {
-                let cost = (entry.end_bytes - self.end_bytes) as usize;
-                return Some((entry, cost.saturating_sub(ENTRY_OVERHEAD_BYTES)));
+                return Some(entry);
             }
-            self.pass(entry);
+            self.pass();
         }
         None
     }
 
     /// Moves the cursor over the entry next to it.
     #[inline]
-    fn pass(&mut self, entry: &Entry<M>) {
-        self.entries.advance();
+    fn pass(&mut self) {
+        self.next += 1;
         self.offset += 1;
-        self.end_bytes = entry.end_bytes;
-    }
-}
-
-impl<'a, M: Message> Batch<'a, M> {
-    pub(crate) fn new(
-        topics: &'a Topics<M>,
-        subscriptions: &'a mut Slab<Subscription>,
-        turns: &'a mut Links,
-        taker: Option<(&'a mut Subscriber, u32)>,
-        budget: Budget,
-        quantum: Quantum,
-    ) -> Self {
-        let reader = taker.map(|(subscriber, index)| Reader { subscriber, ring: of_subscriber(index) });
-        let max_messages = budget.max_messages;
-        Self { topics, subscriptions, turns, reader, turn: None, left: budget, max_messages, quantum }
-    }
-
-    #[inline]
-    fn message(&mut self) -> Option<Lent<'a, M>> {
-        let turn = self.turn.as_mut()?;
-        if turn.left.messages == 0 {
-            return None;
-        }
-        let (entry, len_bytes) = turn.peek()?;
-        if len_bytes > self.left.max_bytes && self.left.max_messages < self.max_messages {
-            self.left.max_messages = 0;
-            return None;
-        }
-        turn.pass(entry);
-        turn.left.bytes = turn.left.bytes.saturating_sub(len_bytes);
-        turn.left.messages = if turn.left.bytes == 0 { 0 } else { turn.left.messages - 1 };
-        self.left.max_bytes = self.left.max_bytes.saturating_sub(len_bytes);
-        self.left.max_messages -= 1;
-        Some(Lent::new(turn.topic, entry, turn.offset))
     }
 }
 
 impl<'a, M> Batch<'a, M> {
-    /// Begins the turn of the topic whose turn it is, with the gap that it has to tell. `None` when no topic has
-    /// anything.
-    fn begin_turn(&mut self) -> Option<Option<Gap>> {
-        let reader = self.reader.as_ref()?;
-        let key = self.turns.next(reader.ring)?;
-        let subscription = &mut self.subscriptions[key as usize];
-        let topic = &self.topics[subscription.topic];
+    #[inline]
+    pub(crate) fn new(
+        parts: Parts<'a, M>,
+        reader: Option<SubscriberId>,
+        budget: Budget,
+        quantum: Quantum,
+    ) -> Self {
+        Self { parts, reader, turn: None, ring: Ring::Unknown, run: None, left: budget, budget, quantum }
+    }
+
+    /// Whose it is; `None` when that one has left, and then the batch is empty.
+    #[must_use]
+    pub fn subscriber(&self) -> Option<SubscriberId> {
+        self.reader
+    }
+
+    /// Begins the turn of a subscription of the reader's.
+    #[inline]
+    fn begin_turn(&mut self, key: u32, seat: Seat) {
+        let subscription = &self.parts.subscriptions[key as usize];
+        let topic = &self.parts.topics[subscription.topic];
         let earliest = topic.log.before_earliest();
-        let lost = match subscription.gap.take() {
-            Some(gap) => Some((gap.reason, gap.from)),
-            None if subscription.offset < earliest => {
-                Some((GapReason::Evicted, Some(topic.at(subscription.offset))))
-            }
-            None => None,
-        };
-        if lost.is_some() {
-            subscription.offset = earliest;
-        }
-        let offset = subscription.offset;
+        let behind = subscription.gap.is_some() || subscription.offset < earliest;
+        let offset = if behind { earliest } else { subscription.offset };
+        let (entries, next) = topic.log.after(offset);
         self.turn = Some(Turn {
             subscription: key,
+            seat,
+            before: if behind { Before::Gap } else { Before::Nothing },
+            connection: self.parts.subscribers[subscription.subscriber as usize].connection,
             topic,
-            entries: topic.log.after(offset),
-            connection: reader.subscriber.connection,
+            entries,
+            next,
             offset,
-            end_bytes: topic.log.bytes_up_to(offset),
             left: self.quantum,
         });
-        Some(lost.map(|(reason, from)| Gap { topic: topic.name.clone(), reason, from, to: topic.at(offset) }))
     }
 
     /// Writes the cursor back and gives the subscription its place: the end of its topic's waiting ones when it is
     /// caught up, else the end of its subscriber's ring.
+    #[inline]
     fn end_turn(&mut self) {
-        let (Some(mut turn), Some(reader)) = (self.turn.take(), &self.reader) else { return };
+        let Some(turn) = &mut self.turn else { return };
+        let subscription = &mut self.parts.subscriptions[turn.subscription as usize];
         // What is skipped anyway must not look like something to come back for.
-        let caught_up = turn.peek().is_none();
-        let subscription = &mut self.subscriptions[turn.subscription as usize];
+        let caught_up = turn.before == Before::Nothing && turn.peek().is_none();
+        if turn.before == Before::Nothing {
+            subscription.offset = turn.offset;
+        }
+        let node = Node::element(turn.subscription);
+        let seat = turn.seat;
+        self.turn = None;
+        if !caught_up {
+            self.ring = Ring::Unknown;
+            self.parts.turns.move_back(of_subscriber(subscription.subscriber), node);
+            return;
+        }
+        let topic = subscription.topic;
+        match seat {
+            Seat::None => self.parts.turns.push_back(waiting(topic), node),
+            Seat::Ready => {
+                if self.run.is_some_and(|run| run.topic != topic) {
+                    self.end_run();
+                }
+                self.run = Some(Run { topic, last: node });
+            }
+        }
+    }
+
+    fn end_run(&mut self) {
+        if let Some(Run { topic, last }) = self.run.take() {
+            self.parts.turns.splice_up_to(READY, last, waiting(topic));
+        }
+    }
+
+    /// The gap that comes before the messages of a turn. The cursor moves behind it.
+    #[cold]
+    fn gap(&mut self) -> Option<Box<Gap>> {
+        let turn = self.turn.as_mut().filter(|turn| turn.before == Before::Gap)?;
+        turn.before = Before::Nothing;
+        let subscription = &mut self.parts.subscriptions[turn.subscription as usize];
+        let (reason, from) = match subscription.gap.take() {
+            Some(gap) => (gap.reason, gap.from),
+            None => (GapReason::Evicted, Some(turn.topic.at(subscription.offset))),
+        };
         subscription.offset = turn.offset;
-        let place = if caught_up { waiting(subscription.topic) } else { reader.ring };
-        self.turns.move_back(place, Node::element(turn.subscription));
+        let to = turn.topic.at(turn.offset);
+        Some(Box::new(Gap { topic: turn.topic.name.clone(), reason, from, to }))
+    }
+
+    /// The next of the topic whose turn it is; `None` when its turn is over, or nothing fits any more.
+    #[inline]
+    fn next_of_turn(&mut self) -> Option<Delivery<'a, M>> {
+        let turn = self.turn.as_mut()?;
+        if turn.before == Before::Gap {
+            self.left.max_messages -= 1;
+            return self.gap().map(Delivery::Gap);
+        }
+        if turn.left.messages == 0 {
+            return None;
+        }
+        let entry = turn.peek()?;
+        let len_bytes = entry.len_bytes as usize;
+        if len_bytes > self.left.max_bytes && self.left.max_messages < self.budget.max_messages {
+            self.left.max_messages = 0;
+            return None;
+        }
+        turn.pass();
+        turn.left.bytes = turn.left.bytes.saturating_sub(len_bytes);
+        turn.left.messages = if turn.left.bytes == 0 { 0 } else { turn.left.messages - 1 };
+        self.left.max_bytes = self.left.max_bytes.saturating_sub(len_bytes);
+        self.left.max_messages -= 1;
+        Some(Delivery::Message(Lent::new(turn.topic, entry, turn.offset)))
+    }
+
+    /// Ends the batch: its turn, and what its reader wants.
+    #[inline]
+    fn finish(&mut self) {
+        self.end_turn();
+        let Some(reader) = self.reader.take() else { return };
+        if self.ring == Ring::Empty {
+            // Idle as before: who is announced has something in the ring.
+            return;
+        }
+        let nothing_left = self.parts.turns.is_alone(of_subscriber(reader.index));
+        self.parts.subscribers[reader.index as usize].attention =
+            if nothing_left { Attention::Idle } else { Attention::Announced };
     }
 }
 
-impl<'a, M: Message> Iterator for Batch<'a, M> {
+impl<'a, M> Iterator for Batch<'a, M> {
     type Item = Delivery<'a, M>;
 
     #[inline]
     fn next(&mut self) -> Option<Delivery<'a, M>> {
         while self.left.max_messages > 0 {
-            if let Some(lent) = self.message() {
-                return Some(Delivery::Message(lent));
+            if let Some(delivery) = self.next_of_turn() {
+                return Some(delivery);
             }
             if self.left.max_messages == 0 {
                 break;
             }
             self.end_turn();
-            if let Some(gap) = self.begin_turn()? {
-                self.left.max_messages -= 1;
-                return Some(Delivery::Gap(gap));
+            if self.ring == Ring::Empty {
+                break;
             }
+            let ring = of_subscriber(self.reader?.index);
+            let key = self.parts.turns.pop_front(ring)?;
+            self.begin_turn(key, Seat::None);
         }
         None
     }
 }
 
 impl<M> Drop for Batch<'_, M> {
+    #[inline]
     fn drop(&mut self) {
-        self.end_turn();
-        if let Some(reader) = &mut self.reader {
-            reader.subscriber.attention = match self.turns.is_alone(reader.ring) {
-                true => Attention::Idle,
-                false => Attention::Announced,
-            };
-        }
+        self.finish();
+        self.end_run();
     }
 }
 
 impl<M> fmt::Debug for Batch<'_, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Batch").field("left", &self.left).finish_non_exhaustive()
+        f.debug_struct("Batch")
+            .field("subscriber", &self.reader)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One batch after another for those who are ready, from [`Hub::ready_batches`](crate::Hub::ready_batches).
+#[must_use = "nobody is given anything unless it is asked for batches"]
+pub struct ReadyBatches<'a, M> {
+    batch: Batch<'a, M>,
+}
+
+impl<'a, M> ReadyBatches<'a, M> {
+    pub(crate) fn new(parts: Parts<'a, M>, budget: Budget, quantum: Quantum) -> Self {
+        Self { batch: Batch::new(parts, None, budget, quantum) }
+    }
+
+    /// The batch of the next subscriber that became ready, in the order of becoming so; `None` when nobody is left.
+    /// The one before has ended then, as if it were dropped. A batch may be empty, when all that is there is skipped.
+    ///
+    /// (It is lent, and so this is no [`Iterator`].)
+    #[expect(clippy::should_implement_trait, reason = "what it gives is lent by itself")]
+    #[inline]
+    pub fn next(&mut self) -> Option<&mut Batch<'a, M>> {
+        let batch = &mut self.batch;
+        batch.finish();
+        batch.left = batch.budget;
+        loop {
+            let done = batch.run.map_or(READY, |run| run.last);
+            let key = batch.parts.turns.next(done)?;
+            let index = batch.parts.subscriptions[key as usize].subscriber;
+            let subscriber = &mut batch.parts.subscribers[index as usize];
+            if subscriber.attention == Attention::Idle {
+                batch.reader = Some(SubscriberId { index, serial: subscriber.serial });
+                batch.ring = Ring::Empty;
+                batch.begin_turn(key, Seat::Ready);
+                return Some(batch);
+            }
+            // Announced and not yet taken: what is skipped is seen then.
+            batch.parts.turns.move_back(of_subscriber(index), Node::element(key));
+        }
+    }
+}
+
+impl<M> fmt::Debug for ReadyBatches<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadyBatches").finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! What a subscriber is handed: a message that the log lends, or the notice that some are lost.
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
@@ -14,8 +15,9 @@ use crate::topic::Topic;
 pub enum Delivery<'a, M> {
     /// A message, lent by the log that holds it.
     Message(Lent<'a, M>),
-    /// Messages are lost. Comes before the first message behind the gap.
-    Gap(Gap),
+    /// Messages are lost. Comes before the first message behind the gap. (Boxed because it is rare: what is handed out
+    /// for each message stays small.)
+    Gap(Box<Gap>),
 }
 
 /// A message in its place in a log, lent for as long as the hub is not changed. Copying it copies two references.
@@ -70,5 +72,15 @@ impl<M: fmt::Debug> fmt::Debug for Lent<'_, M> {
             .field("position", &self.position())
             .field("message", self.message())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_stays_small() {
+        assert!(size_of::<Option<Delivery<'_, [u64; 8]>>>() <= 32);
     }
 }

@@ -84,7 +84,7 @@
 //! for delivery in hub.batch(alice, Budget::default()) {
 //!     match delivery {
 //!         Delivery::Message(lent) => rest.push(*lent.message()),
-//!         Delivery::Gap(gap) => told.push(gap),
+//!         Delivery::Gap(gap) => told.push(*gap),
 //!     }
 //! }
 //! assert_eq!((told, rest), (vec![gap], vec!["two", "three"]));
@@ -147,7 +147,7 @@ mod cursor;
 mod siphash;
 mod token;
 
-pub use batch::{Batch, Budget};
+pub use batch::{Batch, Budget, ReadyBatches};
 pub use config::Config;
 pub use cursor::Cursor;
 pub use delivery::{Delivery, Lent};

@@ -114,6 +114,16 @@ impl Links {
         self.join(element, head);
     }
 
+    /// Takes the first element out of a list.
+    #[inline]
+    pub(crate) fn pop_front(&mut self, head: Node) -> Option<u32> {
+        let first = self.next(head)?;
+        let next = self.link(Node::element(first)).next;
+        self.join(head, next);
+        self.join(Node::element(first), Node::element(first));
+        Some(first)
+    }
+
     /// Takes an element out of whatever list it is in; nothing happens when it is in none.
     #[inline]
     pub(crate) fn unlink(&mut self, element: Node) {
@@ -127,6 +137,17 @@ impl Links {
     pub(crate) fn move_back(&mut self, head: Node, element: Node) {
         self.unlink(element);
         self.push_back(head, element);
+    }
+
+    /// Appends the elements of one list, from its first to `last`, to another, in order, in constant time.
+    #[inline]
+    pub(crate) fn splice_up_to(&mut self, from: Node, last: Node, to: Node) {
+        let first = self.link(from).next;
+        let rest = self.link(last).next;
+        let end = self.link(to).previous;
+        self.join(end, first);
+        self.join(last, to);
+        self.join(from, rest);
     }
 
     /// Appends all elements of one list to another, in order, in constant time.
@@ -190,8 +211,9 @@ mod tests {
         links.unlink(Node::element(1));
         links.unlink(Node::element(1));
         assert_eq!(list(&links, B), [0, 2]);
-        links.unlink(Node::element(0));
-        links.unlink(Node::element(2));
+        assert_eq!(links.pop_front(B), Some(0));
+        assert!(links.is_alone(Node::element(0)));
+        assert_eq!((links.pop_front(B), links.pop_front(B)), (Some(2), None));
         assert!(links.is_alone(B));
     }
 
@@ -213,6 +235,21 @@ mod tests {
             assert_eq!(list(&links, B), expected);
         }
         assert_eq!(work[0], work[1]);
+    }
+
+    #[test]
+    fn a_splice_of_the_first_few_leaves_the_rest() {
+        for (last, moved, left) in [(0, 1, 4), (2, 3, 2), (4, 5, 0)] {
+            let mut links = links(6);
+            (0..5).for_each(|index| links.push_back(A, Node::element(index)));
+            links.push_back(B, Node::element(5));
+            links.splice_up_to(A, Node::element(last), B);
+            assert_eq!(list(&links, A), (5 - left..5).collect::<Vec<u32>>());
+            let expected: Vec<u32> = core::iter::once(5).chain(0..moved).collect();
+            assert_eq!(list(&links, B), expected);
+            links.splice(B, A);
+            assert_eq!(list(&links, A).len(), 6);
+        }
     }
 
     #[test]

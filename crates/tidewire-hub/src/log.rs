@@ -1,9 +1,9 @@
 //! A topic's log: the newest messages in a ring, numbered from 1 for the topic's first.
 
 use alloc::collections::VecDeque;
-use core::slice;
 use core::time::Duration;
 
+use crate::message::ENTRY_OVERHEAD_BYTES;
 use crate::names::ConnectionId;
 
 /// One published message.
@@ -14,7 +14,9 @@ pub(crate) struct Entry<M> {
     /// The one connection that does not get it.
     pub(crate) exclude: Option<ConnectionId>,
     /// What the log ever took, up to and including this entry, in bytes.
-    pub(crate) end_bytes: u64,
+    end_bytes: u64,
+    /// The message's own length, at most `u32::MAX`.
+    pub(crate) len_bytes: u32,
 }
 
 /// The ring. Evicting from it leaves the numbering as it is.
@@ -27,30 +29,6 @@ pub(crate) struct Log<M> {
     evicted_bytes: u64,
 }
 
-/// Entries of a log, oldest first: the ring's two parts. (A chain of iterators asks both parts each time.)
-#[derive(Debug)]
-pub(crate) struct Entries<'a, M> {
-    now: slice::Iter<'a, Entry<M>>,
-    then: slice::Iter<'a, Entry<M>>,
-}
-
-impl<'a, M> Entries<'a, M> {
-    /// The next entry, which stays the next.
-    #[inline]
-    pub(crate) fn peek(&mut self) -> Option<&'a Entry<M>> {
-        if self.now.as_slice().is_empty() {
-            self.now = core::mem::take(&mut self.then);
-        }
-        self.now.as_slice().first()
-    }
-
-    /// Goes behind the next entry.
-    #[inline]
-    pub(crate) fn advance(&mut self) {
-        self.now.next();
-    }
-}
-
 /// A ring this small keeps its room.
 const MIN_CAPACITY: usize = 16;
 
@@ -60,11 +38,13 @@ impl<M> Log<M> {
     }
 
     /// The offset of the newest message, held or not; 0 before the first.
+    #[inline]
     pub(crate) fn head(&self) -> u64 {
         self.head
     }
 
     /// The offset before the earliest message held: the head when none is held.
+    #[inline]
     pub(crate) fn before_earliest(&self) -> u64 {
         self.head - self.entries.len() as u64
     }
@@ -80,25 +60,16 @@ impl<M> Log<M> {
     }
 
     /// The entry with that offset, while it is held.
+    #[inline]
     pub(crate) fn entry(&self, offset: u64) -> Option<&Entry<M>> {
         let index = offset.checked_sub(self.before_earliest() + 1)?;
         self.entries.get(usize::try_from(index).ok()?)
     }
 
-    /// The entries behind an offset, which is held or right before the earliest.
-    pub(crate) fn after(&self, offset: u64) -> Entries<'_, M> {
-        let from = usize::try_from(offset - self.before_earliest()).unwrap_or(usize::MAX);
-        let (front, back) = self.entries.as_slices();
-        match from.checked_sub(front.len()) {
-            None => Entries { now: front[from..].iter(), then: back.iter() },
-            Some(from) => Entries { now: back.get(from..).unwrap_or_default().iter(), then: [].iter() },
-        }
-    }
-
-    /// What the log ever took, up to and including the message at that offset, in bytes; exact for an offset that is
-    /// held or right before the earliest.
-    pub(crate) fn bytes_up_to(&self, offset: u64) -> u64 {
-        self.entry(offset).map_or(self.evicted_bytes, |entry| entry.end_bytes)
+    /// The ring, and the place in it of the entry behind an offset that is held or right before the earliest.
+    #[inline]
+    pub(crate) fn after(&self, offset: u64) -> (&VecDeque<Entry<M>>, usize) {
+        (&self.entries, usize::try_from(offset - self.before_earliest()).unwrap_or(usize::MAX))
     }
 
     /// Appends a message that counts `cost` bytes, and gives its offset.
@@ -111,7 +82,9 @@ impl<M> Log<M> {
     ) -> u64 {
         self.appended_bytes += cost as u64;
         self.head += 1;
-        self.entries.push_back(Entry { message, published_at, exclude, end_bytes: self.appended_bytes });
+        let len_bytes = u32::try_from(cost.saturating_sub(ENTRY_OVERHEAD_BYTES)).unwrap_or(u32::MAX);
+        let end_bytes = self.appended_bytes;
+        self.entries.push_back(Entry { message, published_at, exclude, end_bytes, len_bytes });
         self.head
     }
 
@@ -131,7 +104,6 @@ impl<M> Log<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::ENTRY_OVERHEAD_BYTES;
 
     fn log(costs: &[usize]) -> Log<usize> {
         let mut log = Log::new();

@@ -1,6 +1,6 @@
 //! Delivery: who is ready, and what comes next for them.
 
-use crate::batch::{Batch, Budget, skips};
+use crate::batch::{Batch, Budget, Parts, ReadyBatches, skips};
 use crate::delivery::Delivery;
 use crate::hub::{Hub, READY, of_subscriber, waiting};
 use crate::links::Node;
@@ -31,6 +31,23 @@ impl<M: Message> Hub<M> {
         None
     }
 
+    /// What [`Hub::poll_ready`] and [`Hub::batch`] do together, for who can deliver at once: a batch for each
+    /// subscriber that became ready, or several, up to one for each of its topics. One that is not given everything is to be come back for, as with
+    /// [`Hub::batch`]; one that was announced by `poll_ready` and has not taken everything has no part in it.
+    pub fn ready_batches(&mut self, budget: Budget) -> ReadyBatches<'_, M> {
+        let quantum = self.config.quantum();
+        ReadyBatches::new(self.parts(), budget, quantum)
+    }
+
+    fn parts(&mut self) -> Parts<'_, M> {
+        Parts {
+            topics: &self.topics,
+            subscribers: &mut self.subscribers,
+            subscriptions: &mut self.subscriptions,
+            turns: &mut self.turns,
+        }
+    }
+
     /// What a subscriber may take at a time: the messages and gaps that are next for it, within a budget, lent by the
     /// logs. Its cursors move as the batch is iterated over.
     ///
@@ -47,16 +64,9 @@ impl<M: Message> Hub<M> {
     /// [`Config::max_turn_bytes`]: crate::Config::max_turn_bytes
     pub fn batch(&mut self, id: SubscriberId, budget: Budget) -> Batch<'_, M> {
         self.gather(id);
-        let taker = self.subscribers.get_mut(id.index as usize);
-        let taker = taker.filter(|subscriber| subscriber.serial == id.serial);
-        Batch::new(
-            &self.topics,
-            &mut self.subscriptions,
-            &mut self.turns,
-            taker.map(|subscriber| (subscriber, id.index)),
-            budget,
-            self.config.quantum(),
-        )
+        let reader = self.subscriber(id).map(|_| id);
+        let quantum = self.config.quantum();
+        Batch::new(self.parts(), reader, budget, quantum)
     }
 
     /// The next message or gap for a subscriber, as a [`Hub::batch`] of one; its topics take turns of one message.

@@ -119,12 +119,14 @@ impl<M> Topics<M> {
 impl<M> core::ops::Index<u32> for Topics<M> {
     type Output = Topic<M>;
 
+    #[inline]
     fn index(&self, key: u32) -> &Topic<M> {
         &self.slots[key as usize]
     }
 }
 
 impl<M> core::ops::IndexMut<u32> for Topics<M> {
+    #[inline]
     fn index_mut(&mut self, key: u32) -> &mut Topic<M> {
         &mut self.slots[key as usize]
     }

@@ -327,3 +327,76 @@ fn what_a_batch_lends_outlives_the_batch() {
     assert_eq!(lent.len(), 6);
     assert!(format!("{:?}", lent[0]).contains("Note(0, 0)"));
 }
+
+/// Everybody's notes in one go, by the place of the subscriber.
+fn wave(hub: &mut tidewire_hub::Hub<Note>, budget: Budget) -> Vec<(usize, Vec<u64>)> {
+    let mut given = Vec::new();
+    let mut batches = hub.ready_batches(budget);
+    while let Some(batch) = batches.next() {
+        let reader = batch.subscriber().unwrap().index();
+        let numbers = batch.map(|delivery| match delivery {
+            Delivery::Message(lent) => lent.message().0,
+            Delivery::Gap(gap) => panic!("{gap:?}"),
+        });
+        given.push((reader, numbers.collect()));
+    }
+    given
+}
+
+#[test]
+fn all_who_are_ready_get_their_batches_in_one_go() {
+    let mut hub = hub();
+    let one = follow(&mut hub, "a", Start::Live);
+    let both = follow(&mut hub, "a", Start::Live);
+    hub.subscribe(both, &topic("b"), Start::Live).unwrap();
+    let announced = follow(&mut hub, "a", Start::Live);
+    let two = follow(&mut hub, "b", Start::Live);
+    let last = follow(&mut hub, "a", Start::Live);
+    hub.subscribe(announced, &topic("c"), Start::Live).unwrap();
+    publish(&mut hub, "c", 9);
+    assert_eq!(ready(&mut hub), [announced]);
+    for turn in 0..3 {
+        for (name, number) in [("a", 1), ("b", 2), ("a", 3)] {
+            publish(&mut hub, name, number);
+        }
+        let given = wave(&mut hub, Budget::default());
+        let index = |id: tidewire_hub::SubscriberId| id.index();
+        let mut all = vec![vec![]; 5];
+        for (reader, numbers) in given {
+            all[reader].extend(numbers);
+        }
+        assert_eq!(all[index(one)], [1, 3]);
+        all[index(both)].sort_unstable();
+        assert_eq!(all[index(both)], [1, 2, 3]);
+        assert_eq!(all[index(two)], [2]);
+        assert_eq!(all[index(last)], [1, 3]);
+        assert_eq!(all[index(announced)], [0; 0], "it is in hand elsewhere");
+        assert_eq!(ready(&mut hub), []);
+        if turn == 1 {
+            hub.unsubscribe(one, &topic("a"));
+            hub.subscribe(one, &topic("a"), Start::Live).unwrap();
+        }
+    }
+    assert_eq!(numbers(&mut hub, announced), [9, 1, 3, 1, 3, 1, 3]);
+    publish(&mut hub, "c", 10);
+    publish(&mut hub, "a", 11);
+    assert_eq!(ready(&mut hub).len(), 4);
+}
+
+#[test]
+fn who_is_not_given_everything_is_to_be_come_back_for() {
+    let mut hub = hub();
+    let ids: Vec<_> = (0..3).map(|_| follow(&mut hub, "a", Start::Live)).collect();
+    publish(&mut hub, "a", 1);
+    publish(&mut hub, "a", 2);
+    assert_eq!(wave(&mut hub, Budget::ONE), [(0, vec![1]), (1, vec![1]), (2, vec![1])]);
+    assert!(ids.iter().all(|id| hub.wants_batch(*id)));
+    assert_eq!((wave(&mut hub, Budget::ONE), ready(&mut hub)), (vec![], vec![]));
+    assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [2]));
+    publish(&mut hub, "a", 3);
+    drop(hub.ready_batches(Budget::default()));
+    hub.ready_batches(Budget::default()).next();
+    assert_eq!(ready(&mut hub).len(), 2, "the first was named by its batch, and left it");
+    assert!(hub.wants_batch(ids[0]));
+    assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [3]));
+}

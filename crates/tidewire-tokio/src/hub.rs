@@ -227,7 +227,7 @@ impl<M: Message + Clone> State<M> {
                     }
                     Delivery::Gap(gap) => {
                         let cursor = Cursor::for_position(&gap.topic, gap.to);
-                        Delivered::Gap { gap, cursor }
+                        Delivered::Gap { gap: *gap, cursor }
                     }
                 });
             }
@@ -239,7 +239,7 @@ impl<M: Message + Clone> State<M> {
                 None => break,
                 Some(Delivery::Gap(gap)) => {
                     let cursor = Cursor::for_position(&gap.topic, gap.to);
-                    Delivered::Gap { gap, cursor }
+                    Delivered::Gap { gap: *gap, cursor }
                 }
                 Some(Delivery::Message(lent)) => {
                     bytes += lent.message().len_bytes();

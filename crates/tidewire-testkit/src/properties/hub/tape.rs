@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use tidewire_hub::{
-    Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Start, SubscriberId,
-    TopicName,
+    Batch, Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Start,
+    SubscriberId, TopicName,
 };
 
 use super::model::{Model, Note};
@@ -91,7 +91,10 @@ impl Pair {
             6 => self.disconnect(tape),
             7 | 8 => self.subscribe(tape),
             9 => self.unsubscribe(tape),
-            10 => drop(self.poll_ready()),
+            10 => match tape.below(3) {
+                0 => self.wave(tape),
+                _ => drop(self.poll_ready()),
+            },
             11 | 12 => {
                 let place = tape.below(PLACES);
                 self.pull(place);
@@ -209,31 +212,43 @@ impl Pair {
 
     fn batch_in_part(&mut self, place: usize, budget: Budget, most: usize) -> usize {
         let (Some(id), serial) = (self.places[place], self.serials[place]) else { return 0 };
-        let (mut taken, mut bytes) = (0, 0);
-        for delivery in self.hub.batch(id, budget).take(most) {
-            taken += 1;
-            match delivery {
-                Delivery::Message(lent) => {
-                    let note = lent.message();
-                    assert_eq!(lent.published_at(), Duration::from_millis(note.serial + 1));
-                    bytes += note.len_bytes;
-                    assert!(bytes <= budget.max_bytes || bytes == note.len_bytes, "over the budget's bytes");
-                    self.model.delivered(serial, lent.topic().as_str(), lent.position(), note);
-                }
-                Delivery::Gap(gap) => self.model.told(serial, &gap),
-            }
-        }
-        assert!(taken <= budget.max_messages, "over the budget's count");
+        let taken = take(&mut self.model, serial, &mut self.hub.batch(id, budget), budget, most);
+        self.left(place);
+        let (must, _) = self.model.has_something(serial);
+        let used_up = taken > 0 || most == 0 || budget.max_messages == 0;
+        assert!(used_up || !must, "nothing came though something is there");
+        taken
+    }
+
+    /// What a batch has left is what the model says, and who is named next follows from it.
+    fn left(&mut self, place: usize) {
+        let (Some(id), serial) = (self.places[place], self.serials[place]) else { return };
         let wants = self.hub.wants_batch(id);
-        let (must, may) = self.model.has_something(serial);
+        let (_, may) = self.model.has_something(serial);
+        assert!(!wants || may, "come back for nothing");
         if let Some(subscriber) = self.model.subscribers.get_mut(&serial) {
-            assert!(!wants || may, "come back for nothing");
             // What the ready list has yet to see may be left all the same: then it names the subscriber.
             subscriber.idle = !wants;
-            let used_up = taken > 0 || most == 0 || budget.max_messages == 0;
-            assert!(used_up || !must, "nothing came though something is there");
         }
-        taken
+    }
+
+    /// Batches for those who are ready, of which some are given in part and some not at all.
+    fn wave(&mut self, tape: &mut Tape<'_>) {
+        let budget = Budget { max_messages: tape.below(4), max_bytes: tape.below(8) * 128 };
+        let mut given = Vec::new();
+        let mut batches = self.hub.ready_batches(budget);
+        for _ in 0..tape.below(2 * PLACES) {
+            let Some(batch) = batches.next() else { break };
+            let id = batch.subscriber().expect("somebody who is here");
+            let place =
+                self.places.iter().position(|known| *known == Some(id)).expect("somebody who is here");
+            let subscriber = &self.model.subscribers[&self.serials[place]];
+            assert!(subscriber.idle || given.contains(&place), "somebody else has it in hand");
+            take(&mut self.model, self.serials[place], batch, budget, tape.below(4));
+            given.push(place);
+        }
+        drop(batches);
+        given.into_iter().for_each(|place| self.left(place));
     }
 
     /// Keeps a subscriber's token, and checks that it says where the subscriber stands.
@@ -287,4 +302,24 @@ impl Pair {
             assert_eq!(self.hub.topic(info.name), Some(*info));
         }
     }
+}
+
+/// Takes at most that many of a batch, under the eyes of the model, and says how many it took.
+fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Budget, most: usize) -> usize {
+    let (mut taken, mut bytes) = (0, 0);
+    for delivery in batch.take(most) {
+        taken += 1;
+        match delivery {
+            Delivery::Message(lent) => {
+                let note = lent.message();
+                assert_eq!(lent.published_at(), Duration::from_millis(note.serial + 1));
+                bytes += note.len_bytes;
+                assert!(bytes <= budget.max_bytes || taken == 1, "over the budget's bytes");
+                model.delivered(serial, lent.topic().as_str(), lent.position(), note);
+            }
+            Delivery::Gap(gap) => model.told(serial, &gap),
+        }
+    }
+    assert!(taken <= budget.max_messages, "over the budget's count");
+    taken
 }
