@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tidewire_hub::{
-    Batch, Budget, Config, ConnectionId, Delivery, Hub, Incarnation, Message, Start, SubscriberId, TopicName,
+    Batch, Budget, Config, ConnectionId, Delivery, Hub, Incarnation, Message, PublishOptions, Start,
+    SubscriberId, TopicName,
 };
 use tokio::sync::broadcast;
 
@@ -58,12 +59,12 @@ impl Ours {
 
     fn publish(&mut self, message: Bytes) {
         self.now += Duration::from_micros(1);
-        let published = self.hub.publish(self.now, &self.topic, Payload(message), None);
+        let published = self.hub.publish(self.now, &self.topic, Payload(message), &PublishOptions::new());
         black_box(published.is_ok());
     }
 
     fn take(&mut self, id: SubscriberId) -> usize {
-        look_at(&mut self.hub.batch(id, EVERYTHING))
+        look_at(&mut self.hub.batch(self.now, id, EVERYTHING))
     }
 }
 
@@ -97,7 +98,7 @@ impl FanOut for Ours {
             self.publish(payload());
         }
         let mut count = 0;
-        let mut batches = self.hub.ready_batches(EVERYTHING);
+        let mut batches = self.hub.ready_batches(self.now, EVERYTHING);
         while let Some(batch) = batches.next() {
             count += look_at(batch);
         }

@@ -3,15 +3,16 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::fmt;
+use core::time::Duration;
 
 use slab::Slab;
 
 use crate::delivery::{Delivery, Lent};
+use crate::filter::Filter;
 use crate::gap::{Gap, GapReason};
 use crate::hub::{READY, of_subscriber, waiting};
 use crate::links::{Links, Node};
 use crate::log::Entry;
-use crate::names::ConnectionId;
 use crate::subscriber::{Attention, Subscriber, SubscriberId, Subscription};
 use crate::topic::{Topic, Topics};
 
@@ -87,6 +88,51 @@ pub(crate) struct Parts<'a, M> {
     pub(crate) subscribers: &'a mut Slab<Subscriber>,
     pub(crate) subscriptions: &'a mut Slab<Subscription>,
     pub(crate) turns: &'a mut Links,
+    pub(crate) siblings: &'a Links,
+    pub(crate) now: Duration,
+}
+
+impl<M> Parts<'_, M> {
+    /// Looks after those subscriptions of a subscriber that `poll_ready` has yet to see, for when no other has anything:
+    /// so that an empty batch means that nothing is left. Answers whether there is something.
+    #[cold]
+    fn gather(&mut self, subscriber: u32) -> bool {
+        if self.turns.is_alone(READY) {
+            return false;
+        }
+        let mut next = self.siblings.next(of_subscriber(subscriber));
+        while let Some(key) = next {
+            next = self.siblings.next(Node::element(key));
+            self.take_place(key);
+        }
+        !self.turns.is_alone(of_subscriber(subscriber))
+    }
+
+    /// Moves a cursor over the messages next to it that its reader skips, and puts the subscription where it belongs:
+    /// the end of its topic's waiting ones when it is caught up, else the end of its subscriber's ring.
+    pub(crate) fn take_place(&mut self, key: u32) {
+        let subscription = &mut self.subscriptions[key as usize];
+        let log = &self.topics[subscription.topic].log;
+        let filter = Filter {
+            connection: self.subscribers[subscription.subscriber as usize].connection,
+            live_from: subscription.live_from,
+            now: self.now,
+        };
+        // One that has a gap to tell, or lags behind one, stays: the gap decides where it goes on.
+        if subscription.gap.is_none() && subscription.offset >= log.lost() {
+            subscription.offset = subscription.offset.max(log.before_earliest());
+            while log
+                .entry(subscription.offset + 1)
+                .is_some_and(|entry| filter.skips(entry, subscription.offset + 1))
+            {
+                subscription.offset += 1;
+            }
+        }
+        let caught_up = subscription.gap.is_none() && subscription.offset == log.head();
+        let place =
+            if caught_up { waiting(subscription.topic) } else { of_subscriber(subscription.subscriber) };
+        self.turns.move_back(place, Node::element(key));
+    }
 }
 
 /// The topic whose turn it is.
@@ -94,7 +140,7 @@ struct Turn<'a, M> {
     subscription: u32,
     seat: Seat,
     before: Before,
-    connection: ConnectionId,
+    filter: Filter,
     topic: &'a Topic<M>,
     entries: &'a VecDeque<Entry<M>>,
     /// The place among the entries of the one behind the cursor.
@@ -121,18 +167,12 @@ enum Before {
     Gap,
 }
 
-/// Whether a reader is not handed an entry, without that being a loss.
-#[inline]
-pub(crate) fn skips<M>(entry: &Entry<M>, connection: ConnectionId) -> bool {
-    entry.exclude == Some(connection)
-}
-
 impl<'a, M> Turn<'a, M> {
     /// The next entry that is not skipped; the cursor stands before it.
     #[inline]
     fn peek(&mut self) -> Option<&'a Entry<M>> {
         while let Some(entry) = self.entries.get(self.next) {
-            if !skips(entry, self.connection) {
+            if !self.filter.skips(entry, self.offset + 1) {
                 return Some(entry);
             }
             self.pass();
@@ -171,14 +211,18 @@ impl<'a, M> Batch<'a, M> {
         let subscription = &self.parts.subscriptions[key as usize];
         let topic = &self.parts.topics[subscription.topic];
         let earliest = topic.log.before_earliest();
-        let behind = subscription.gap.is_some() || subscription.offset < earliest;
-        let offset = if behind { earliest } else { subscription.offset };
+        let behind = subscription.gap.is_some() || subscription.offset < topic.log.lost();
+        let offset = if behind { earliest } else { subscription.offset.max(earliest) };
         let (entries, next) = topic.log.after(offset);
         self.turn = Some(Turn {
             subscription: key,
             seat,
             before: if behind { Before::Gap } else { Before::Nothing },
-            connection: self.parts.subscribers[subscription.subscriber as usize].connection,
+            filter: Filter {
+                connection: self.parts.subscribers[subscription.subscriber as usize].connection,
+                live_from: subscription.live_from,
+                now: self.parts.now,
+            },
             topic,
             entries,
             next,
@@ -295,9 +339,12 @@ impl<'a, M> Iterator for Batch<'a, M> {
             if self.ring == Ring::Empty {
                 break;
             }
-            let ring = of_subscriber(self.reader?.index);
-            let key = self.parts.turns.pop_front(ring)?;
-            self.begin_turn(key, Seat::None);
+            let reader = self.reader?;
+            match self.parts.turns.pop_front(of_subscriber(reader.index)) {
+                Some(key) => self.begin_turn(key, Seat::None),
+                None if self.left == self.budget && self.parts.gather(reader.index) => {}
+                None => break,
+            }
         }
         None
     }
@@ -352,8 +399,9 @@ impl<'a, M> ReadyBatches<'a, M> {
                 batch.begin_turn(key, Seat::Ready);
                 return Some(batch);
             }
-            // Announced and not yet taken: what is skipped is seen then.
-            batch.parts.turns.move_back(of_subscriber(index), Node::element(key));
+            // Announced and not yet taken.
+            batch.parts.turns.unlink(Node::element(key));
+            batch.parts.take_place(key);
         }
     }
 }

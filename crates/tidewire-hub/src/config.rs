@@ -1,5 +1,7 @@
 //! The hub's limits, each with a name and a default.
 
+use core::time::Duration;
+
 use crate::batch::Quantum;
 use crate::cursor::Cursor;
 
@@ -12,7 +14,8 @@ use crate::cursor::Cursor;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Topics at a time; more are refused. A topic costs under 512 bytes beside its name and its log, which
+    /// Topics at a time. One that nobody follows and that holds no message makes room for another; without one, more are
+    /// refused. A topic costs under 512 bytes beside its name and its log, which
     /// `max_bytes` does not count. Default 100,000; at most 2^30, larger values count as that.
     pub max_topics: usize,
     /// Subscribers at a time; more are refused. A subscriber costs under 128 bytes.
@@ -32,6 +35,12 @@ pub struct Config {
     /// Bytes that all topics hold together, counted in the same way. The topics that hold most make room: see
     /// [`Hub::publish`](crate::Hub::publish). Default 256 MiB.
     pub max_bytes: usize,
+    /// How long a message is held at most; beyond it is handed to nobody. Default 24 hours; [`Duration::MAX`] is for
+    /// ever.
+    pub max_age: Duration,
+    /// How long a topic is remembered that nobody follows and that holds no message: so long a position in it stays
+    /// true. Who resumes later is told of a gap if the topic ever had a message. Default 5 minutes.
+    pub topic_expiry: Duration,
     /// Messages that a topic hands to one subscriber before another of its topics has its turn.
     /// Default 32; 0 counts as 1.
     pub max_turn_messages: usize,
@@ -69,6 +78,8 @@ impl Default for Config {
             max_messages_per_topic: 10_000,
             max_bytes_per_topic: 1024 * 1024,
             max_bytes: 256 * 1024 * 1024,
+            max_age: Duration::from_secs(24 * 60 * 60),
+            topic_expiry: Duration::from_secs(5 * 60),
             max_turn_messages: 32,
             max_turn_bytes: 16 * 1024,
         }

@@ -23,7 +23,7 @@ use crate::token;
 /// | 8 | the hub's incarnation, big-endian |
 /// | per topic 4, or 8 | the high bytes of the name's hash, big-endian: SipHash-2-4 under the key `tidewire`, `topic v1` |
 /// | per topic 1–8 | varint: 0 when no position is known; else the offset plus one, times two, plus one if a life follows |
-/// | per topic 0–5 | varint: the life of the topic, left out when it is 0 |
+/// | per topic 0–8 | varint: the life of the topic, left out when it is 0 |
 /// | 2 | CRC-16/CCITT-FALSE of all bytes before, big-endian |
 ///
 /// The topics are in the order of their hashes. Four bytes of each hash are enough until two of the token's topics
@@ -83,12 +83,12 @@ pub(crate) enum Reached {
     /// Nobody can tell: a resume is a gap.
     Unknown,
     /// Up to and including the offset.
-    Offset { life: u32, offset: u64 },
+    Offset { life: u64, offset: u64 },
 }
 
 impl Reached {
     fn up_to(position: Position) -> Self {
-        if position.offset > Position::MAX_OFFSET {
+        if position.offset > Position::MAX_OFFSET || position.epoch.life > Epoch::MAX_LIFE {
             return Self::Unknown;
         }
         Self::Offset { life: position.epoch.life, offset: position.offset }
@@ -200,11 +200,11 @@ mod tests {
 
     const HUB: Incarnation = Incarnation::new(0x0123_4567_89AB_CDEF);
 
-    fn at(life: u32, offset: u64) -> Reached {
+    fn at(life: u64, offset: u64) -> Reached {
         Reached::Offset { life, offset }
     }
 
-    fn start(life: u32, offset: u64) -> Start {
+    fn start(life: u64, offset: u64) -> Start {
         Start::After(Position { epoch: Epoch { incarnation: HUB, life }, offset })
     }
 

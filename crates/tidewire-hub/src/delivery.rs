@@ -50,6 +50,12 @@ impl<'a, M> Lent<'a, M> {
         &self.entry.message
     }
 
+    /// The name of the event, if it was given one.
+    #[must_use]
+    pub fn event(&self) -> Option<&'a str> {
+        self.entry.extras.as_ref()?.event.as_deref()
+    }
+
     /// The time that was given to [`Hub::publish`](crate::Hub::publish).
     #[must_use]
     pub fn published_at(&self) -> Duration {

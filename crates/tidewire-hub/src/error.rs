@@ -84,8 +84,11 @@ impl Error for InvalidCursor {}
 pub enum PublishError {
     /// With its overhead the message alone exceeds `max_bytes_per_topic` or `max_bytes`.
     TooLarge,
-    /// The topic does not exist, and `max_topics` do.
+    /// The topic does not exist, and `max_topics` do, each with followers or messages.
     TooManyTopics,
+    /// The event's name is longer than
+    /// [`PublishOptions::MAX_EVENT_LEN`](crate::PublishOptions::MAX_EVENT_LEN).
+    EventTooLong,
 }
 
 impl fmt::Display for PublishError {
@@ -93,6 +96,7 @@ impl fmt::Display for PublishError {
         f.write_str(match self {
             Self::TooLarge => "the message is larger than a topic may hold",
             Self::TooManyTopics => "the hub holds as many topics as it may",
+            Self::EventTooLong => "an event's name has at most 255 bytes",
         })
     }
 }
@@ -129,7 +133,7 @@ pub enum SubscribeError {
     TooManyTopicsOfSubscriber,
     /// The hub has `max_subscriptions`.
     TooManySubscriptions,
-    /// The topic does not exist, and `max_topics` do.
+    /// The topic does not exist, and `max_topics` do, each with followers or messages.
     TooManyTopics,
 }
 

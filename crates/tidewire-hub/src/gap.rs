@@ -55,6 +55,9 @@ pub enum Start {
     Live,
     /// At the earliest message held; never a gap.
     Earliest,
+    /// At the newest messages, that many of them; at the earliest held if there are fewer. Never a gap. Messages that a
+    /// resume skips are not counted; each message that is passed costs a look.
+    Last(u64),
     /// After a position that was reached before, with a gap if that cannot be done without loss.
     After(Position),
     /// After a position that nobody can read any more (a broken or foreign cursor): with a gap in any case.

@@ -1,4 +1,5 @@
-//! The hub itself: what it owns, publishing, and making room. (Subscribing is in `subscribe`, delivery in `pull`.)
+//! The hub itself: what it owns, and what can be seen of it. (Publishing is in `publish`, what time does in
+//! `retention`, subscribing in `subscribe`, delivery in `pull`.)
 
 use core::fmt;
 use core::time::Duration;
@@ -7,11 +8,11 @@ use slab::Slab;
 
 use crate::budget::Sizes;
 use crate::config::Config;
-use crate::error::PublishError;
 use crate::links::{Kind, Links, Node};
-use crate::message::{ENTRY_OVERHEAD_BYTES, Message};
-use crate::names::{ConnectionId, TopicName};
-use crate::position::{Epoch, Incarnation, Position};
+use crate::message::Message;
+use crate::names::TopicName;
+use crate::position::{Epoch, Incarnation};
+use crate::retention::Retention;
 use crate::subscriber::{Subscriber, Subscription};
 use crate::topic::{TopicInfo, Topics};
 
@@ -28,9 +29,14 @@ pub struct Hub<M> {
     pub(crate) turns: Links,
     /// The subscriptions of each subscriber, in the order in which they were made.
     pub(crate) siblings: Links,
-    sizes: Sizes,
-    len: usize,
-    len_bytes: usize,
+    pub(crate) sizes: Sizes,
+    pub(crate) len: usize,
+    pub(crate) len_bytes: usize,
+    /// The latest time that the hub was told.
+    pub(crate) now: Duration,
+    pub(crate) retention: Retention,
+    /// The life of topics that are created from here on: no topic that was dropped with a past had it.
+    pub(crate) life: u64,
     /// How many subscribers ever connected.
     pub(crate) serial: u64,
 }
@@ -47,7 +53,7 @@ pub struct Usage {
     pub subscriptions: usize,
     /// Messages in all topics.
     pub messages: usize,
-    /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`]; at most [`Config::max_bytes`].
+    /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); at most [`Config::max_bytes`].
     pub bytes: usize,
 }
 
@@ -85,84 +91,28 @@ impl<M: Message> Hub<M> {
             sizes: Sizes::new(),
             len: 0,
             len_bytes: 0,
+            now: Duration::ZERO,
+            retention: Retention::new(),
+            life: 0,
             serial: 0,
         }
     }
 
-    /// Appends a message to a topic, which is created if need be, and marks the topic's caught-up subscribers as
-    /// ready. The cost is the same for any number of subscribers.
-    ///
-    /// `now` is kept with the message and handed out with it. The connection `exclude` does not get the message;
-    /// it skips it without a gap. Answers with the message's position.
-    ///
-    /// Room is made first, so that no limit is ever exceeded: within the topic its oldest messages go; then, while
-    /// the hub as a whole is full, the oldest of the topics that hold the most bytes, in turns. Nobody pays who
-    /// holds less than seven eighths of a fair share, which is [`Config::max_bytes`] over the number of topics that
-    /// hold messages; so one busy topic cannot push out the history of many quiet ones.
-    ///
-    /// # Errors
-    /// [`PublishError::TooLarge`] and [`PublishError::TooManyTopics`]; nothing has changed then.
-    pub fn publish(
-        &mut self,
-        now: Duration,
-        topic: &TopicName,
-        message: M,
-        exclude: Option<ConnectionId>,
-    ) -> Result<Position, PublishError> {
-        let cost = message.len_bytes().saturating_add(ENTRY_OVERHEAD_BYTES);
-        if cost > self.config.max_bytes_per_topic || cost > self.config.max_bytes {
-            return Err(PublishError::TooLarge);
-        }
-        let key = self.find_or_create(topic).ok_or(PublishError::TooManyTopics)?;
-        self.make_room(key, cost);
-        let topic = &mut self.topics[key];
-        let before = topic.log.len_bytes();
-        let offset = topic.log.append(message, cost, now, exclude);
-        let position = topic.at(offset);
-        self.sizes.grown(key, before, before + cost);
-        self.len += 1;
-        self.len_bytes += cost;
-        self.turns.splice(waiting(key), READY);
-        Ok(position)
-    }
-
-    /// The topic, created if it does not exist; `None` when there is no room for another.
+    /// The topic, created if it does not exist, and in use from here on. `None` when there is no room for another: the
+    /// topic that nobody has used for the longest time makes room, if there is one without followers and messages.
     pub(crate) fn find_or_create(&mut self, name: &TopicName) -> Option<u32> {
         if let Some(key) = self.topics.find(name) {
+            self.note_use(key);
             return Some(key);
         }
         if self.topics.len() >= self.config.max_topics {
-            return None;
+            let unused = self.retention.longest_idle()?;
+            self.drop_topic(unused);
         }
-        // Only topics without a past are dropped, and those lose nothing by coming back in the same life.
-        let key = self.topics.insert(name, Epoch { incarnation: self.incarnation, life: 0 });
+        let key = self.topics.insert(name, Epoch { incarnation: self.incarnation, life: self.life });
         self.turns.admit(waiting(key));
+        self.retention.admit(key);
         Some(key)
-    }
-
-    fn make_room(&mut self, key: u32, cost: usize) {
-        loop {
-            let log = &self.topics[key].log;
-            if log.len() < self.config.max_messages_per_topic
-                && log.len_bytes() + cost <= self.config.max_bytes_per_topic
-            {
-                break;
-            }
-            self.evict_oldest(key);
-        }
-        while self.len_bytes + cost > self.config.max_bytes {
-            let Some(payer) = self.sizes.largest() else { break };
-            self.evict_oldest(payer);
-        }
-    }
-
-    fn evict_oldest(&mut self, key: u32) {
-        let log = &mut self.topics[key].log;
-        let before = log.len_bytes();
-        let freed = log.evict_oldest();
-        self.sizes.paid(key, before, before - freed);
-        self.len -= 1;
-        self.len_bytes -= freed;
     }
 }
 

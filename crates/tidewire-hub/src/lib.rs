@@ -16,7 +16,7 @@
 //!
 //! # In scope and not
 //!
-//! In scope: topics with retention by count and bytes under one budget for the whole hub; subscriptions that start
+//! In scope: topics with retention by count, bytes and age under one budget for the whole hub; subscriptions that start
 //! live, at the earliest message held or after a position; replay that turns into live delivery with nothing
 //! between; a [`Gap`] whenever something is lost, and never a silent loss; leaving one connection out of a message;
 //! a ready list that costs a publish the same for any number of subscribers; one [`Cursor`] token for all topics of
@@ -43,7 +43,8 @@
 //! ```
 //! use core::time::Duration;
 //! use tidewire_hub::{
-//!     Budget, Config, ConnectionId, Cursor, Delivery, Gap, GapReason, Hub, Incarnation, Position, Start, TopicName,
+//!     Budget, Config, ConnectionId, Cursor, Delivery, Gap, GapReason, Hub, Incarnation, Position, PublishOptions,
+//!     Start, TopicName,
 //! };
 //!
 //! let mut config = Config::default();
@@ -63,9 +64,11 @@
 //! assert_eq!(token, "EAEjRWeJq83vIZ_AZAJVNA");
 //!
 //! // Somebody publishes. Alice is woken once and takes what is there.
-//! assert_eq!(hub.publish(Duration::from_millis(5), &chat, "hello", None)?, at(1));
+//! let now = Duration::from_millis(5);
+//! let published = hub.publish(now, &chat, "hello", &PublishOptions::new())?;
+//! assert_eq!(published.position(), at(1));
 //! assert_eq!(hub.poll_ready(), Some(alice));
-//! for delivery in hub.batch(alice, Budget::default()) {
+//! for delivery in hub.batch(now, alice, Budget::default()) {
 //!     let Delivery::Message(lent) = delivery else { panic!("{delivery:?}") };
 //!     assert_eq!((lent.topic(), lent.position(), *lent.message()), (&chat, at(1), "hello"));
 //! }
@@ -74,14 +77,14 @@
 //! // She is gone for three messages; the log holds two. She comes back with the token of before the first.
 //! hub.disconnect(alice);
 //! for message in ["one", "two", "three"] {
-//!     hub.publish(Duration::from_millis(6), &chat, message, None)?;
+//!     hub.publish(now, &chat, message, &PublishOptions::new())?;
 //! }
 //! let alice = hub.connect(ConnectionId::new(2))?;
 //! hub.subscribe(alice, &chat, Cursor::parse(&token)?.start(&chat))?;
 //! let gap = Gap { topic: chat.clone(), reason: GapReason::Evicted, from: Some(at(0)), to: at(2) };
 //! let mut told = Vec::new();
 //! let mut rest = Vec::new();
-//! for delivery in hub.batch(alice, Budget::default()) {
+//! for delivery in hub.batch(now, alice, Budget::default()) {
 //!     match delivery {
 //!         Delivery::Message(lent) => rest.push(*lent.message()),
 //!         Delivery::Gap(gap) => told.push(*gap),
@@ -95,30 +98,33 @@
 //!
 //! | Limit | Default | Beyond it |
 //! |---|---|---|
-//! | [`Config::max_topics`] | 100,000 | refused: [`PublishError::TooManyTopics`], [`SubscribeError::TooManyTopics`] |
+//! | [`Config::max_topics`] | 100,000 | the one unused for longest makes room, else refused: [`PublishError::TooManyTopics`], [`SubscribeError::TooManyTopics`] |
 //! | [`Config::max_subscribers`] | 1,000,000 | refused: [`ConnectError::TooManySubscribers`] |
 //! | [`Config::max_subscriptions`] | 4,000,000 | refused: [`SubscribeError::TooManySubscriptions`] |
 //! | [`Config::max_topics_per_subscriber`] | 128, at most 256 | refused: [`SubscribeError::TooManyTopicsOfSubscriber`] |
 //! | [`Config::max_messages_per_topic`] | 10,000 | the topic's oldest message goes |
 //! | [`Config::max_bytes_per_topic`] | 1 MiB | the topic's oldest messages go; a message larger alone is refused: [`PublishError::TooLarge`] |
 //! | [`Config::max_bytes`] | 256 MiB | the oldest messages of the topics that hold most go: see [`Hub::publish`] |
+//! | [`Config::max_age`] | 24 hours | the message goes |
+//! | [`Config::topic_expiry`] | 5 minutes | a topic that nobody follows and that holds nothing is forgotten |
+//! | [`PublishOptions::MAX_EVENT_LEN`] | 255 bytes | refused: [`PublishError::EventTooLong`] |
 //! | [`Config::max_turn_messages`] | 32 | another topic of the subscriber has its turn |
 //! | [`Config::max_turn_bytes`] | 16 KiB | another topic of the subscriber has its turn |
 //! | [`Budget::max_messages`] | 256 | comes with the next batch |
 //! | [`Budget::max_bytes`] | 64 KiB | comes with the next batch; the first message is taken whatever its length |
 //! | [`TopicName::MAX_LEN`] | 255 bytes | refused: [`InvalidTopicName::TooLong`] |
 //! | [`Cursor::MAX_TOPICS`] | 256 | refused: [`InvalidCursor::Entries`] |
-//! | [`Cursor::MAX_LEN`] | 7,183 characters | refused: [`InvalidCursor::TooLong`] |
+//! | [`Cursor::MAX_LEN`] | 8,207 characters | refused: [`InvalidCursor::TooLong`] |
 //! | [`Position::MAX_OFFSET`] | 2^53 | not reached: a million messages a second would take 285 years |
 //!
-//! A subscription costs 48 bytes, waiting or lagging, a subscriber 48, a topic less than 512 beside its messages.
+//! A subscription costs 64 bytes at most, waiting or lagging, a subscriber 48, a topic less than 512 beside its messages.
 //!
 //! # The life of a topic
 //!
-//! A topic exists from its first use, by a publisher or a subscriber. When its last subscriber leaves and it never
-//! had a message, it is forgotten: a cursor taken there says "offset 0", and that stays true when the topic comes
-//! back, so nothing is lost and no gap is told. A topic that ever had a message stays, with its head, when all of
-//! its messages are evicted too; at `max_topics` new topics are refused.
+//! A topic exists from its first use, by a publisher or a subscriber, until nobody follows it, none of its messages is
+//! held any more, and [`Config::topic_expiry`] has passed. Until then a cursor taken there stays true. If it ever had a
+//! message, one that comes back under its name has another [`Epoch`], so that a position of the old one meets a gap. At
+//! [`Config::max_topics`] the one that is without followers and messages for longest makes room.
 #![no_std]
 
 extern crate alloc;
@@ -130,10 +136,13 @@ mod position;
 
 mod hub;
 mod message;
+mod publish;
+mod retention;
 mod subscribe;
 
 mod batch;
 mod delivery;
+mod filter;
 mod gap;
 mod pull;
 
@@ -156,9 +165,11 @@ pub use error::{
 };
 pub use gap::{Gap, GapReason, Start};
 pub use hub::{Hub, Usage};
-pub use message::{ENTRY_OVERHEAD_BYTES, Message};
+pub use message::{ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Message};
 pub use names::{ConnectionId, TopicName};
 pub use position::{Epoch, Incarnation, Position};
+pub use publish::{PublishOptions, Published, Replay};
+pub use retention::Due;
 pub use subscriber::SubscriberId;
 pub use topic::TopicInfo;
 

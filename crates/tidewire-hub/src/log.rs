@@ -1,10 +1,12 @@
 //! A topic's log: the newest messages in a ring, numbered from 1 for the topic's first.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use crate::message::ENTRY_OVERHEAD_BYTES;
+use crate::message::EXTRAS_OVERHEAD_BYTES;
 use crate::names::ConnectionId;
+use crate::publish::Replay;
 
 /// One published message.
 #[derive(Debug)]
@@ -13,10 +15,53 @@ pub(crate) struct Entry<M> {
     pub(crate) published_at: Duration,
     /// The one connection that does not get it.
     pub(crate) exclude: Option<ConnectionId>,
+    pub(crate) extras: Option<Box<Extras>>,
     /// What the log ever took, up to and including this entry, in bytes.
     end_bytes: u64,
     /// The message's own length, at most `u32::MAX`.
     pub(crate) len_bytes: u32,
+    pub(crate) replay: Replay,
+}
+
+/// What few messages have.
+#[derive(Debug)]
+pub(crate) struct Extras {
+    pub(crate) event: Option<Box<str>>,
+    /// From when on it is skipped.
+    pub(crate) expires_at: Option<Duration>,
+}
+
+impl Extras {
+    /// What it keeps in memory, in bytes.
+    pub(crate) fn len_bytes(&self) -> usize {
+        EXTRAS_OVERHEAD_BYTES + self.event.as_ref().map_or(0, |event| event.len())
+    }
+}
+
+impl<M> Entry<M> {
+    /// Whether no reader skips it.
+    #[inline]
+    pub(crate) fn is_for_everybody(&self) -> bool {
+        self.exclude.is_none() && self.extras.is_none() && self.replay == Replay::Kept
+    }
+
+    /// Whether it means nothing any more.
+    #[inline]
+    pub(crate) fn is_expired(&self, now: Duration) -> bool {
+        self.extras.as_ref().and_then(|extras| extras.expires_at).is_some_and(|at| at <= now)
+    }
+}
+
+/// A message on its way into a log.
+pub(crate) struct Draft<M> {
+    pub(crate) message: M,
+    pub(crate) len_bytes: usize,
+    /// What it counts with all that is kept beside it, in bytes.
+    pub(crate) cost: usize,
+    pub(crate) published_at: Duration,
+    pub(crate) exclude: Option<ConnectionId>,
+    pub(crate) replay: Replay,
+    pub(crate) extras: Option<Box<Extras>>,
 }
 
 /// The ring. Evicting from it leaves the numbering as it is.
@@ -27,6 +72,8 @@ pub(crate) struct Log<M> {
     head: u64,
     appended_bytes: u64,
     evicted_bytes: u64,
+    /// See [`Log::lost`].
+    lost: u64,
 }
 
 /// A ring this small keeps its room.
@@ -34,7 +81,7 @@ const MIN_CAPACITY: usize = 16;
 
 impl<M> Log<M> {
     pub(crate) fn new() -> Self {
-        Self { entries: VecDeque::new(), head: 0, appended_bytes: 0, evicted_bytes: 0 }
+        Self { entries: VecDeque::new(), head: 0, appended_bytes: 0, evicted_bytes: 0, lost: 0 }
     }
 
     /// The offset of the newest message, held or not; 0 before the first.
@@ -72,25 +119,57 @@ impl<M> Log<M> {
         (&self.entries, usize::try_from(offset - self.before_earliest()).unwrap_or(usize::MAX))
     }
 
-    /// Appends a message that counts `cost` bytes, and gives its offset.
-    pub(crate) fn append(
-        &mut self,
-        message: M,
-        cost: usize,
-        published_at: Duration,
-        exclude: Option<ConnectionId>,
-    ) -> u64 {
+    /// The oldest entry held.
+    pub(crate) fn oldest(&self) -> Option<&Entry<M>> {
+        self.entries.front()
+    }
+
+    /// The offset of the newest entry that is held no more and would have been a loss to somebody; 0 when there is
+    /// none.
+    #[inline]
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// The offset from which on a resume gets `count` messages, or all that are held if they are fewer. Takes a look at
+    /// each entry that it passes.
+    pub(crate) fn before_last(&self, count: u64, now: Duration) -> u64 {
+        let mut left = count;
+        let behind = self.entries.iter().rev().take_while(|entry| {
+            let counts = entry.replay == Replay::Kept && !entry.is_expired(now);
+            let wanted = left > 0;
+            left -= u64::from(counts && wanted);
+            wanted
+        });
+        self.head - behind.count() as u64
+    }
+
+    /// Appends a message and gives its offset.
+    pub(crate) fn append(&mut self, draft: Draft<M>) -> u64 {
+        let Draft { message, len_bytes, cost, published_at, exclude, replay, extras } = draft;
         self.appended_bytes += cost as u64;
         self.head += 1;
-        let len_bytes = u32::try_from(cost.saturating_sub(ENTRY_OVERHEAD_BYTES)).unwrap_or(u32::MAX);
+        let len_bytes = u32::try_from(len_bytes).unwrap_or(u32::MAX);
         let end_bytes = self.appended_bytes;
-        self.entries.push_back(Entry { message, published_at, exclude, end_bytes, len_bytes });
+        self.entries.push_back(Entry {
+            message,
+            published_at,
+            exclude,
+            extras,
+            end_bytes,
+            len_bytes,
+            replay,
+        });
         self.head
     }
 
     /// Drops the oldest entry and gives what it counted, in bytes; 0 when none is held.
-    pub(crate) fn evict_oldest(&mut self) -> usize {
+    pub(crate) fn evict_oldest(&mut self, now: Duration) -> usize {
+        let offset = self.before_earliest() + 1;
         let Some(entry) = self.entries.pop_front() else { return 0 };
+        if entry.replay == Replay::Kept && !entry.is_expired(now) {
+            self.lost = offset;
+        }
         let freed = entry.end_bytes - self.evicted_bytes;
         self.evicted_bytes = entry.end_bytes;
         // A ring that emptied out gives its room back, at a cost that the evictions before it have paid.
@@ -104,20 +183,60 @@ impl<M> Log<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::ENTRY_OVERHEAD_BYTES;
+    use alloc::vec::Vec;
+
+    const NOW: Duration = Duration::from_secs(9);
+
+    fn draft(cost: usize) -> Draft<usize> {
+        Draft {
+            message: cost,
+            len_bytes: cost,
+            cost,
+            published_at: Duration::ZERO,
+            exclude: None,
+            replay: Replay::Kept,
+            extras: None,
+        }
+    }
 
     fn log(costs: &[usize]) -> Log<usize> {
         let mut log = Log::new();
         for cost in costs {
-            log.append(*cost, *cost, Duration::ZERO, None);
+            log.append(draft(*cost));
         }
         log
+    }
+
+    #[test]
+    fn what_nobody_would_have_been_handed_is_no_loss() {
+        let expiring = |at| Some(Box::new(Extras { event: None, expires_at: Some(at) }));
+        let mut log = log(&[1]);
+        log.append(Draft { replay: Replay::Ephemeral, ..draft(1) });
+        log.append(Draft { extras: expiring(NOW), ..draft(1) });
+        log.append(Draft { extras: expiring(NOW + Duration::from_nanos(1)), ..draft(1) });
+        log.append(draft(1));
+        let lost: Vec<u64> = (0..4).map(|_| (log.evict_oldest(NOW), log.lost()).1).collect();
+        assert_eq!(lost, [1, 1, 1, 4]);
+        let last: Vec<u64> = [0, 1, 2, u64::MAX].iter().map(|count| log.before_last(*count, NOW)).collect();
+        assert_eq!(last, [5, 4, 4, 4]);
+    }
+
+    #[test]
+    fn the_last_few_are_counted_without_what_a_resume_skips() {
+        let mut log = log(&[1, 1]);
+        log.append(Draft { replay: Replay::Ephemeral, ..draft(1) });
+        log.append(draft(1));
+        log.append(Draft { replay: Replay::Ephemeral, ..draft(1) });
+        let last: Vec<u64> = (0..5).map(|count| log.before_last(count, NOW)).collect();
+        assert_eq!(last, [5, 3, 1, 0, 0]);
     }
 
     #[test]
     fn offsets_start_at_one_and_survive_eviction() {
         let mut log = log(&[10, 20, 30]);
         assert_eq!((log.head(), log.before_earliest(), log.len_bytes()), (3, 0, 60));
-        assert_eq!(log.evict_oldest(), 10);
+        assert_eq!(log.evict_oldest(NOW), 10);
         assert_eq!((log.head(), log.before_earliest(), log.len_bytes()), (3, 1, 50));
         assert!(log.entry(1).is_none());
         assert_eq!(log.entry(2).unwrap().message, 20);
@@ -129,9 +248,9 @@ mod tests {
     #[test]
     fn an_emptied_log_keeps_its_head() {
         let mut log = log(&[5, 6]);
-        assert_eq!([log.evict_oldest(), log.evict_oldest(), log.evict_oldest()], [5, 6, 0]);
+        assert_eq!([log.evict_oldest(NOW), log.evict_oldest(NOW), log.evict_oldest(NOW)], [5, 6, 0]);
         assert_eq!((log.head(), log.before_earliest(), log.len(), log.len_bytes()), (2, 2, 0, 0));
-        assert_eq!(log.append(1, 1, Duration::ZERO, None), 3);
+        assert_eq!(log.append(draft(1)), 3);
         assert_eq!(log.before_earliest(), 2);
     }
 
@@ -139,7 +258,7 @@ mod tests {
     fn an_emptied_ring_gives_its_room_back() {
         let mut log = log(&[1; 1000]);
         while log.len() > 1 {
-            log.evict_oldest();
+            log.evict_oldest(NOW);
         }
         assert!(log.entries.capacity() <= MIN_CAPACITY, "{}", log.entries.capacity());
         assert_eq!(log.entry(1000).unwrap().message, 1);
@@ -148,5 +267,6 @@ mod tests {
     #[test]
     fn the_overhead_covers_the_record() {
         assert!(size_of::<Entry<()>>() <= ENTRY_OVERHEAD_BYTES, "{}", size_of::<Entry<()>>());
+        assert!(size_of::<Extras>() <= EXTRAS_OVERHEAD_BYTES, "{}", size_of::<Extras>());
     }
 }

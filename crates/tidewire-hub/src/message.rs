@@ -8,6 +8,9 @@ use alloc::vec::Vec;
 /// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring.
 pub const ENTRY_OVERHEAD_BYTES: usize = 64;
 
+/// What an entry counts besides when it has an event name or expires, in bytes; the name's own length comes on top.
+pub const EXTRAS_OVERHEAD_BYTES: usize = 64;
+
 /// What a hub carries. The hub looks at nothing but its size.
 pub trait Message {
     /// What the message keeps in memory, in bytes, its inline part included. Asked once, when it is published.

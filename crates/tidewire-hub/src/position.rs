@@ -43,8 +43,13 @@ impl fmt::Debug for Incarnation {
 pub struct Epoch {
     /// The run of the hub.
     pub incarnation: Incarnation,
-    /// The life of the topic in that run; 0 is its first.
-    pub life: u32,
+    /// Which of the topic's lives in that run; a later one has a larger number. At most [`Epoch::MAX_LIFE`].
+    pub life: u64,
+}
+
+impl Epoch {
+    /// The largest life, 2^53: a hub that dropped a million topics a second would reach it after 285 years.
+    pub const MAX_LIFE: u64 = 1 << 53;
 }
 
 impl fmt::Display for Epoch {

@@ -1,6 +1,7 @@
 //! Coming and going: subscribers, their subscriptions, and where each starts.
 
 use alloc::boxed::Box;
+use core::time::Duration;
 
 use crate::cursor::{Cursor, Reached};
 use crate::error::{ConnectError, SubscribeError};
@@ -69,12 +70,13 @@ impl<M: Message> Hub<M> {
         }
         let key = self.find_or_create(topic).ok_or(SubscribeError::TooManyTopics)?;
         let topic = &mut self.topics[key];
-        let (offset, gap) = start_in(topic, start);
+        let (offset, gap) = start_in(topic, start, self.now);
+        let live_from = topic.log.head();
         let caught_up = gap.is_none() && offset == topic.log.head();
         let after = topic.at(offset.max(topic.log.before_earliest()));
         topic.subscribers += 1;
         self.subscribers[id.index as usize].topics += 1;
-        let subscription = Subscription { topic: key, subscriber: id.index, offset, gap };
+        let subscription = Subscription { topic: key, subscriber: id.index, offset, live_from, gap };
         let node = Node::element(self.subscriptions.insert(subscription) as u32);
         self.siblings.admit(node);
         self.siblings.push_back(of_subscriber(id.index), node);
@@ -98,9 +100,7 @@ impl<M: Message> Hub<M> {
         let Subscription { topic, subscriber, .. } = self.subscriptions.remove(subscription as usize);
         self.subscribers[subscriber as usize].topics -= 1;
         self.topics[topic].subscribers -= 1;
-        if self.topics[topic].is_blank() {
-            self.topics.remove(topic);
-        }
+        self.note_idle(topic);
     }
 }
 
@@ -146,11 +146,12 @@ impl<M> Hub<M> {
 }
 
 /// The offset that a subscription starts after, and the gap to tell first.
-fn start_in<M>(topic: &Topic<M>, start: Start) -> (u64, Option<Box<PendingGap>>) {
+fn start_in<M>(topic: &Topic<M>, start: Start, now: Duration) -> (u64, Option<Box<PendingGap>>) {
     let earliest = topic.log.before_earliest();
     match start {
         Start::Live => (topic.log.head(), None),
         Start::Earliest => (earliest, None),
+        Start::Last(count) => (topic.log.before_last(count, now), None),
         Start::Unknown => (earliest, PendingGap::boxed(GapReason::Unknown, None)),
         Start::After(from) if from.epoch != topic.epoch => {
             (earliest, PendingGap::boxed(GapReason::Epoch, Some(from)))

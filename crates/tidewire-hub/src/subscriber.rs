@@ -50,6 +50,8 @@ pub(crate) struct Subscription {
     pub(crate) subscriber: u32,
     /// Everything up to here was handed out, skipped, or is told as lost.
     pub(crate) offset: u64,
+    /// The newest message when it was made: what is ephemeral up to here is skipped.
+    pub(crate) live_from: u64,
     pub(crate) gap: Option<Box<PendingGap>>,
 }
 
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn the_records_stay_small() {
         let subscription = size_of::<Subscription>() + SLAB_BYTES + LINKS_BYTES;
-        assert!(subscription <= 48, "{subscription}");
+        assert!(subscription <= 64, "{subscription}");
         let subscriber = size_of::<Subscriber>() + SLAB_BYTES + LINKS_BYTES;
         assert!(subscriber <= 48, "{subscriber}");
         assert_eq!(size_of::<SubscriberId>(), 16);

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::cursor::{Cursor, CursorEntry, NameHash, Reached, Width};
 use crate::error::InvalidCursor;
-use crate::position::{Incarnation, Position};
+use crate::position::{Epoch, Incarnation, Position};
 
 const VERSION: u8 = 0x10;
 const VERSION_MASK: u8 = 0xF0;
@@ -19,7 +19,7 @@ const KIND_LOCAL: u8 = 0x00;
 
 const HEAD_LEN: usize = 1 + 8;
 const CHECKSUM_LEN: usize = 2;
-const MAX_ENTRY_LEN: usize = 8 + 8 + 5;
+const MAX_ENTRY_LEN: usize = 8 + 8 + 8;
 const MAX_BYTES: usize = HEAD_LEN + Cursor::MAX_TOPICS * MAX_ENTRY_LEN + CHECKSUM_LEN;
 /// See [`Cursor::MAX_LEN`].
 pub(crate) const MAX_LEN: usize = (MAX_BYTES * 8).div_ceil(6);
@@ -39,7 +39,7 @@ pub(crate) fn encode(cursor: &Cursor) -> String {
             Reached::Offset { life: 0, offset } => push_varint(&mut bytes, (offset + 1) << 1),
             Reached::Offset { life, offset } => {
                 push_varint(&mut bytes, (offset + 1) << 1 | 1);
-                push_varint(&mut bytes, u64::from(life));
+                push_varint(&mut bytes, life);
             }
         }
     }
@@ -113,8 +113,11 @@ fn take_reached(rest: &mut &[u8]) -> Option<Reached> {
         return Some(Reached::Unknown);
     }
     let offset = (word >> 1).checked_sub(1).filter(|offset| *offset <= Position::MAX_OFFSET)?;
-    let life =
-        if word & 1 == 0 { 0 } else { u32::try_from(take_varint(rest)?).ok().filter(|life| *life > 0)? };
+    let life = if word & 1 == 0 {
+        0
+    } else {
+        take_varint(rest).filter(|life| (1..=Epoch::MAX_LIFE).contains(life))?
+    };
     Some(Reached::Offset { life, offset })
 }
 
@@ -187,7 +190,7 @@ mod tests {
             ("no position but a life", &[0, 0, 0, 1, 0x01, 0x05]),
             ("a life of 0", &[0, 0, 0, 1, 0x03, 0x00]),
             ("a life that is missing", &[0, 0, 0, 1, 0x03]),
-            ("a life of 33 bits", &[0, 0, 0, 1, 0x03, 0x80, 0x80, 0x80, 0x80, 0x10]),
+            ("a life of 2^53 + 1", &[0, 0, 0, 1, 0x03, 0x81, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10]),
             ("an offset of 2^53 + 1", &[0, 0, 0, 1, 0x84, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20]),
             ("a topic twice", &[0, 0, 0, 1, 2, 0, 0, 0, 1, 2]),
             ("topics out of order", &[0, 0, 0, 2, 2, 0, 0, 0, 1, 2]),
@@ -211,12 +214,14 @@ mod tests {
 
     #[test]
     fn the_largest_values_are_read() {
-        let largest =
-            [0, 0, 0, 1, 0x83, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0x0F];
+        let largest = [
+            0, 0, 0, 1, 0x83, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x20, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+            0x80, 0x10,
+        ];
         let cursor = decode(&token(0x10, &largest)).unwrap();
         assert_eq!(
             cursor.entries[0].reached,
-            Reached::Offset { life: u32::MAX, offset: Position::MAX_OFFSET }
+            Reached::Offset { life: Epoch::MAX_LIFE, offset: Position::MAX_OFFSET }
         );
         assert_eq!(encode(&cursor), token(0x10, &largest));
     }
@@ -244,7 +249,7 @@ mod tests {
     fn a_token_holds_as_many_topics_as_it_may_and_not_one_more() {
         let entries = |count: u64| {
             let hash = |index: u64| NameHash(u64::MAX - index);
-            let reached = Reached::Offset { life: u32::MAX, offset: Position::MAX_OFFSET };
+            let reached = Reached::Offset { life: Epoch::MAX_LIFE, offset: Position::MAX_OFFSET };
             Cursor::build(Incarnation::new(u64::MAX), (0..count).map(|index| (hash(index), reached)))
         };
         let full = encode(&entries(Cursor::MAX_TOPICS as u64));

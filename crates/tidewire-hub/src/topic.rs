@@ -1,5 +1,7 @@
 //! The topics: each a name, an epoch and a log, found by name through a seeded table that is never walked.
 
+use core::time::Duration;
+
 use hashbrown::HashTable;
 use slab::Slab;
 
@@ -18,6 +20,10 @@ pub(crate) struct Topic<M> {
     pub(crate) epoch: Epoch,
     pub(crate) log: Log<M>,
     pub(crate) subscribers: u32,
+    /// When its messages are looked at for their age.
+    pub(crate) looked_at: Option<Duration>,
+    /// Since when it has neither followers nor messages, while it is so.
+    pub(crate) idle_since: Duration,
 }
 
 impl<M> Topic<M> {
@@ -27,13 +33,6 @@ impl<M> Topic<M> {
 
     pub(crate) fn head(&self) -> Position {
         self.at(self.log.head())
-    }
-
-    /// Whether dropping it loses nothing: nobody listens and no offset was ever given out.
-    ///
-    /// It may come back in the same life: a cursor that was taken at its offset 0 is right about what it missed.
-    pub(crate) fn is_blank(&self) -> bool {
-        self.subscribers == 0 && self.log.head() == 0
     }
 
     pub(crate) fn info(&self) -> TopicInfo<'_> {
@@ -96,6 +95,8 @@ impl<M> Topics<M> {
             epoch,
             log: Log::new(),
             subscribers: 0,
+            looked_at: None,
+            idle_since: Duration::ZERO,
         };
         let key = self.slots.insert(topic) as u32;
         let (slots, seed) = (&self.slots, self.key);
@@ -159,8 +160,9 @@ mod tests {
 
     #[test]
     fn a_topic_stays_within_its_share() {
-        // Beside the record: 8 bytes of links in the ready lists, 8 in the size classes, a table slot, the name.
-        let record = size_of::<Topic<()>>() + 8 + 8 + 2 * (4 + 1) + 16 + TopicName::MAX_LEN;
+        // Beside the record: 8 bytes of links in the ready lists, 8 in the size classes, 8 among the idle, a table slot,
+        // the name, and a place among the deadlines in a tree that is half full.
+        let record = size_of::<Topic<()>>() + 3 * 8 + 2 * (4 + 1) + 16 + TopicName::MAX_LEN + 2 * 24;
         assert!(record <= 512, "{record}");
     }
 }

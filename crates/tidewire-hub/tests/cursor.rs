@@ -7,13 +7,13 @@ use common::*;
 use tidewire_hub::{Cursor, Epoch, Hub, InvalidCursor, Position, Start, SubscriberId, TopicName};
 
 /// Incarnation, life and offset of one position, and the token that it has for ever.
-const GOLDEN: [(&str, u32, u64, &str); 6] = [
+const GOLDEN: [(&str, u64, u64, &str); 6] = [
     ("a", 0, 0, "EAEjRWeJq83vAMEH8gIxmg"),
     ("a", 0, 1, "EAEjRWeJq83vAMEH8gRRXA"),
     ("chat/1", 0, 1_000_000, "EAEjRWeJq83vCG3X14KJepRf"),
     ("chat/1", 1, 1_000_000, "EAEjRWeJq83vCG3X14OJegH6qA"),
     ("é", 300, 62, "EAEjRWeJq83vEtiTsn-sAjKx"),
-    ("a", u32::MAX, Position::MAX_OFFSET, "EAEjRWeJq83vAMEH8oOAgICAgIAg_____w9Dbg"),
+    ("a", u32::MAX as u64, Position::MAX_OFFSET, "EAEjRWeJq83vAMEH8oOAgICAgIAg_____w9Dbg"),
 ];
 
 #[test]
@@ -57,7 +57,7 @@ fn a_token_of_ten_topics_from_a_hub() {
 }
 
 /// The length of a token of ten topics whose positions each take that of the given one.
-fn length_of_ten(life: u32, offset: u64) -> usize {
+fn length_of_ten(life: u64, offset: u64) -> usize {
     let length = |position| Cursor::for_position(&topic("a"), position).encode().len();
     let position = Position { epoch: Epoch { incarnation: HUB, life }, offset };
     // The head and the checksum are 11 bytes; what is left of a token of one topic is its entry.

@@ -4,7 +4,9 @@
 mod common;
 
 use common::*;
-use tidewire_hub::{Budget, ConnectionId, Delivery, Start, SubscribeError, TopicName};
+use std::time::Duration;
+
+use tidewire_hub::{Budget, ConnectionId, Delivery, PublishOptions, Start, SubscribeError, TopicName};
 
 #[test]
 fn a_message_reaches_every_subscriber_of_its_topic_once() {
@@ -232,6 +234,7 @@ fn topics_are_listed_in_the_order_of_their_places() {
     publish(&mut hub, "a", 1);
     publish(&mut hub, "a", 2);
     hub.unsubscribe(id, &topic("blank"));
+    hub.handle_timeout(tidewire_hub::Config::default().topic_expiry + Duration::from_secs(1));
     hub.subscribe(id, &TopicName::reserved("$user:1").unwrap(), Start::Live).unwrap();
     let listed: Vec<_> = hub
         .topics()
@@ -264,7 +267,13 @@ fn a_batch_ends_with_its_messages_or_its_bytes_and_the_next_goes_on() {
     let mut hub = hub();
     let id = follow(&mut hub, "a", Start::Live);
     for number in 0..6 {
-        hub.publish(std::time::Duration::from_millis(number), &topic("a"), Note(number, 100), None).unwrap();
+        hub.publish(
+            std::time::Duration::from_millis(number),
+            &topic("a"),
+            Note(number, 100),
+            &PublishOptions::new(),
+        )
+        .unwrap();
     }
     ready(&mut hub);
     let notes = |range: std::ops::Range<u64>| range.map(|number| note("a", number)).collect::<Vec<_>>();
@@ -283,7 +292,7 @@ fn a_batch_dropped_half_way_loses_nothing() {
     let id = two_backlogs(&mut hub, 40);
     let mut all = Vec::new();
     for most in [0, 1, 33, 5, 100] {
-        for delivery in hub.batch(id, Budget::default()).take(most) {
+        for delivery in hub.batch(Duration::ZERO, id, Budget::default()).take(most) {
             let Delivery::Message(lent) = delivery else { panic!("{delivery:?}") };
             all.push((lent.topic().clone(), lent.message().0));
         }
@@ -323,7 +332,7 @@ fn a_turn_in_a_batch_is_bounded_by_messages_and_by_bytes() {
 fn what_a_batch_lends_outlives_the_batch() {
     let mut hub = hub();
     let id = two_backlogs(&mut hub, 3);
-    let lent: Vec<_> = hub.batch(id, Budget::default()).collect();
+    let lent: Vec<_> = hub.batch(Duration::ZERO, id, Budget::default()).collect();
     assert_eq!(lent.len(), 6);
     assert!(format!("{:?}", lent[0]).contains("Note(0, 0)"));
 }
@@ -331,7 +340,7 @@ fn what_a_batch_lends_outlives_the_batch() {
 /// Everybody's notes in one go, by the place of the subscriber.
 fn wave(hub: &mut tidewire_hub::Hub<Note>, budget: Budget) -> Vec<(usize, Vec<u64>)> {
     let mut given = Vec::new();
-    let mut batches = hub.ready_batches(budget);
+    let mut batches = hub.ready_batches(Duration::ZERO, budget);
     while let Some(batch) = batches.next() {
         let reader = batch.subscriber().unwrap().index();
         let numbers = batch.map(|delivery| match delivery {
@@ -394,8 +403,8 @@ fn who_is_not_given_everything_is_to_be_come_back_for() {
     assert_eq!((wave(&mut hub, Budget::ONE), ready(&mut hub)), (vec![], vec![]));
     assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [2]));
     publish(&mut hub, "a", 3);
-    drop(hub.ready_batches(Budget::default()));
-    hub.ready_batches(Budget::default()).next();
+    drop(hub.ready_batches(Duration::ZERO, Budget::default()));
+    hub.ready_batches(Duration::ZERO, Budget::default()).next();
     assert_eq!(ready(&mut hub).len(), 2, "the first was named by its batch, and left it");
     assert!(hub.wants_batch(ids[0]));
     assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [3]));

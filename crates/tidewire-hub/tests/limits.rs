@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use common::*;
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Cursor, ENTRY_OVERHEAD_BYTES, Hub, PublishError, Start,
-    SubscribeError,
+    Config, ConnectError, ConnectionId, Cursor, ENTRY_OVERHEAD_BYTES, Hub, PublishError, PublishOptions,
+    Start, SubscribeError,
 };
 
 fn send(hub: &mut Hub<Note>, name: &str, len_bytes: usize) -> Result<u64, PublishError> {
-    hub.publish(Duration::ZERO, &topic(name), Note(0, len_bytes), None).map(|position| position.offset)
+    hub.publish(Duration::ZERO, &topic(name), Note(0, len_bytes), &PublishOptions::new())
+        .map(|published| published.position().offset)
 }
 
 /// The bytes that each topic counts, in the order of the names.
@@ -30,7 +31,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(config.max_messages_per_topic, 10_000);
     assert_eq!(config.max_bytes_per_topic, 1_048_576);
     assert_eq!(config.max_bytes, 268_435_456);
-    assert_eq!((ENTRY_OVERHEAD_BYTES, Cursor::MAX_TOPICS, Cursor::MAX_LEN), (64, 256, 7183));
+    assert_eq!((ENTRY_OVERHEAD_BYTES, Cursor::MAX_TOPICS, Cursor::MAX_LEN), (64, 256, 8207));
 }
 
 #[test]
@@ -191,6 +192,6 @@ fn what_was_just_published_is_held_however_full_the_hub_is() {
         publish(&mut hub, &format!("t{index}"), 1);
     }
     let id = follow(&mut hub, "t7", Start::Live);
-    hub.publish(Duration::from_millis(2), &topic("t7"), Note(2, 9_000), None).unwrap();
+    hub.publish(Duration::from_millis(2), &topic("t7"), Note(2, 9_000), &PublishOptions::new()).unwrap();
     assert_eq!(numbers(&mut hub, id), [2]);
 }

@@ -102,6 +102,7 @@ fn every_refusal_says_why() {
         InvalidCursor::Entries.into(),
         PublishError::TooLarge.into(),
         PublishError::TooManyTopics.into(),
+        PublishError::EventTooLong.into(),
         ConnectError::TooManySubscribers.into(),
         SubscribeError::UnknownSubscriber.into(),
         SubscribeError::AlreadySubscribed.into(),

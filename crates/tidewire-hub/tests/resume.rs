@@ -4,7 +4,9 @@
 mod common;
 
 use common::*;
-use tidewire_hub::{ConnectionId, Cursor, Epoch, GapReason, Hub, Incarnation, Position, Start};
+use tidewire_hub::{
+    Config, ConnectionId, Cursor, Epoch, GapReason, Hub, Incarnation, Position, PublishOptions, Start,
+};
 
 const FOREIGN: Epoch = Epoch { incarnation: Incarnation::new(0xF0), life: 0 };
 const LATER_LIFE: Epoch = Epoch { incarnation: HUB, life: 1 };
@@ -64,7 +66,7 @@ fn a_topic_that_holds_nothing_gives_gaps_up_to_its_head() {
     for number in 1..=3 {
         publish(&mut hub, "a", number);
     }
-    hub.publish(core::time::Duration::ZERO, &topic("b"), Note(0, 1024 - 64), None).unwrap();
+    hub.publish(core::time::Duration::ZERO, &topic("b"), Note(0, 1024 - 64), &PublishOptions::new()).unwrap();
     let info = hub.topic(&topic("a")).unwrap();
     assert_eq!((info.messages, info.head, info.before_earliest), (0, at(3), at(3)));
     for (start, first) in [
@@ -175,6 +177,7 @@ fn a_drop_before_the_first_message_loses_nothing() {
     let id = follow(&mut hub, "a", Start::Live);
     let token = hub.cursor(id).encode();
     hub.disconnect(id);
+    hub.handle_timeout(Config::default().topic_expiry);
     assert_eq!(hub.usage().topics, 0, "nobody listens and nothing was said");
     publish(&mut hub, "a", 1);
     let id = follow(&mut hub, "a", Cursor::parse(&token).unwrap().start(&topic("a")));
@@ -220,7 +223,7 @@ fn a_restarted_hub_tells_a_gap() {
     let mut old = Hub::<Note>::new(tidewire_hub::Config::default(), FOREIGN.incarnation, 1);
     let id = follow(&mut old, "a", Start::Live);
     publish(&mut old, "a", 1);
-    assert!(old.pull(id).is_some());
+    assert!(old.pull(std::time::Duration::ZERO, id).is_some());
     let token = old.cursor(id).encode();
     let mut hub = hub();
     publish(&mut hub, "a", 5);

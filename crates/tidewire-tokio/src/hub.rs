@@ -5,10 +5,11 @@ use std::{
     future::poll_fn,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 use tidewire_hub::{
     Config, ConnectError, ConnectionId, Cursor, Delivery, Gap, Hub, Incarnation, Lent, Message, Position,
-    PublishError, Start, SubscribeError, SubscriberId, TopicName,
+    PublishError, PublishOptions, Published, Start, SubscribeError, SubscriberId, TopicName,
 };
 
 /// What one batch may take.
@@ -100,7 +101,7 @@ impl<M: Message> SharedHub<M> {
         Self { shared: Arc::new(Shared { state, clock: Clock::start() }) }
     }
 
-    /// Appends a message to a topic and wakes the subscribers that waited for it, but for the connection `exclude`.
+    /// Appends a message to a topic and wakes the subscribers that waited for it.
     ///
     /// # Errors
     /// As [`Hub::publish`]; nothing has changed then.
@@ -108,20 +109,20 @@ impl<M: Message> SharedHub<M> {
         &self,
         topic: &TopicName,
         message: M,
-        exclude: Option<ConnectionId>,
-    ) -> Result<Position, PublishError> {
+        options: &PublishOptions<'_>,
+    ) -> Result<Published, PublishError> {
         let mut ready = Vec::new();
-        let position = {
+        let published = {
             let mut state = self.shared.lock();
-            let position = state.hub.publish(self.shared.clock.now(), topic, message, exclude)?;
+            let published = state.hub.publish(self.shared.clock.now(), topic, message, options)?;
             while let Some(subscriber) = state.hub.poll_ready() {
                 ready.extend(state.wakers.get_mut(subscriber.index()).and_then(Option::take));
             }
-            position
+            published
         };
         // Outside the lock: whoever wakes wants it.
         ready.into_iter().for_each(Waker::wake);
-        Ok(position)
+        Ok(published)
     }
 
     /// A subscriber that follows nothing yet. `connection` is what publishers exclude it by.
@@ -174,7 +175,8 @@ impl<M: Message> Subscriber<M> {
 impl<M: Message + Clone> Subscriber<M> {
     /// Appends what is there, within the budget, and says how many it was.
     pub fn try_batch(&mut self, budget: BatchBudget, batch: &mut Vec<Delivered<M>>) -> usize {
-        self.hub.shared.lock().pull(self.id, budget, batch)
+        let now = self.hub.shared.clock.now();
+        self.hub.shared.lock().pull(now, self.id, budget, batch)
     }
 
     /// Appends what is there, within the budget; `Pending` when nothing is, and then the task is woken once
@@ -186,7 +188,7 @@ impl<M: Message + Clone> Subscriber<M> {
         batch: &mut Vec<Delivered<M>>,
     ) -> Poll<usize> {
         let mut state = self.hub.shared.lock();
-        match state.pull(self.id, budget, batch) {
+        match state.pull(self.hub.shared.clock.now(), self.id, budget, batch) {
             0 => {
                 let slot = &mut state.wakers[self.id.index()];
                 match slot {
@@ -216,11 +218,17 @@ impl<M: Message> Drop for Subscriber<M> {
 }
 
 impl<M: Message + Clone> State<M> {
-    fn pull(&mut self, id: SubscriberId, budget: BatchBudget, batch: &mut Vec<Delivered<M>>) -> usize {
+    fn pull(
+        &mut self,
+        now: Duration,
+        id: SubscriberId,
+        budget: BatchBudget,
+        batch: &mut Vec<Delivered<M>>,
+    ) -> usize {
         let before = batch.len();
         // With one topic each cursor follows from the position; with several it is the hub's to compose, one by one.
         if self.hub.topics_of(id) == 1 {
-            for delivery in self.hub.batch(id, budget) {
+            for delivery in self.hub.batch(now, id, budget) {
                 batch.push(match delivery {
                     Delivery::Message(lent) => {
                         Delivered::message(lent, Cursor::for_position(lent.topic(), lent.position()))
@@ -235,7 +243,7 @@ impl<M: Message + Clone> State<M> {
         }
         let mut bytes = 0;
         while batch.len() - before < budget.max_messages && bytes < budget.max_bytes {
-            let mut delivered = match self.hub.pull(id) {
+            let mut delivered = match self.hub.pull(now, id) {
                 None => break,
                 Some(Delivery::Gap(gap)) => {
                     let cursor = Cursor::for_position(&gap.topic, gap.to);
@@ -256,7 +264,6 @@ impl<M: Message + Clone> State<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     #[derive(Clone, Debug)]
     struct Text(Arc<str>);
@@ -294,7 +301,7 @@ mod tests {
         });
         tokio::task::yield_now().await;
         for text in ["one", "two", "three"] {
-            publisher.publish(&topic("a"), Text(text.into()), None).unwrap();
+            publisher.publish(&topic("a"), Text(text.into()), &PublishOptions::new()).unwrap();
         }
         assert_eq!(waiting.await.unwrap(), ["one", "two", "three"]);
     }
@@ -308,8 +315,8 @@ mod tests {
             both.subscribe(name, Start::Live).unwrap();
         }
         for text in ["1", "2", "3"] {
-            hub.publish(&a, Text(format!("a{text}").into()), None).unwrap();
-            hub.publish(&b, Text(format!("b{text}").into()), None).unwrap();
+            hub.publish(&a, Text(format!("a{text}").into()), &PublishOptions::new()).unwrap();
+            hub.publish(&b, Text(format!("b{text}").into()), &PublishOptions::new()).unwrap();
         }
         let mut batch = Vec::new();
         assert_eq!(both.try_batch(BatchBudget::default(), &mut batch), 6);
@@ -335,7 +342,7 @@ mod tests {
         let mut subscriber = hub.subscriber(ConnectionId::new(1)).unwrap();
         subscriber.subscribe(&topic("a"), Start::Live).unwrap();
         for _ in 0..5 {
-            hub.publish(&topic("a"), Text("12345".into()), None).unwrap();
+            hub.publish(&topic("a"), Text("12345".into()), &PublishOptions::new()).unwrap();
         }
         let mut batch = Vec::new();
         let budget = |max_messages, max_bytes| BatchBudget { max_messages, max_bytes };
@@ -353,6 +360,6 @@ mod tests {
         subscriber.subscribe(&topic("a"), Start::Live).unwrap();
         drop(subscriber);
         let usage = hub.with(Hub::usage);
-        assert_eq!((usage.subscribers, usage.subscriptions, usage.topics), (0, 0, 0));
+        assert_eq!((usage.subscribers, usage.subscriptions), (0, 0));
     }
 }

@@ -14,7 +14,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Router, response::IntoResponse};
 use http::{HeaderValue, StatusCode, header};
 use std::sync::Arc;
-use tidewire_hub::{ConnectionId, Position, PublishError, TopicName};
+use tidewire_hub::{ConnectionId, Position, PublishError, PublishOptions, TopicName};
 use tidewire_tokio::clock::{self, Clock};
 use tidewire_tokio::drain::Drain;
 use tidewire_tokio::hub::SharedHub;
@@ -108,7 +108,11 @@ impl App {
         exclude: Option<ConnectionId>,
     ) -> Result<Position, ApiError> {
         let message = Arc::new(Message::new(topic, payload, event, clock::unix_millis()));
-        self.hub.publish(topic, message, exclude).map_err(|error| {
+        let mut options = PublishOptions::new();
+        if let Some(connection) = exclude {
+            options = options.exclude(connection);
+        }
+        let published = self.hub.publish(topic, message, &options).map_err(|error| {
             // Whatever is not the message's fault is ours.
             let code = if error == PublishError::TooLarge {
                 Code::PayloadTooLarge
@@ -116,7 +120,8 @@ impl App {
                 Code::ServiceUnavailable
             };
             ApiError::new(code, error.to_string())
-        })
+        })?;
+        Ok(published.position())
     }
 
     /// A subscriber of these topics, with the id that it is excluded by.

@@ -188,7 +188,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_the_hub_counts_covers_all_forms() {
-        let epoch = Epoch { incarnation: Incarnation::new(u64::MAX), life: u32::MAX };
+        let epoch = Epoch { incarnation: Incarnation::new(u64::MAX), life: Epoch::MAX_LIFE };
         let last = Position { epoch, offset: Position::MAX_OFFSET };
         let texts = ["", "plain", "\"\\\u{1}\u{8}\u{7f}é\u{2028}", "\r\n\n\r\r", "\n"];
         let topics = ["t", "\"\\\"\\", "é"].map(|name| TopicName::new(&name.repeat(40)).unwrap());

@@ -29,7 +29,7 @@ fn read(text: &str) {
                 assert_eq!(position.epoch.incarnation, cursor.incarnation());
                 assert!(position.offset <= Position::MAX_OFFSET);
             }
-            Start::Earliest => panic!("a token never says earliest"),
+            Start::Earliest | Start::Last(_) => panic!("a token says where somebody stands"),
         }
     }
 }
@@ -42,7 +42,7 @@ fn written(numbers: &[u8; 21], name: &[u8]) {
     let word = |from: usize, len: usize| {
         numbers[from..from + len].iter().fold(0_u64, |word, byte| word << 8 | u64::from(*byte))
     };
-    let epoch = Epoch { incarnation: Incarnation::new(word(0, 8)), life: word(8, 4) as u32 };
+    let epoch = Epoch { incarnation: Incarnation::new(word(0, 8)), life: word(8, 4) };
     let position = Position { epoch, offset: word(12, 7) % (Position::MAX_OFFSET + 1) };
     let cursor = Cursor::for_position(&topic, position);
     let text = cursor.encode();

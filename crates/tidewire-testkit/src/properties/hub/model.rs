@@ -1,10 +1,12 @@
 //! A naive hub: vectors, clones and scans, no cleverness. It forgets no message, so that it knows what a gap hides.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, ENTRY_OVERHEAD_BYTES, Epoch, Gap, GapReason, Incarnation, Position,
-    PublishError, Start, SubscribeError, Usage,
+    Config, ConnectError, ConnectionId, ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Epoch, Gap, GapReason,
+    Incarnation, Lent, Position, PublishError, PublishOptions, Published, Replay, Start, SubscribeError,
+    Usage,
 };
 
 /// A message of the model and of the hub under test.
@@ -20,13 +22,67 @@ impl tidewire_hub::Message for Note {
     }
 }
 
+/// A message that was published, with all that was said about it.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub(super) note: Note,
+    pub(super) said: Said,
+    pub(super) at: Duration,
+    /// It is gone, and nobody would have been handed it.
+    unheard: bool,
+}
+
+/// What was said about a message.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    pub(super) event: Option<String>,
+    pub(super) exclude: Option<ConnectionId>,
+    pub(super) expires_in: Option<Duration>,
+    pub(super) replay: Replay,
+}
+
+impl Said {
+    pub(super) fn options(&self) -> PublishOptions<'_> {
+        let mut options = PublishOptions::new().replay(self.replay);
+        if let Some(event) = &self.event {
+            options = options.event(event);
+        }
+        if let Some(connection) = self.exclude {
+            options = options.exclude(connection);
+        }
+        if let Some(time) = self.expires_in {
+            options = options.expires_in(time);
+        }
+        options
+    }
+}
+
+impl Kept {
+    fn cost(note: &Note, said: &Said) -> usize {
+        let event = said.event.as_ref().map_or(0, String::len);
+        let has_extras = said.event.is_some() || said.expires_in.is_some();
+        note.len_bytes + ENTRY_OVERHEAD_BYTES + if has_extras { EXTRAS_OVERHEAD_BYTES + event } else { 0 }
+    }
+
+    fn is_expired(&self, now: Duration) -> bool {
+        self.said.expires_in.is_some_and(|time| self.at + time <= now)
+    }
+}
+
 /// What a topic ever took, and how much of its beginning is gone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Topic {
-    pub(super) notes: Vec<(Note, Option<ConnectionId>)>,
+    pub(super) life: u64,
+    pub(super) notes: Vec<Kept>,
     pub(super) evicted: usize,
+    /// The newest of those that are gone and that somebody would have been handed.
+    lost: u64,
     /// When it last came to the end of the line of those that pay.
     in_line_since: u64,
+    /// When the hub looks at its oldest message.
+    looked_at: Option<Duration>,
+    /// Since when it has neither followers nor messages, and the order of becoming so.
+    idle: Option<(Duration, u64)>,
 }
 
 impl Topic {
@@ -39,12 +95,24 @@ impl Topic {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.notes[self.evicted..].iter().map(|(note, _)| note.len_bytes + ENTRY_OVERHEAD_BYTES).sum()
+        self.notes[self.evicted..].iter().map(|kept| Kept::cost(&kept.note, &kept.said)).sum()
     }
 
-    /// Whether all messages behind `from`, up to `to`, exclude the connection.
-    fn all_excluded(&self, from: u64, to: u64, connection: ConnectionId) -> bool {
-        self.notes[from as usize..to as usize].iter().all(|(_, exclude)| *exclude == Some(connection))
+    fn age_of_oldest(&self, max_age: Duration) -> Option<Duration> {
+        self.notes.get(self.evicted)?.at.checked_add(max_age)
+    }
+
+    /// Whether that reader is not handed the message at `offset`, without a loss.
+    fn is_skipped(
+        &self,
+        offset: u64,
+        cursor: &Subscription,
+        connection: ConnectionId,
+        now: Duration,
+    ) -> bool {
+        let kept = &self.notes[offset as usize - 1];
+        let missed = kept.said.replay == Replay::Ephemeral && offset <= cursor.live_from;
+        missed || kept.said.exclude == Some(connection) || kept.is_expired(now)
     }
 }
 
@@ -52,7 +120,10 @@ impl Topic {
 #[derive(Clone, Debug)]
 pub(super) struct Subscription {
     pub(super) offset: u64,
+    pub(super) live_from: u64,
     pub(super) gap: Option<(GapReason, Option<Position>)>,
+    /// Tells older ones from newer ones.
+    since: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +139,10 @@ pub(super) struct Model {
     incarnation: Incarnation,
     pub(super) topics: BTreeMap<String, Topic>,
     pub(super) subscribers: BTreeMap<u64, Subscriber>,
+    pub(super) now: Duration,
+    /// Numbers what happens, in order.
     clock: u64,
+    life: u64,
 }
 
 /// Sizes within an eighth of a power of two count as equal when somebody must pay.
@@ -82,11 +156,94 @@ fn class(bytes: usize) -> usize {
 
 impl Model {
     pub(super) fn new(config: Config, incarnation: Incarnation) -> Self {
-        Self { config, incarnation, topics: BTreeMap::new(), subscribers: BTreeMap::new(), clock: 0 }
+        Self {
+            config,
+            incarnation,
+            topics: BTreeMap::new(),
+            subscribers: BTreeMap::new(),
+            now: Duration::ZERO,
+            clock: 0,
+            life: 0,
+        }
     }
 
-    pub(super) fn at(&self, offset: u64) -> Position {
-        Position { epoch: Epoch { incarnation: self.incarnation, life: 0 }, offset }
+    /// A position in the life of a topic that exists, or that it would have.
+    pub(super) fn at(&self, name: &str, offset: u64) -> Position {
+        let life = self.topics.get(name).map_or(self.life, |topic| topic.life);
+        Position { epoch: Epoch { incarnation: self.incarnation, life }, offset }
+    }
+
+    pub(super) fn life(&self, name: &str) -> u64 {
+        self.at(name, 0).epoch.life
+    }
+
+    fn is_followed(&self, name: &str) -> bool {
+        self.subscribers.values().any(|all| all.topics.contains_key(name))
+    }
+
+    /// Time passes: messages reach their age, topics that nobody uses are dropped.
+    pub(super) fn tell(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        let max_age = self.config.max_age;
+        let next = |topics: &BTreeMap<String, Topic>| {
+            let all = topics.iter().filter_map(|(name, topic)| Some((topic.looked_at?, name.clone())));
+            all.min()
+        };
+        while let Some((_, name)) = next(&self.topics).filter(|(at, _)| *at <= self.now) {
+            while self.topics[&name].age_of_oldest(max_age).is_some_and(|at| at <= self.now) {
+                self.evict_oldest(&name);
+            }
+            let topic = self.topics.get_mut(&name).expect("a topic that was looked at");
+            topic.looked_at = topic.age_of_oldest(max_age);
+            self.note_idle(&name);
+        }
+        while let Some((since, name)) = self.longest_idle() {
+            if since.checked_add(self.config.topic_expiry).is_none_or(|at| at > self.now) {
+                break;
+            }
+            self.drop_topic(&name);
+        }
+    }
+
+    /// When time has something to do.
+    pub(super) fn due(&self) -> Option<Duration> {
+        let age = self.topics.values().filter_map(|topic| topic.looked_at).min();
+        let idle = self.longest_idle().and_then(|(since, _)| since.checked_add(self.config.topic_expiry));
+        age.into_iter().chain(idle).min()
+    }
+
+    fn longest_idle(&self) -> Option<(Duration, String)> {
+        let idle = self.topics.iter().filter_map(|(name, topic)| topic.idle.map(|idle| (idle, name)));
+        idle.min_by_key(|((_, order), _)| *order).map(|((since, _), name)| (since, name.clone()))
+    }
+
+    fn note_idle(&mut self, name: &str) {
+        let followed = self.is_followed(name);
+        self.clock += 1;
+        let topic = self.topics.get_mut(name).expect("a topic");
+        if topic.idle.is_none() && !followed && topic.evicted == topic.notes.len() {
+            topic.idle = Some((self.now, self.clock));
+        }
+    }
+
+    fn drop_topic(&mut self, name: &str) {
+        let topic = self.topics.remove(name).expect("a topic");
+        if !topic.notes.is_empty() && topic.life == self.life {
+            self.life += 1;
+        }
+    }
+
+    /// Whether the topic is there, made if need be, in use from here on.
+    fn find_or_create(&mut self, name: &str) -> bool {
+        if !self.topics.contains_key(name) {
+            if self.topics.len() == self.config.max_topics {
+                let Some((_, unused)) = self.longest_idle() else { return false };
+                self.drop_topic(&unused);
+            }
+            self.topics.insert(name.to_owned(), Topic { life: self.life, ..Topic::default() });
+        }
+        self.topics.get_mut(name).expect("made above").idle = None;
+        true
     }
 
     fn bytes(&self) -> usize {
@@ -118,26 +275,30 @@ impl Model {
     /// Evicts, and sends the topic to the end of the line.
     fn evict_oldest(&mut self, name: &str) {
         self.clock += 1;
+        let now = self.now;
         let topic = self.topics.get_mut(name).expect("a topic that holds messages");
         topic.evicted += 1;
+        let oldest = &mut topic.notes[topic.evicted - 1];
+        oldest.unheard = oldest.said.replay == Replay::Ephemeral || oldest.is_expired(now);
+        if !oldest.unheard {
+            topic.lost = topic.evicted as u64;
+        }
         topic.in_line_since = self.clock;
     }
 
-    pub(super) fn publish(
-        &mut self,
-        name: &str,
-        note: Note,
-        exclude: Option<ConnectionId>,
-    ) -> Result<Position, PublishError> {
-        let cost = note.len_bytes + ENTRY_OVERHEAD_BYTES;
+    pub(super) fn publish(&mut self, name: &str, note: Note, said: Said) -> Result<Published, PublishError> {
+        if said.event.as_ref().is_some_and(|event| event.len() > PublishOptions::MAX_EVENT_LEN) {
+            return Err(PublishError::EventTooLong);
+        }
+        let cost = Kept::cost(&note, &said);
         if cost > self.config.max_bytes_per_topic || cost > self.config.max_bytes {
             return Err(PublishError::TooLarge);
         }
-        if !self.topics.contains_key(name) && self.topics.len() == self.config.max_topics {
+        if !self.find_or_create(name) {
             return Err(PublishError::TooManyTopics);
         }
         loop {
-            let topic = self.topics.entry(name.to_owned()).or_default();
+            let topic = &self.topics[name];
             let full = topic.notes.len() - topic.evicted == self.config.max_messages_per_topic;
             if !full && topic.bytes() + cost <= self.config.max_bytes_per_topic {
                 break;
@@ -153,17 +314,21 @@ impl Model {
                 (self.topics.values().filter(|topic| topic.bytes() > 0).count(), &self.topics[&payer]);
             assert!(mine.bytes() * holders * 8 >= self.bytes() * 7, "who holds little pays");
             self.evict_oldest(&payer);
+            if payer != name {
+                self.note_idle(&payer);
+            }
         }
         self.clock += 1;
         let clock = self.clock;
         let topic = self.topics.get_mut(name).expect("created above");
         let before = class(topic.bytes());
-        topic.notes.push((note, exclude));
+        topic.notes.push(Kept { note, said, at: self.now, unheard: false });
+        topic.looked_at = topic.looked_at.or_else(|| topic.age_of_oldest(self.config.max_age));
         if class(topic.bytes()) != before {
             topic.in_line_since = clock;
         }
         let head = topic.head();
-        Ok(self.at(head))
+        Ok(Published::New(self.at(name, head)))
     }
 
     pub(super) fn connect(&mut self, serial: u64, connection: ConnectionId) -> Result<(), ConnectError> {
@@ -174,27 +339,18 @@ impl Model {
         Ok(())
     }
 
-    fn forget_blank_topics(&mut self) {
-        let followed = |name: &String| self.subscribers.values().any(|all| all.topics.contains_key(name));
-        let blank: Vec<String> = self
-            .topics
-            .keys()
-            .filter(|name| !followed(name) && self.topics[*name].notes.is_empty())
-            .cloned()
-            .collect();
-        for name in blank {
-            self.topics.remove(&name);
-        }
-    }
-
     pub(super) fn disconnect(&mut self, serial: u64) {
-        self.subscribers.remove(&serial);
-        self.forget_blank_topics();
+        let Some(gone) = self.subscribers.remove(&serial) else { return };
+        let mut left: Vec<_> = gone.topics.into_iter().map(|(name, cursor)| (cursor.since, name)).collect();
+        left.sort();
+        left.iter().for_each(|(_, name)| self.note_idle(name));
     }
 
     pub(super) fn unsubscribe(&mut self, serial: u64, name: &str) -> bool {
         let found = self.subscribers.get_mut(&serial).is_some_and(|all| all.topics.remove(name).is_some());
-        self.forget_blank_topics();
+        if found {
+            self.note_idle(name);
+        }
         found
     }
 
@@ -205,9 +361,7 @@ impl Model {
         start: Start,
     ) -> Result<Position, SubscribeError> {
         let subscriptions = self.subscriptions();
-        let (topics, known) = (self.topics.len(), self.topics.contains_key(name));
-        let epoch = self.at(0).epoch;
-        let subscriber = self.subscribers.get_mut(&serial).ok_or(SubscribeError::UnknownSubscriber)?;
+        let subscriber = self.subscribers.get(&serial).ok_or(SubscribeError::UnknownSubscriber)?;
         if subscriber.topics.contains_key(name) {
             return Err(SubscribeError::AlreadySubscribed);
         }
@@ -217,14 +371,16 @@ impl Model {
         if subscriptions == self.config.max_subscriptions {
             return Err(SubscribeError::TooManySubscriptions);
         }
-        if !known && topics == self.config.max_topics {
+        if !self.find_or_create(name) {
             return Err(SubscribeError::TooManyTopics);
         }
-        let topic = self.topics.entry(name.to_owned()).or_default();
+        let epoch = self.at(name, 0).epoch;
+        let topic = &self.topics[name];
         let earliest = topic.before_earliest();
         let (offset, gap) = match start {
             Start::Live => (topic.head(), None),
             Start::Earliest => (earliest, None),
+            Start::Last(count) => (self.before_last(topic, count), None),
             Start::Unknown => (earliest, Some((GapReason::Unknown, None))),
             Start::After(from) if from.epoch != epoch => (earliest, Some((GapReason::Epoch, Some(from)))),
             Start::After(from) if from.offset > topic.head() => {
@@ -233,8 +389,32 @@ impl Model {
             Start::After(from) => (from.offset, None),
         };
         let after = offset.max(earliest);
-        subscriber.topics.insert(name.to_owned(), Subscription { offset, gap });
-        Ok(self.at(after))
+        self.clock += 1;
+        let cursor = Subscription { offset, live_from: topic.head(), gap, since: self.clock };
+        let subscriber = self.subscribers.get_mut(&serial).expect("found above");
+        subscriber.topics.insert(name.to_owned(), cursor);
+        Ok(self.at(name, after))
+    }
+
+    fn before_last(&self, topic: &Topic, count: u64) -> u64 {
+        let mut offset = topic.head();
+        let mut found = 0;
+        while found < count && offset > topic.before_earliest() {
+            let kept = &topic.notes[offset as usize - 1];
+            found += u64::from(kept.said.replay == Replay::Kept && !kept.is_expired(self.now));
+            offset -= 1;
+        }
+        offset
+    }
+
+    /// Whether the reader may be moved from its cursor to `to`: all between is skipped, or went unheard.
+    fn is_passable(&self, serial: u64, name: &str, to: u64) -> bool {
+        let (subscriber, topic) = (&self.subscribers[&serial], &self.topics[name]);
+        let cursor = &subscriber.topics[name];
+        (cursor.offset + 1..=to).all(|offset| {
+            topic.notes[offset as usize - 1].unheard
+                || topic.is_skipped(offset, cursor, subscriber.connection, self.now)
+        })
     }
 
     /// Whether a pull must find something, and whether it may: what was skipped before it was evicted is no gap,
@@ -244,44 +424,46 @@ impl Model {
         let (mut must, mut may) = (false, false);
         for (name, cursor) in &subscriber.topics {
             let topic = &self.topics[name];
-            let more = !topic.all_excluded(cursor.offset, topic.head(), subscriber.connection);
-            must |= more || cursor.gap.is_some();
-            may |= must || cursor.offset < topic.before_earliest();
+            must |= cursor.gap.is_some() || !self.is_passable(serial, name, topic.head());
+            may |= must || cursor.offset < topic.lost;
         }
         (must, may)
     }
 
     /// Whether the hub may say that `offset` was reached: no message before it is missing.
     pub(super) fn may_stand_at(&self, serial: u64, name: &str, offset: u64) -> bool {
-        let (subscriber, topic) = (&self.subscribers[&serial], &self.topics[name]);
-        let from = subscriber.topics[name].offset;
-        (from..=topic.head()).contains(&offset) && topic.all_excluded(from, offset, subscriber.connection)
+        let from = self.subscribers[&serial].topics[name].offset;
+        (from..=self.topics[name].head()).contains(&offset) && self.is_passable(serial, name, offset)
     }
 
-    /// A message was handed out: it is held, it is not excluded, and nothing between was left out.
-    pub(super) fn delivered(&mut self, serial: u64, name: &str, position: Position, note: &Note) {
-        let offset = position.offset;
-        assert_eq!(position, self.at(offset));
+    /// A message was handed out: it is held, it is not skipped, and nothing between was left out.
+    pub(super) fn delivered(&mut self, serial: u64, lent: &Lent<'_, Note>) {
+        let (name, offset) = (lent.topic().as_str(), lent.position().offset);
+        assert_eq!(lent.position(), self.at(name, offset));
         assert!(self.subscribers[&serial].topics[name].gap.is_none(), "a message before its gap");
         assert!(self.may_stand_at(serial, name, offset - 1), "a message was lost or repeated in silence");
-        assert!(!self.may_stand_at(serial, name, offset), "an excluded message was handed out");
+        assert!(!self.may_stand_at(serial, name, offset), "what is skipped was handed out");
         let topic = &self.topics[name];
         assert!(offset > topic.before_earliest());
-        assert_eq!(topic.notes[offset as usize - 1].0, *note);
+        let kept = &topic.notes[offset as usize - 1];
+        assert_eq!((&kept.note, kept.at), (lent.message(), lent.published_at()));
+        assert_eq!(kept.said.event.as_deref(), lent.event());
+        assert!(kept.at.checked_add(self.config.max_age).is_none_or(|at| at > self.now), "beyond its age");
         self.moved(serial, name, offset);
     }
 
     /// A gap was handed out: it is the one that was pending, or messages are gone indeed.
     pub(super) fn told(&mut self, serial: u64, gap: &Gap) {
         let name = gap.topic.as_str();
-        let earliest = self.topics[name].before_earliest();
-        assert_eq!(gap.to, self.at(earliest));
+        let topic = &self.topics[name];
+        let earliest = topic.before_earliest();
+        assert_eq!(gap.to, self.at(name, earliest));
         match self.subscribers[&serial].topics[name].gap {
             Some(pending) => assert_eq!((gap.reason, gap.from), pending),
             None => {
                 let from = gap.from.expect("an eviction has a beginning");
                 assert_eq!((gap.reason, from.epoch), (GapReason::Evicted, gap.to.epoch));
-                assert!(from.offset < earliest, "a gap without a loss");
+                assert!(from.offset < topic.lost, "a gap without a loss");
                 assert!(self.may_stand_at(serial, name, from.offset));
             }
         }
@@ -291,6 +473,7 @@ impl Model {
     fn moved(&mut self, serial: u64, name: &str, offset: u64) {
         let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
         subscriber.idle = false;
-        subscriber.topics.insert(name.to_owned(), Subscription { offset, gap: None });
+        let cursor = subscriber.topics.get_mut(name).expect("a subscription");
+        (cursor.offset, cursor.gap) = (offset, None);
     }
 }

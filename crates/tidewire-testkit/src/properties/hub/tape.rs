@@ -3,11 +3,11 @@
 use core::time::Duration;
 
 use tidewire_hub::{
-    Batch, Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Start,
+    Batch, Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Replay, Start,
     SubscriberId, TopicName,
 };
 
-use super::model::{Model, Note};
+use super::model::{Model, Note, Said};
 
 /// More than the limit on topics, so that it is met.
 const NAMES: [&str; 7] = ["a", "b", "chat/1", "chat/2", "$user:1", "\u{e9}", "long name with spaces in it"];
@@ -28,6 +28,14 @@ impl Tape<'_> {
         usize::from(self.byte()) % bound
     }
 
+    /// Some milliseconds, or for ever.
+    fn span(&mut self) -> Duration {
+        match self.byte() {
+            0..64 => Duration::MAX,
+            ms => Duration::from_millis(u64::from(ms - 64)),
+        }
+    }
+
     fn topic(&mut self) -> TopicName {
         let name = NAMES[self.below(NAMES.len())];
         let made = if name.starts_with('$') { TopicName::reserved(name) } else { TopicName::new(name) };
@@ -44,6 +52,7 @@ struct Pair {
     serials: [u64; PLACES],
     connected: u64,
     published: u64,
+    now: Duration,
     /// A token that somebody kept.
     kept: String,
 }
@@ -70,6 +79,8 @@ impl Pair {
         config.max_messages_per_topic = tape.below(12).max(1);
         config.max_bytes_per_topic = 64 + tape.below(200) * 8;
         config.max_bytes = 64 + tape.below(250) * 16;
+        config.max_age = tape.span();
+        config.topic_expiry = tape.span();
         config.max_turn_messages = tape.below(5);
         config.max_turn_bytes = tape.below(8) * 64;
         let seed = u64::from(tape.byte());
@@ -80,6 +91,7 @@ impl Pair {
             serials: [u64::MAX; PLACES],
             connected: 0,
             published: 0,
+            now: Duration::ZERO,
             kept: String::new(),
         }
     }
@@ -91,8 +103,9 @@ impl Pair {
             6 => self.disconnect(tape),
             7 | 8 => self.subscribe(tape),
             9 => self.unsubscribe(tape),
-            10 => match tape.below(3) {
+            10 => match tape.below(4) {
                 0 => self.wave(tape),
+                1 => self.wait(tape),
                 _ => drop(self.poll_ready()),
             },
             11 | 12 => {
@@ -112,14 +125,50 @@ impl Pair {
     fn publish(&mut self, tape: &mut Tape<'_>) {
         let topic = tape.topic();
         let note = Note { serial: self.published, len_bytes: tape.below(256) };
-        let exclude = match tape.below(PLACES * 2) {
-            place if place < PLACES => Some(ConnectionId::new(self.serials[place])),
-            _ => None,
-        };
+        let said = self.said(tape);
         self.published += 1;
-        let expected = self.model.publish(topic.as_str(), note.clone(), exclude);
-        let now = Duration::from_millis(self.published);
-        assert_eq!(self.hub.publish(now, &topic, note, exclude), expected);
+        // Never twice at the same time: which of two topics comes first when both are due is the hub's to say.
+        let now = self.later(1 + tape.below(4));
+        let expected = self.model.publish(topic.as_str(), note.clone(), said.clone());
+        assert_eq!(self.hub.publish(now, &topic, note, &said.options()), expected);
+    }
+
+    /// Time passes, or what is due is done.
+    fn wait(&mut self, tape: &mut Tape<'_>) {
+        let due = self.hub.poll_timeout().map(|(at, _)| at);
+        assert_eq!(due, self.model.due());
+        match (tape.byte(), due) {
+            (0..128, Some(at)) if at > self.now => self.now = at,
+            (ms, _) => self.now += Duration::from_millis(u64::from(ms % 32)),
+        }
+        self.model.tell(self.now);
+        self.hub.handle_timeout(self.now);
+        assert!(self.hub.poll_timeout().is_none_or(|(at, _)| at > self.now), "due again at once");
+    }
+
+    fn said(&self, tape: &mut Tape<'_>) -> Said {
+        let mut said = Said::default();
+        if let place @ 0..PLACES = tape.below(PLACES * 2) {
+            said.exclude = Some(ConnectionId::new(self.serials[place]));
+        }
+        let rare = tape.byte();
+        if rare & 0x03 == 0 {
+            said.replay = Replay::Ephemeral;
+        }
+        if rare & 0x0C == 0 {
+            said.expires_in = Some(Duration::from_millis(tape.below(24) as u64));
+        }
+        if rare & 0x70 == 0 {
+            said.event = Some("e".repeat(usize::from(tape.byte()) + usize::from(rare >> 7)));
+        }
+        said
+    }
+
+    /// The time after so many milliseconds more; the model knows of it.
+    fn later(&mut self, ms: usize) -> Duration {
+        self.now += Duration::from_millis(ms as u64);
+        self.model.tell(self.now);
+        self.now
     }
 
     fn connect(&mut self, tape: &mut Tape<'_>) {
@@ -150,14 +199,18 @@ impl Pair {
 
     fn subscribe(&mut self, tape: &mut Tape<'_>) {
         let (place, topic) = (tape.below(PLACES), tape.topic());
-        let start = match tape.below(8) {
+        let start = match tape.below(9) {
             0 | 1 => Start::Live,
             2 => Start::Earliest,
+            8 => Start::Last(tape.below(6) as u64),
             3 => Start::Unknown,
             4 => Cursor::parse(&self.kept).map_or(Start::Unknown, |cursor| cursor.start(&topic)),
             kind => {
                 let incarnation = Incarnation::new(HUB.as_u64() + u64::from(kind == 5));
-                let epoch = Epoch { incarnation, life: u32::from(tape.below(8) == 0) };
+                let epoch = Epoch {
+                    incarnation,
+                    life: self.model.life(topic.as_str()) ^ u64::from(tape.below(8) == 0),
+                };
                 Start::After(Position { epoch, offset: tape.below(32) as u64 })
             }
         };
@@ -212,7 +265,8 @@ impl Pair {
 
     fn batch_in_part(&mut self, place: usize, budget: Budget, most: usize) -> usize {
         let (Some(id), serial) = (self.places[place], self.serials[place]) else { return 0 };
-        let taken = take(&mut self.model, serial, &mut self.hub.batch(id, budget), budget, most);
+        self.model.tell(self.now);
+        let taken = take(&mut self.model, serial, &mut self.hub.batch(self.now, id, budget), budget, most);
         self.left(place);
         let (must, _) = self.model.has_something(serial);
         let used_up = taken > 0 || most == 0 || budget.max_messages == 0;
@@ -220,12 +274,10 @@ impl Pair {
         taken
     }
 
-    /// What a batch has left is what the model says, and who is named next follows from it.
+    /// Who is named next follows from what a batch has left. (That may have expired since.)
     fn left(&mut self, place: usize) {
         let (Some(id), serial) = (self.places[place], self.serials[place]) else { return };
         let wants = self.hub.wants_batch(id);
-        let (_, may) = self.model.has_something(serial);
-        assert!(!wants || may, "come back for nothing");
         if let Some(subscriber) = self.model.subscribers.get_mut(&serial) {
             // What the ready list has yet to see may be left all the same: then it names the subscriber.
             subscriber.idle = !wants;
@@ -236,7 +288,8 @@ impl Pair {
     fn wave(&mut self, tape: &mut Tape<'_>) {
         let budget = Budget { max_messages: tape.below(4), max_bytes: tape.below(8) * 128 };
         let mut given = Vec::new();
-        let mut batches = self.hub.ready_batches(budget);
+        self.model.tell(self.now);
+        let mut batches = self.hub.ready_batches(self.now, budget);
         for _ in 0..tape.below(2 * PLACES) {
             let Some(batch) = batches.next() else { break };
             let id = batch.subscriber().expect("somebody who is here");
@@ -268,7 +321,7 @@ impl Pair {
                 (Some(found), Start::Unknown) => assert!(found.gap.is_some()),
                 (Some(found), Start::After(position)) => {
                     assert!(found.gap.is_none());
-                    assert_eq!(position, self.model.at(position.offset));
+                    assert_eq!(position, self.model.at(name, position.offset));
                     assert!(self.model.may_stand_at(self.serials[place], name, position.offset));
                 }
                 (Some(_), start) => panic!("{name} starts at {start:?}"),
@@ -295,8 +348,8 @@ impl Pair {
             let followers =
                 self.model.subscribers.values().filter(|all| all.topics.contains_key(name)).count();
             assert_eq!(info.name.as_str(), name);
-            assert_eq!(info.head, self.model.at(topic.head()));
-            assert_eq!(info.before_earliest, self.model.at(topic.before_earliest()));
+            assert_eq!(info.head, self.model.at(name, topic.head()));
+            assert_eq!(info.before_earliest, self.model.at(name, topic.before_earliest()));
             assert_eq!((info.messages, info.bytes), (topic.notes.len() - topic.evicted, topic.bytes()));
             assert_eq!(info.subscribers, followers);
             assert_eq!(self.hub.topic(info.name), Some(*info));
@@ -312,10 +365,10 @@ fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Bud
         match delivery {
             Delivery::Message(lent) => {
                 let note = lent.message();
-                assert_eq!(lent.published_at(), Duration::from_millis(note.serial + 1));
                 bytes += note.len_bytes;
-                assert!(bytes <= budget.max_bytes || taken == 1, "over the budget's bytes");
-                model.delivered(serial, lent.topic().as_str(), lent.position(), note);
+                let adds = taken > 1 && note.len_bytes > 0;
+                assert!(bytes <= budget.max_bytes || !adds, "over the budget's bytes");
+                model.delivered(serial, &lent);
             }
             Delivery::Gap(gap) => model.told(serial, &gap),
         }

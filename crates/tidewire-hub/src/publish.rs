@@ -1,0 +1,186 @@
+//! Publishing: what may be said about a message, and making room for it.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use crate::error::PublishError;
+use crate::hub::{Hub, READY, waiting};
+use crate::log::{Draft, Extras};
+use crate::message::{ENTRY_OVERHEAD_BYTES, Message};
+use crate::names::{ConnectionId, TopicName};
+use crate::position::Position;
+
+/// Whether a message is for those who come later, too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Replay {
+    /// It is history: a resume gets it, or a gap.
+    #[default]
+    Kept,
+    /// It is for those who follow the topic when it is published. A resume skips it without a gap, and who lags so far
+    /// that it was evicted is told of no gap on its account.
+    Ephemeral,
+}
+
+/// What may be said about a message beside its topic. Starts from nothing; each method says one thing more.
+///
+/// ```
+/// use core::time::Duration;
+/// use tidewire_hub::{ConnectionId, PublishOptions, Replay};
+///
+/// let cursor_moved = PublishOptions::new()
+///     .event("cursor")
+///     .exclude(ConnectionId::new(7))
+///     .expires_in(Duration::from_secs(3))
+///     .replay(Replay::Ephemeral);
+/// # drop(cursor_moved);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+#[must_use = "options do nothing until they are given to `Hub::publish`"]
+pub struct PublishOptions<'a> {
+    event: Option<&'a str>,
+    exclude: Option<ConnectionId>,
+    expires_in: Option<Duration>,
+    replay: Replay,
+}
+
+impl<'a> PublishOptions<'a> {
+    /// The longest event name, in bytes.
+    pub const MAX_EVENT_LEN: usize = 255;
+
+    /// A message for everybody, kept until it makes room.
+    pub const fn new() -> Self {
+        Self { event: None, exclude: None, expires_in: None, replay: Replay::Kept }
+    }
+
+    /// The name of the event, at most [`PublishOptions::MAX_EVENT_LEN`] bytes. The hub hands it out and looks no
+    /// further.
+    pub const fn event(self, event: &'a str) -> Self {
+        Self { event: Some(event), ..self }
+    }
+
+    /// The connection that does not get the message; it skips it without a gap.
+    pub const fn exclude(self, connection: ConnectionId) -> Self {
+        Self { exclude: Some(connection), ..self }
+    }
+
+    /// How long the message means anything: who comes to it later skips it without a gap.
+    pub const fn expires_in(self, time: Duration) -> Self {
+        Self { expires_in: Some(time), ..self }
+    }
+
+    /// Whether it is for those who come later, too.
+    pub const fn replay(self, replay: Replay) -> Self {
+        Self { replay, ..self }
+    }
+
+    /// What of it is rare enough to be kept apart.
+    fn extras(&self, now: Duration) -> Option<Box<Extras>> {
+        if self.event.is_none() && self.expires_in.is_none() {
+            return None;
+        }
+        Some(Box::new(Extras {
+            event: self.event.map(Box::from),
+            expires_at: self.expires_in.map(|time| now.saturating_add(time)),
+        }))
+    }
+}
+
+/// What became of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// It was appended, and stands there.
+    New(Position),
+}
+
+impl Published {
+    /// Where the message stands.
+    #[must_use]
+    pub const fn position(self) -> Position {
+        match self {
+            Self::New(position) => position,
+        }
+    }
+}
+
+impl<M: Message> Hub<M> {
+    /// Appends a message to a topic, which is created if need be, and marks the topic's caught-up subscribers as
+    /// ready. The cost is the same for any number of subscribers.
+    ///
+    /// `now` is kept with the message and handed out with it. Answers with the message's position.
+    ///
+    /// Room is made first, so that no limit is ever exceeded: within the topic its oldest messages go; then, while
+    /// the hub as a whole is full, the oldest of the topics that hold the most bytes, in turns. Nobody pays who
+    /// holds less than seven eighths of a fair share, which is [`Config::max_bytes`](crate::Config::max_bytes) over
+    /// the number of topics that hold messages; so one busy topic cannot push out the history of many quiet ones.
+    ///
+    /// # Errors
+    /// [`PublishError`]; nothing has changed then but what time has changed.
+    pub fn publish(
+        &mut self,
+        now: Duration,
+        topic: &TopicName,
+        message: M,
+        options: &PublishOptions<'_>,
+    ) -> Result<Published, PublishError> {
+        self.tell(now);
+        if options.event.is_some_and(|event| event.len() > PublishOptions::MAX_EVENT_LEN) {
+            return Err(PublishError::EventTooLong);
+        }
+        let extras = options.extras(self.now);
+        let len_bytes = message.len_bytes();
+        let beside = ENTRY_OVERHEAD_BYTES + extras.as_ref().map_or(0, |extras| extras.len_bytes());
+        let cost = len_bytes.saturating_add(beside);
+        if cost > self.config.max_bytes_per_topic || cost > self.config.max_bytes {
+            return Err(PublishError::TooLarge);
+        }
+        let key = self.find_or_create(topic).ok_or(PublishError::TooManyTopics)?;
+        self.make_room(key, cost);
+        let topic = &mut self.topics[key];
+        let before = topic.log.len_bytes();
+        let offset = topic.log.append(Draft {
+            message,
+            len_bytes,
+            cost,
+            published_at: self.now,
+            exclude: options.exclude,
+            replay: options.replay,
+            extras,
+        });
+        let position = topic.at(offset);
+        self.sizes.grown(key, before, before + cost);
+        self.len += 1;
+        self.len_bytes += cost;
+        self.watch_age(key);
+        self.turns.splice(waiting(key), READY);
+        Ok(Published::New(position))
+    }
+
+    fn make_room(&mut self, key: u32, cost: usize) {
+        loop {
+            let log = &self.topics[key].log;
+            if log.len() < self.config.max_messages_per_topic
+                && log.len_bytes() + cost <= self.config.max_bytes_per_topic
+            {
+                break;
+            }
+            self.evict_oldest(key);
+        }
+        while self.len_bytes + cost > self.config.max_bytes {
+            let Some(payer) = self.sizes.largest() else { break };
+            self.evict_oldest(payer);
+            if payer != key {
+                self.note_idle(payer);
+            }
+        }
+    }
+
+    /// Drops a topic's oldest message.
+    pub(crate) fn evict_oldest(&mut self, key: u32) {
+        let log = &mut self.topics[key].log;
+        let before = log.len_bytes();
+        let freed = log.evict_oldest(self.now);
+        self.sizes.paid(key, before, before - freed);
+        self.len -= 1;
+        self.len_bytes -= freed;
+    }
+}

@@ -1,0 +1,155 @@
+//! What time does: messages grow too old, topics that nobody uses are dropped.
+
+use alloc::collections::BTreeSet;
+use core::time::Duration;
+
+use crate::hub::Hub;
+use crate::links::{Kind, Links, Node};
+use crate::message::Message;
+
+/// What a deadline is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Due {
+    /// A message reaches [`Config::max_age`](crate::Config::max_age).
+    MessageAge,
+    /// A topic was unused for [`Config::topic_expiry`](crate::Config::topic_expiry).
+    TopicExpiry,
+}
+
+/// The topics by when time has something to do with them. Each step costs the logarithm of the number of topics at
+/// most, and an append to a topic that holds messages nothing.
+#[derive(Debug)]
+pub(crate) struct Retention {
+    /// When each topic that holds messages is looked at. Its oldest message may have gone meanwhile: a deadline that
+    /// moves later is written down when the old one comes.
+    ages: BTreeSet<(Duration, u32)>,
+    /// The topics without followers and messages, in the order of becoming so.
+    idle: Links,
+    /// Nothing is due before.
+    due: Duration,
+}
+
+const IDLE: Node = Node::new(Kind::First, 0);
+
+impl Retention {
+    pub(crate) fn new() -> Self {
+        let mut idle = Links::default();
+        idle.admit(IDLE);
+        Self { ages: BTreeSet::new(), idle, due: Duration::MAX }
+    }
+
+    /// Makes room for a topic.
+    pub(crate) fn admit(&mut self, topic: u32) {
+        self.idle.admit(Node::element(topic));
+    }
+
+    /// The topic that is without followers and messages for the longest time.
+    pub(crate) fn longest_idle(&self) -> Option<u32> {
+        self.idle.next(IDLE)
+    }
+}
+
+impl<M: Message> Hub<M> {
+    /// When time has something to do, and what; `None` while it has nothing. It may have nothing to do after all, and
+    /// then names a later time. [`Hub::handle_timeout`] is for then, and any call that is told a time does as well.
+    ///
+    /// Publishing, comings and goings, and time may change the answer.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<(Duration, Due)> {
+        let age = self.retention.ages.first().map(|(at, _)| (*at, Due::MessageAge));
+        let expiry = self.next_expiry().map(|at| (at, Due::TopicExpiry));
+        [age, expiry].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    /// Does what is due: drops the messages that reached [`Config::max_age`](crate::Config::max_age), and the topics
+    /// that nobody has followed and that held no message for [`Config::topic_expiry`](crate::Config::topic_expiry).
+    ///
+    /// The cost over time is constant for each message but for the order of deadlines, which costs a logarithm of the
+    /// number of topics once in a topic's `max_age`.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.tell(now);
+    }
+
+    /// Takes note of the time, and does what is due. Time does not go back: an earlier one counts as the latest.
+    #[inline]
+    pub(crate) fn tell(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+        if self.now >= self.retention.due {
+            self.expire();
+        }
+    }
+
+    #[cold]
+    fn expire(&mut self) {
+        while let Some((at, key)) = self.retention.ages.first().copied().filter(|(at, _)| *at <= self.now) {
+            self.retention.ages.remove(&(at, key));
+            self.topics[key].looked_at = None;
+            while self.age_of_oldest(key).is_some_and(|at| at <= self.now) {
+                self.evict_oldest(key);
+            }
+            self.watch_age(key);
+            self.note_idle(key);
+        }
+        while self.next_expiry().is_some_and(|at| at <= self.now) {
+            let Some(key) = self.retention.longest_idle() else { break };
+            self.drop_topic(key);
+        }
+        self.retention.due = self.poll_timeout().map_or(Duration::MAX, |(at, _)| at);
+    }
+
+    /// When a topic's oldest message reaches its age.
+    fn age_of_oldest(&self, key: u32) -> Option<Duration> {
+        self.topics[key].log.oldest()?.published_at.checked_add(self.config.max_age)
+    }
+
+    fn next_expiry(&self) -> Option<Duration> {
+        let key = self.retention.longest_idle()?;
+        self.topics[key].idle_since.checked_add(self.config.topic_expiry)
+    }
+
+    /// Sees to it that a topic is looked at when its oldest message reaches its age.
+    pub(crate) fn watch_age(&mut self, key: u32) {
+        if self.topics[key].looked_at.is_some() {
+            return;
+        }
+        let Some(at) = self.age_of_oldest(key) else { return };
+        self.topics[key].looked_at = Some(at);
+        self.retention.ages.insert((at, key));
+        self.retention.due = self.retention.due.min(at);
+    }
+
+    /// A topic is followed or published to.
+    pub(crate) fn note_use(&mut self, key: u32) {
+        self.retention.idle.unlink(Node::element(key));
+    }
+
+    /// Looks whether a topic has lost its last follower or its last message, and neither is left.
+    pub(crate) fn note_idle(&mut self, key: u32) {
+        let topic = &mut self.topics[key];
+        let node = Node::element(key);
+        if topic.subscribers > 0 || topic.log.len() > 0 || !self.retention.idle.is_alone(node) {
+            return;
+        }
+        topic.idle_since = self.now;
+        self.retention.idle.push_back(IDLE, node);
+        if let Some(at) = self.next_expiry() {
+            self.retention.due = self.retention.due.min(at);
+        }
+    }
+
+    /// Forgets a topic without followers and messages. Who has a position in it from when it had messages must not
+    /// find another topic there: those that are created from here on have a life that it did not have. (One that never
+    /// had a message may come back in the same life: a cursor at its offset 0 is right about what it missed.)
+    pub(crate) fn drop_topic(&mut self, key: u32) {
+        self.note_use(key);
+        let topic = &self.topics[key];
+        if let Some(at) = topic.looked_at {
+            self.retention.ages.remove(&(at, key));
+        }
+        if topic.log.head() > 0 && topic.epoch.life == self.life {
+            self.life += 1;
+        }
+        self.topics.remove(key);
+    }
+}
