@@ -12,8 +12,10 @@ use crate::filter::Filter;
 use crate::gap::{Gap, GapReason};
 use crate::hub::{READY, of_subscriber, waiting};
 use crate::links::{Links, Node};
-use crate::log::Entry;
-use crate::subscriber::{Attention, Subscriber, SubscriberId, Subscription};
+use crate::log::{Entry, Log};
+use crate::policy::{Dismissal, OnLag, Policies, Policy, PolicyKey};
+use crate::position::Position;
+use crate::subscriber::{Attention, Flow, Subscriber, SubscriberId, Subscription};
 use crate::topic::{Topic, Topics};
 
 /// What one batch may take.
@@ -89,6 +91,7 @@ pub(crate) struct Parts<'a, M> {
     pub(crate) subscriptions: &'a mut Slab<Subscription>,
     pub(crate) turns: &'a mut Links,
     pub(crate) siblings: &'a Links,
+    pub(crate) policies: &'a Policies,
     pub(crate) now: Duration,
 }
 
@@ -103,7 +106,9 @@ impl<M> Parts<'_, M> {
         let mut next = self.siblings.next(of_subscriber(subscriber));
         while let Some(key) = next {
             next = self.siblings.next(Node::element(key));
-            self.take_place(key);
+            if self.subscriptions[key as usize].flow == Flow::Open {
+                self.take_place(key);
+            }
         }
         !self.turns.is_alone(of_subscriber(subscriber))
     }
@@ -113,13 +118,15 @@ impl<M> Parts<'_, M> {
     pub(crate) fn take_place(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;
+        let reads = self.policies[subscription.policy].reads;
         let filter = Filter {
             connection: self.subscribers[subscription.subscriber as usize].connection,
             live_from: subscription.live_from,
             now: self.now,
+            reads,
         };
         // One that has a gap to tell, or lags behind one, stays: the gap decides where it goes on.
-        if subscription.gap.is_none() && subscription.offset >= log.lost() {
+        if subscription.gap.is_none() && subscription.offset >= log.lost(reads) {
             subscription.offset = subscription.offset.max(log.before_earliest());
             while log
                 .entry(subscription.offset + 1)
@@ -163,8 +170,12 @@ enum Seat {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     Nothing,
-    /// The gap that the subscription knows of, or that it lags out of the log.
-    Gap,
+    /// The gap that was found when the subscription was made.
+    PendingGap,
+    /// A gap up to where the turn goes on.
+    Gap(GapReason),
+    /// The subscriber is to go.
+    Dismissal,
 }
 
 impl<'a, M> Turn<'a, M> {
@@ -210,19 +221,27 @@ impl<'a, M> Batch<'a, M> {
     fn begin_turn(&mut self, key: u32, seat: Seat) {
         let subscription = &self.parts.subscriptions[key as usize];
         let topic = &self.parts.topics[subscription.topic];
+        let policy = &self.parts.policies[subscription.policy];
         let earliest = topic.log.before_earliest();
-        let behind = subscription.gap.is_some() || subscription.offset < topic.log.lost();
-        let offset = if behind { earliest } else { subscription.offset.max(earliest) };
+        let filter = Filter {
+            connection: self.parts.subscribers[subscription.subscriber as usize].connection,
+            live_from: subscription.live_from,
+            now: self.parts.now,
+            reads: policy.reads,
+        };
+        let (mut before, mut offset) = (Before::Nothing, subscription.offset.max(earliest));
+        if subscription.gap.is_some()
+            || subscription.offset < topic.log.lost(policy.reads)
+            || subscription.policy != PolicyKey::DEFAULT
+        {
+            (before, offset) = entrance(subscription, &topic.log, policy, &filter);
+        }
         let (entries, next) = topic.log.after(offset);
         self.turn = Some(Turn {
             subscription: key,
             seat,
-            before: if behind { Before::Gap } else { Before::Nothing },
-            filter: Filter {
-                connection: self.parts.subscribers[subscription.subscriber as usize].connection,
-                live_from: subscription.live_from,
-                now: self.parts.now,
-            },
+            before,
+            filter,
             topic,
             entries,
             next,
@@ -236,14 +255,19 @@ impl<'a, M> Batch<'a, M> {
     #[inline]
     fn end_turn(&mut self) {
         let Some(turn) = &mut self.turn else { return };
+        let (node, seat) = (Node::element(turn.subscription), turn.seat);
         let subscription = &mut self.parts.subscriptions[turn.subscription as usize];
+        if self.parts.subscribers[subscription.subscriber as usize].attention == Attention::Dismissed {
+            // The cursor stays, and nothing is handed out any more.
+            self.turn = None;
+            self.parts.turns.unlink(node);
+            return;
+        }
         // What is skipped anyway must not look like something to come back for.
         let caught_up = turn.before == Before::Nothing && turn.peek().is_none();
         if turn.before == Before::Nothing {
             subscription.offset = turn.offset;
         }
-        let node = Node::element(turn.subscription);
-        let seat = turn.seat;
         self.turn = None;
         if !caught_up {
             self.ring = Ring::Unknown;
@@ -268,28 +292,36 @@ impl<'a, M> Batch<'a, M> {
         }
     }
 
-    /// The gap that comes before the messages of a turn. The cursor moves behind it.
+    /// What comes before the messages of a turn. The cursor moves behind a gap.
     #[cold]
-    fn gap(&mut self) -> Option<Box<Gap>> {
-        let turn = self.turn.as_mut().filter(|turn| turn.before == Before::Gap)?;
-        turn.before = Before::Nothing;
+    fn preface(&mut self) -> Option<Delivery<'a, M>> {
+        let turn = self.turn.as_mut()?;
         let subscription = &mut self.parts.subscriptions[turn.subscription as usize];
-        let (reason, from) = match subscription.gap.take() {
-            Some(gap) => (gap.reason, gap.from),
-            None => (GapReason::Evicted, Some(turn.topic.at(subscription.offset))),
+        let before = core::mem::replace(&mut turn.before, Before::Nothing);
+        let stood_at = turn.topic.at(subscription.offset);
+        let pending = subscription.gap.take();
+        let (reason, from) = match (before, pending) {
+            (Before::Nothing, _) | (Before::PendingGap, None) => return None,
+            (Before::PendingGap, Some(gap)) => (gap.reason, gap.from),
+            (Before::Gap(reason), _) => (reason, Some(stood_at)),
+            (Before::Dismissal, _) => {
+                self.parts.subscribers[subscription.subscriber as usize].attention = Attention::Dismissed;
+                self.left.max_messages = 0;
+                return Some(Delivery::Dismissed(Box::new(dismissal(turn.topic, stood_at))));
+            }
         };
         subscription.offset = turn.offset;
         let to = turn.topic.at(turn.offset);
-        Some(Box::new(Gap { topic: turn.topic.name.clone(), reason, from, to }))
+        Some(Delivery::Gap(Box::new(Gap { topic: turn.topic.name.clone(), reason, from, to })))
     }
 
     /// The next of the topic whose turn it is; `None` when its turn is over, or nothing fits any more.
     #[inline]
     fn next_of_turn(&mut self) -> Option<Delivery<'a, M>> {
         let turn = self.turn.as_mut()?;
-        if turn.before == Before::Gap {
+        if turn.before != Before::Nothing {
             self.left.max_messages -= 1;
-            return self.gap().map(Delivery::Gap);
+            return self.preface();
         }
         if turn.left.messages == 0 {
             return None;
@@ -313,13 +345,53 @@ impl<'a, M> Batch<'a, M> {
     fn finish(&mut self) {
         self.end_turn();
         let Some(reader) = self.reader.take() else { return };
+        let attention = &mut self.parts.subscribers[reader.index as usize].attention;
+        if *attention == Attention::Dismissed {
+            return;
+        }
         if self.ring == Ring::Empty {
             // Idle as before: who is announced has something in the ring.
             return;
         }
         let nothing_left = self.parts.turns.is_alone(of_subscriber(reader.index));
-        self.parts.subscribers[reader.index as usize].attention =
-            if nothing_left { Attention::Idle } else { Attention::Announced };
+        *attention = if nothing_left { Attention::Idle } else { Attention::Announced };
+    }
+}
+
+/// What a subscription has to be told before it goes on, and after which offset it does.
+#[cold]
+fn entrance<M>(subscription: &Subscription, log: &Log<M>, policy: &Policy, filter: &Filter) -> (Before, u64) {
+    let earliest = log.before_earliest();
+    if subscription.gap.is_some() {
+        return (Before::PendingGap, earliest);
+    }
+    let lost = subscription.offset < log.lost(policy.reads);
+    let offset = subscription.offset.max(earliest);
+    let exceeded = policy.is_exceeded(log, offset, subscription.live_from);
+    if !lost && !exceeded {
+        return (Before::Nothing, offset);
+    }
+    let slow = exceeded || subscription.has_lost_live(log, policy.reads);
+    if slow && policy.on_lag == OnLag::Disconnect {
+        return (Before::Dismissal, offset);
+    }
+    let on = if slow { policy.goes_on_after(log).max(offset) } else { earliest };
+    if lost {
+        return (Before::Gap(GapReason::Evicted), on);
+    }
+    // What is passed over may be what it would have skipped.
+    let missed =
+        (offset + 1..=on).any(|offset| log.entry(offset).is_some_and(|entry| !filter.skips(entry, offset)));
+    (if missed { Before::Gap(GapReason::Lagged) } else { Before::Nothing }, on)
+}
+
+fn dismissal<M>(topic: &Topic<M>, position: Position) -> Dismissal {
+    let held = position.offset.max(topic.log.before_earliest());
+    Dismissal {
+        topic: topic.name.clone(),
+        position,
+        lag_messages: topic.log.head() - position.offset,
+        lag_bytes: topic.log.bytes_after(held),
     }
 }
 

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use crate::batch::Quantum;
 use crate::cursor::Cursor;
+use crate::policy::MAX_POLICIES;
 
 /// What a hub may hold. Built once, before the hub: start from [`Config::default`] and set fields.
 ///
@@ -24,6 +25,9 @@ pub struct Config {
     /// Subscriptions at a time, those of all subscribers together; more are refused. A subscription costs under
     /// 64 bytes. Default 4,000,000; at most 2^30, larger values count as that.
     pub max_subscriptions: usize,
+    /// Different [`Policy`](crate::Policy) values in the life of the hub, the default one included; more are refused.
+    /// Default 64; at most 256, larger values count as that, and 0 as 1.
+    pub max_policies: usize,
     /// Topics that one subscriber may follow; more are refused.
     /// Default 128; at most [`Cursor::MAX_TOPICS`], larger values count as that.
     pub max_topics_per_subscriber: usize,
@@ -58,6 +62,7 @@ impl Config {
         self.max_subscribers = self.max_subscribers.min(MAX_COUNT);
         self.max_subscriptions = self.max_subscriptions.min(MAX_COUNT);
         self.max_topics_per_subscriber = self.max_topics_per_subscriber.min(Cursor::MAX_TOPICS);
+        self.max_policies = self.max_policies.clamp(1, MAX_POLICIES);
         self.max_messages_per_topic = self.max_messages_per_topic.max(1);
         self.max_turn_messages = self.max_turn_messages.max(1);
         self
@@ -74,6 +79,7 @@ impl Default for Config {
             max_topics: 100_000,
             max_subscribers: 1_000_000,
             max_subscriptions: 4_000_000,
+            max_policies: 64,
             max_topics_per_subscriber: 128,
             max_messages_per_topic: 10_000,
             max_bytes_per_topic: 1024 * 1024,

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::gap::Gap;
 use crate::log::Entry;
 use crate::names::TopicName;
+use crate::policy::Dismissal;
 use crate::position::Position;
 use crate::topic::Topic;
 
@@ -18,6 +19,10 @@ pub enum Delivery<'a, M> {
     /// Messages are lost. Comes before the first message behind the gap. (Boxed because it is rare: what is handed out
     /// for each message stays small.)
     Gap(Box<Gap>),
+    /// The subscriber is to go: it lags too far behind. It is told once, and nothing comes after it. The caller closes
+    /// its connection, takes its [cursor](crate::Hub::cursor) if it wants, and lets it go with
+    /// [`Hub::disconnect`](crate::Hub::disconnect).
+    Dismissed(Box<Dismissal>),
 }
 
 /// A message in its place in a log, lent for as long as the hub is not changed. Copying it copies two references.
@@ -48,6 +53,12 @@ impl<'a, M> Lent<'a, M> {
     #[must_use]
     pub fn message(&self) -> &'a M {
         &self.entry.message
+    }
+
+    /// The conflation key, if it was given one.
+    #[must_use]
+    pub fn key(&self) -> Option<&'a str> {
+        self.entry.key()
     }
 
     /// The name of the event, if it was given one.

@@ -89,6 +89,8 @@ pub enum PublishError {
     /// The event's name is longer than
     /// [`PublishOptions::MAX_EVENT_LEN`](crate::PublishOptions::MAX_EVENT_LEN).
     EventTooLong,
+    /// The conflation key is longer than [`PublishOptions::MAX_KEY_LEN`](crate::PublishOptions::MAX_KEY_LEN).
+    KeyTooLong,
 }
 
 impl fmt::Display for PublishError {
@@ -97,6 +99,7 @@ impl fmt::Display for PublishError {
             Self::TooLarge => "the message is larger than a topic may hold",
             Self::TooManyTopics => "the hub holds as many topics as it may",
             Self::EventTooLong => "an event's name has at most 255 bytes",
+            Self::KeyTooLong => "a conflation key has at most 255 bytes",
         })
     }
 }
@@ -133,6 +136,8 @@ pub enum SubscribeError {
     TooManyTopicsOfSubscriber,
     /// The hub has `max_subscriptions`.
     TooManySubscriptions,
+    /// The hub knows `max_policies` policies, and this is another.
+    TooManyPolicies,
     /// The topic does not exist, and `max_topics` do, each with followers or messages.
     TooManyTopics,
 }
@@ -144,6 +149,7 @@ impl fmt::Display for SubscribeError {
             Self::AlreadySubscribed => "the subscriber follows the topic already",
             Self::TooManyTopicsOfSubscriber => "the subscriber follows as many topics as it may",
             Self::TooManySubscriptions => "the hub has as many subscriptions as it may",
+            Self::TooManyPolicies => "the hub knows as many policies as it may",
             Self::TooManyTopics => "the hub holds as many topics as it may",
         })
     }

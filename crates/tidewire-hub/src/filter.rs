@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use crate::log::Entry;
+use crate::log::{Entry, Standing};
 use crate::names::ConnectionId;
+use crate::policy::Reads;
 use crate::publish::Replay;
 
 /// One reader of one topic at one time.
@@ -12,10 +13,11 @@ pub(crate) struct Filter {
     pub(crate) connection: ConnectionId,
     pub(crate) live_from: u64,
     pub(crate) now: Duration,
+    pub(crate) reads: Reads,
 }
 
 impl Filter {
-    /// Whether the entry at that offset is skipped: the reader's own, ephemeral and of before its time, or expired.
+    /// Whether the entry at that offset is skipped: the reader's own, ephemeral and of before its time, conflated, or expired.
     #[inline]
     pub(crate) fn skips<M>(&self, entry: &Entry<M>, offset: u64) -> bool {
         if entry.is_for_everybody() {
@@ -25,6 +27,10 @@ impl Filter {
             Replay::Kept => false,
             Replay::Ephemeral => offset <= self.live_from,
         };
-        missed || entry.exclude == Some(self.connection) || entry.is_expired(self.now)
+        let conflated = match self.reads {
+            Reads::Every => false,
+            Reads::Latest => entry.standing == Standing::Superseded,
+        };
+        missed || conflated || entry.exclude == Some(self.connection) || entry.is_expired(self.now)
     }
 }

@@ -10,6 +10,9 @@ use crate::position::Position;
 pub enum GapReason {
     /// They were dropped from the log to keep within its limits.
     Evicted,
+    /// The subscription's [`Policy`](crate::Policy) skipped them because it lagged too far behind. A resume from where
+    /// it was may still get them.
+    Lagged,
     /// The position is of another epoch: another run of the hub, or an earlier life of the topic.
     Epoch,
     /// The position is not one that was handed out, or could not be read.
@@ -22,6 +25,7 @@ impl GapReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Evicted => "evicted",
+            Self::Lagged => "lagged",
             Self::Epoch => "epoch",
             Self::Unknown => "unknown",
         }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::links::{Kind, Links, Node};
 use crate::message::Message;
 use crate::names::TopicName;
+use crate::policy::Policies;
 use crate::position::{Epoch, Incarnation};
 use crate::retention::Retention;
 use crate::subscriber::{Subscriber, Subscription};
@@ -35,6 +36,7 @@ pub struct Hub<M> {
     /// The latest time that the hub was told.
     pub(crate) now: Duration,
     pub(crate) retention: Retention,
+    pub(crate) policies: Policies,
     /// The life of topics that are created from here on: no topic that was dropped with a past had it.
     pub(crate) life: u64,
     /// How many subscribers ever connected.
@@ -93,6 +95,7 @@ impl<M: Message> Hub<M> {
             len_bytes: 0,
             now: Duration::ZERO,
             retention: Retention::new(),
+            policies: Policies::new(),
             life: 0,
             serial: 0,
         }

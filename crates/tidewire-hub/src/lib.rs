@@ -88,6 +88,7 @@
 //!     match delivery {
 //!         Delivery::Message(lent) => rest.push(*lent.message()),
 //!         Delivery::Gap(gap) => told.push(*gap),
+//!         Delivery::Dismissed(_) => unreachable!("the default policy has no limits"),
 //!     }
 //! }
 //! assert_eq!((told, rest), (vec![gap], vec!["two", "three"]));
@@ -105,9 +106,12 @@
 //! | [`Config::max_messages_per_topic`] | 10,000 | the topic's oldest message goes |
 //! | [`Config::max_bytes_per_topic`] | 1 MiB | the topic's oldest messages go; a message larger alone is refused: [`PublishError::TooLarge`] |
 //! | [`Config::max_bytes`] | 256 MiB | the oldest messages of the topics that hold most go: see [`Hub::publish`] |
+//! | [`Config::max_policies`] | 64, at most 256 | refused: [`SubscribeError::TooManyPolicies`] |
+//! | [`Policy::max_lag_messages`], [`Policy::max_lag_bytes`] | none | [`Policy::on_lag`] |
 //! | [`Config::max_age`] | 24 hours | the message goes |
 //! | [`Config::topic_expiry`] | 5 minutes | a topic that nobody follows and that holds nothing is forgotten |
 //! | [`PublishOptions::MAX_EVENT_LEN`] | 255 bytes | refused: [`PublishError::EventTooLong`] |
+//! | [`PublishOptions::MAX_KEY_LEN`] | 255 bytes | refused: [`PublishError::KeyTooLong`] |
 //! | [`Config::max_turn_messages`] | 32 | another topic of the subscriber has its turn |
 //! | [`Config::max_turn_bytes`] | 16 KiB | another topic of the subscriber has its turn |
 //! | [`Budget::max_messages`] | 256 | comes with the next batch |
@@ -144,6 +148,7 @@ mod batch;
 mod delivery;
 mod filter;
 mod gap;
+mod policy;
 mod pull;
 
 mod budget;
@@ -167,6 +172,7 @@ pub use gap::{Gap, GapReason, Start};
 pub use hub::{Hub, Usage};
 pub use message::{ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Message};
 pub use names::{ConnectionId, TopicName};
+pub use policy::{Dismissal, OnLag, Policy, Reads};
 pub use position::{Epoch, Incarnation, Position};
 pub use publish::{PublishOptions, Published, Replay};
 pub use retention::Due;

@@ -4,8 +4,11 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
+use hashbrown::HashTable;
+
 use crate::message::EXTRAS_OVERHEAD_BYTES;
 use crate::names::ConnectionId;
+use crate::policy::Reads;
 use crate::publish::Replay;
 
 /// One published message.
@@ -21,12 +24,24 @@ pub(crate) struct Entry<M> {
     /// The message's own length, at most `u32::MAX`.
     pub(crate) len_bytes: u32,
     pub(crate) replay: Replay,
+    pub(crate) standing: Standing,
+}
+
+/// Whether a message is the latest of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It is, or has no key.
+    Latest,
+    /// Another was published with its key.
+    Superseded,
 }
 
 /// What few messages have.
 #[derive(Debug)]
 pub(crate) struct Extras {
     pub(crate) event: Option<Box<str>>,
+    /// The conflation key, and its hash under the hub's seed.
+    pub(crate) key: Option<(Box<str>, u64)>,
     /// From when on it is skipped.
     pub(crate) expires_at: Option<Duration>,
 }
@@ -34,7 +49,8 @@ pub(crate) struct Extras {
 impl Extras {
     /// What it keeps in memory, in bytes.
     pub(crate) fn len_bytes(&self) -> usize {
-        EXTRAS_OVERHEAD_BYTES + self.event.as_ref().map_or(0, |event| event.len())
+        let key = self.key.as_ref().map_or(0, |(key, _)| key.len());
+        EXTRAS_OVERHEAD_BYTES + self.event.as_ref().map_or(0, |event| event.len()) + key
     }
 }
 
@@ -43,6 +59,11 @@ impl<M> Entry<M> {
     #[inline]
     pub(crate) fn is_for_everybody(&self) -> bool {
         self.exclude.is_none() && self.extras.is_none() && self.replay == Replay::Kept
+    }
+
+    /// Its conflation key.
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.extras.as_ref()?.key.as_ref().map(|(key, _)| &**key)
     }
 
     /// Whether it means nothing any more.
@@ -74,6 +95,17 @@ pub(crate) struct Log<M> {
     evicted_bytes: u64,
     /// See [`Log::lost`].
     lost: u64,
+    /// From the first message with a key on.
+    keyed: Option<Box<Keyed>>,
+}
+
+/// What a log knows of keys. Few have any.
+#[derive(Debug)]
+struct Keyed {
+    /// The latest of each key that is held: its hash and its offset.
+    latest: HashTable<(u64, u64)>,
+    /// See [`Log::lost`]: for those who read the latest.
+    lost: u64,
 }
 
 /// A ring this small keeps its room.
@@ -81,7 +113,7 @@ const MIN_CAPACITY: usize = 16;
 
 impl<M> Log<M> {
     pub(crate) fn new() -> Self {
-        Self { entries: VecDeque::new(), head: 0, appended_bytes: 0, evicted_bytes: 0, lost: 0 }
+        Self { entries: VecDeque::new(), head: 0, appended_bytes: 0, evicted_bytes: 0, lost: 0, keyed: None }
     }
 
     /// The offset of the newest message, held or not; 0 before the first.
@@ -124,11 +156,28 @@ impl<M> Log<M> {
         self.entries.front()
     }
 
-    /// The offset of the newest entry that is held no more and would have been a loss to somebody; 0 when there is
-    /// none.
+    /// The offset of the newest entry that is held no more and is a loss to who reads so and has not taken it; 0 when
+    /// there is none.
     #[inline]
-    pub(crate) fn lost(&self) -> u64 {
-        self.lost
+    pub(crate) fn lost(&self, reads: Reads) -> u64 {
+        match reads {
+            Reads::Every => self.lost,
+            Reads::Latest => self.keyed.as_ref().map_or(self.lost, |keyed| keyed.lost),
+        }
+    }
+
+    /// What the messages behind an offset count, in bytes, which is held or right before the earliest.
+    pub(crate) fn bytes_after(&self, offset: u64) -> u64 {
+        self.appended_bytes - self.entry(offset).map_or(self.evicted_bytes, |entry| entry.end_bytes)
+    }
+
+    /// The first offset behind which at most so many bytes are held.
+    pub(crate) fn before_last_bytes(&self, bytes: u64) -> u64 {
+        let beyond = self.appended_bytes.saturating_sub(bytes);
+        if self.evicted_bytes >= beyond {
+            return self.before_earliest();
+        }
+        self.before_earliest() + 1 + self.entries.partition_point(|entry| entry.end_bytes < beyond) as u64
     }
 
     /// The offset from which on a resume gets `count` messages, or all that are held if they are fewer. Takes a look at
@@ -151,16 +200,47 @@ impl<M> Log<M> {
         self.head += 1;
         let len_bytes = u32::try_from(len_bytes).unwrap_or(u32::MAX);
         let end_bytes = self.appended_bytes;
-        self.entries.push_back(Entry {
-            message,
-            published_at,
-            exclude,
-            extras,
-            end_bytes,
-            len_bytes,
-            replay,
-        });
+        if let Some((key, hash)) = extras.as_ref().and_then(|extras| extras.key.as_ref()) {
+            self.supersede(key, *hash);
+        }
+        let standing = Standing::Latest;
+        let entry = Entry { message, published_at, exclude, extras, end_bytes, len_bytes, replay, standing };
+        self.entries.push_back(entry);
         self.head
+    }
+
+    /// The message that is about to be appended as the head is the latest of its key.
+    fn supersede(&mut self, key: &str, hash: u64) {
+        let before = self.head - 1 - self.entries.len() as u64;
+        let entries = &mut self.entries;
+        let place = |offset: u64| usize::try_from(offset - before - 1).unwrap_or(usize::MAX);
+        let lost = self.lost;
+        let keyed = self.keyed.get_or_insert_with(|| Box::new(Keyed { latest: HashTable::new(), lost }));
+        let found = keyed.latest.find_mut(hash, |(_, offset)| {
+            entries.get(place(*offset)).is_some_and(|entry| entry.key() == Some(key))
+        });
+        match found {
+            Some((_, offset)) => {
+                if let Some(entry) = entries.get_mut(place(*offset)) {
+                    entry.standing = Standing::Superseded;
+                }
+                *offset = self.head;
+            }
+            None => {
+                keyed.latest.insert_unique(hash, (hash, self.head), |(hash, _)| *hash);
+            }
+        }
+    }
+
+    /// Forgets the latest of a key, which stood at that offset.
+    fn forget_latest(&mut self, hash: u64, offset: u64) {
+        let Some(keyed) = &mut self.keyed else { return };
+        if let Ok(entry) = keyed.latest.find_entry(hash, |(_, found)| *found == offset) {
+            entry.remove();
+        }
+        if keyed.latest.is_empty() {
+            keyed.latest = HashTable::new();
+        }
     }
 
     /// Drops the oldest entry and gives what it counted, in bytes; 0 when none is held.
@@ -169,6 +249,14 @@ impl<M> Log<M> {
         let Some(entry) = self.entries.pop_front() else { return 0 };
         if entry.replay == Replay::Kept && !entry.is_expired(now) {
             self.lost = offset;
+            if let (Some(keyed), Standing::Latest) = (&mut self.keyed, entry.standing) {
+                keyed.lost = offset;
+            }
+        }
+        if let (Some(extras), Standing::Latest) = (&entry.extras, entry.standing) {
+            if let Some((_, hash)) = &extras.key {
+                self.forget_latest(*hash, offset);
+            }
         }
         let freed = entry.end_bytes - self.evicted_bytes;
         self.evicted_bytes = entry.end_bytes;
@@ -210,13 +298,13 @@ mod tests {
 
     #[test]
     fn what_nobody_would_have_been_handed_is_no_loss() {
-        let expiring = |at| Some(Box::new(Extras { event: None, expires_at: Some(at) }));
+        let expiring = |at| Some(Box::new(Extras { event: None, key: None, expires_at: Some(at) }));
         let mut log = log(&[1]);
         log.append(Draft { replay: Replay::Ephemeral, ..draft(1) });
         log.append(Draft { extras: expiring(NOW), ..draft(1) });
         log.append(Draft { extras: expiring(NOW + Duration::from_nanos(1)), ..draft(1) });
         log.append(draft(1));
-        let lost: Vec<u64> = (0..4).map(|_| (log.evict_oldest(NOW), log.lost()).1).collect();
+        let lost: Vec<u64> = (0..4).map(|_| (log.evict_oldest(NOW), log.lost(Reads::Every)).1).collect();
         assert_eq!(lost, [1, 1, 1, 4]);
         let last: Vec<u64> = [0, 1, 2, u64::MAX].iter().map(|count| log.before_last(*count, NOW)).collect();
         assert_eq!(last, [5, 4, 4, 4]);

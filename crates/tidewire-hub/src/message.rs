@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 /// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring.
 pub const ENTRY_OVERHEAD_BYTES: usize = 64;
 
-/// What an entry counts besides when it has an event name or expires, in bytes; the name's own length comes on top.
-pub const EXTRAS_OVERHEAD_BYTES: usize = 64;
+/// What an entry counts besides when it has an event name, a key or a time to live, in bytes; the lengths of name and
+/// key come on top.
+pub const EXTRAS_OVERHEAD_BYTES: usize = 128;
 
 /// What a hub carries. The hub looks at nothing but its size.
 pub trait Message {

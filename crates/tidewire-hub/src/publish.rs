@@ -38,6 +38,7 @@ pub enum Replay {
 #[must_use = "options do nothing until they are given to `Hub::publish`"]
 pub struct PublishOptions<'a> {
     event: Option<&'a str>,
+    key: Option<&'a str>,
     exclude: Option<ConnectionId>,
     expires_in: Option<Duration>,
     replay: Replay,
@@ -47,15 +48,24 @@ impl<'a> PublishOptions<'a> {
     /// The longest event name, in bytes.
     pub const MAX_EVENT_LEN: usize = 255;
 
+    /// The longest conflation key, in bytes.
+    pub const MAX_KEY_LEN: usize = 255;
+
     /// A message for everybody, kept until it makes room.
     pub const fn new() -> Self {
-        Self { event: None, exclude: None, expires_in: None, replay: Replay::Kept }
+        Self { event: None, key: None, exclude: None, expires_in: None, replay: Replay::Kept }
     }
 
     /// The name of the event, at most [`PublishOptions::MAX_EVENT_LEN`] bytes. The hub hands it out and looks no
     /// further.
     pub const fn event(self, event: &'a str) -> Self {
         Self { event: Some(event), ..self }
+    }
+
+    /// What the message is the latest state of, at most [`PublishOptions::MAX_KEY_LEN`] bytes: those who read the
+    /// [latest](crate::Reads::Latest) skip it once another has the same key in its topic.
+    pub const fn key(self, key: &'a str) -> Self {
+        Self { key: Some(key), ..self }
     }
 
     /// The connection that does not get the message; it skips it without a gap.
@@ -74,12 +84,13 @@ impl<'a> PublishOptions<'a> {
     }
 
     /// What of it is rare enough to be kept apart.
-    fn extras(&self, now: Duration) -> Option<Box<Extras>> {
-        if self.event.is_none() && self.expires_in.is_none() {
+    fn extras(&self, now: Duration, hash: impl Fn(&str) -> u64) -> Option<Box<Extras>> {
+        if self.event.is_none() && self.key.is_none() && self.expires_in.is_none() {
             return None;
         }
         Some(Box::new(Extras {
             event: self.event.map(Box::from),
+            key: self.key.map(|key| (Box::from(key), hash(key))),
             expires_at: self.expires_in.map(|time| now.saturating_add(time)),
         }))
     }
@@ -126,7 +137,10 @@ impl<M: Message> Hub<M> {
         if options.event.is_some_and(|event| event.len() > PublishOptions::MAX_EVENT_LEN) {
             return Err(PublishError::EventTooLong);
         }
-        let extras = options.extras(self.now);
+        if options.key.is_some_and(|key| key.len() > PublishOptions::MAX_KEY_LEN) {
+            return Err(PublishError::KeyTooLong);
+        }
+        let extras = options.extras(self.now, |key| self.topics.hash(key.as_bytes()));
         let len_bytes = message.len_bytes();
         let beside = ENTRY_OVERHEAD_BYTES + extras.as_ref().map_or(0, |extras| extras.len_bytes());
         let cost = len_bytes.saturating_add(beside);

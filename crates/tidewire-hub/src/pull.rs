@@ -48,6 +48,7 @@ impl<M: Message> Hub<M> {
             subscriptions: &mut self.subscriptions,
             turns: &mut self.turns,
             siblings: &self.siblings,
+            policies: &self.policies,
             now: self.now,
         }
     }
@@ -69,7 +70,8 @@ impl<M: Message> Hub<M> {
     /// [`Config::max_turn_bytes`]: crate::Config::max_turn_bytes
     pub fn batch(&mut self, now: Duration, id: SubscriberId, budget: Budget) -> Batch<'_, M> {
         self.tell(now);
-        let reader = self.subscriber(id).map(|_| id);
+        let served = |attention| attention != Attention::Dismissed;
+        let reader = self.subscriber(id).filter(|found| served(found.attention)).map(|_| id);
         let quantum = self.config.quantum();
         Batch::new(self.parts(), reader, budget, quantum)
     }

@@ -10,8 +10,9 @@ use crate::hub::{Hub, READY, of_subscriber, waiting};
 use crate::links::Node;
 use crate::message::Message;
 use crate::names::{ConnectionId, TopicName};
+use crate::policy::Policy;
 use crate::position::Position;
-use crate::subscriber::{Attention, Subscriber, SubscriberId, Subscription};
+use crate::subscriber::{Attention, Flow, Subscriber, SubscriberId, Subscription};
 use crate::topic::Topic;
 
 impl<M: Message> Hub<M> {
@@ -57,6 +58,20 @@ impl<M: Message> Hub<M> {
         topic: &TopicName,
         start: Start,
     ) -> Result<Position, SubscribeError> {
+        self.subscribe_with(id, topic, start, Policy::default())
+    }
+
+    /// As [`Hub::subscribe`], with what happens when the subscriber does not keep up.
+    ///
+    /// # Errors
+    /// [`SubscribeError`]; nothing has changed then.
+    pub fn subscribe_with(
+        &mut self,
+        id: SubscriberId,
+        topic: &TopicName,
+        start: Start,
+        policy: Policy,
+    ) -> Result<Position, SubscribeError> {
         let subscriber = self.subscriber(id).ok_or(SubscribeError::UnknownSubscriber)?;
         let followed = subscriber.topics as usize;
         if self.subscription_to(id, topic).is_some() {
@@ -68,6 +83,8 @@ impl<M: Message> Hub<M> {
         if self.subscriptions.len() >= self.config.max_subscriptions {
             return Err(SubscribeError::TooManySubscriptions);
         }
+        let policy =
+            self.policies.intern(policy, self.config.max_policies).ok_or(SubscribeError::TooManyPolicies)?;
         let key = self.find_or_create(topic).ok_or(SubscribeError::TooManyTopics)?;
         let topic = &mut self.topics[key];
         let (offset, gap) = start_in(topic, start, self.now);
@@ -76,7 +93,15 @@ impl<M: Message> Hub<M> {
         let after = topic.at(offset.max(topic.log.before_earliest()));
         topic.subscribers += 1;
         self.subscribers[id.index as usize].topics += 1;
-        let subscription = Subscription { topic: key, subscriber: id.index, offset, live_from, gap };
+        let subscription = Subscription {
+            topic: key,
+            subscriber: id.index,
+            offset,
+            live_from,
+            gap,
+            policy,
+            flow: Flow::Open,
+        };
         let node = Node::element(self.subscriptions.insert(subscription) as u32);
         self.siblings.admit(node);
         self.siblings.push_back(of_subscriber(id.index), node);
@@ -92,6 +117,27 @@ impl<M: Message> Hub<M> {
             self.drop_subscription(subscription);
         }
         found.is_some()
+    }
+
+    /// Hands out nothing more of a topic until [`Hub::resume`], while the subscriber's other topics go on: its cursor
+    /// stays where it is, and nothing is lost that the log still holds then. Answers whether the topic is followed.
+    pub fn pause(&mut self, id: SubscriberId, topic: &TopicName) -> bool {
+        let Some(key) = self.subscription_to(id, topic) else { return false };
+        self.subscriptions[key as usize].flow = Flow::Paused;
+        self.turns.unlink(Node::element(key));
+        true
+    }
+
+    /// Goes on after [`Hub::pause`], where the cursor is; makes the subscriber ready if there is something. Answers
+    /// whether the topic is followed.
+    pub fn resume(&mut self, id: SubscriberId, topic: &TopicName) -> bool {
+        let Some(key) = self.subscription_to(id, topic) else { return false };
+        let subscription = &mut self.subscriptions[key as usize];
+        if subscription.flow == Flow::Paused {
+            subscription.flow = Flow::Open;
+            self.turns.push_back(READY, Node::element(key));
+        }
+        true
     }
 
     fn drop_subscription(&mut self, subscription: u32) {

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use crate::gap::PendingGap;
 use crate::names::ConnectionId;
+use crate::policy::PolicyKey;
 
 /// Names a subscriber while it is connected; never names another afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,17 @@ pub(crate) enum Attention {
     Idle,
     /// Announced and not yet pulled empty.
     Announced,
+    /// Told to go: nothing comes any more.
+    Dismissed,
+}
+
+/// Whether a subscription is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// It is.
+    Open,
+    /// Its subscriber wants nothing of it for now. It is in no list.
+    Paused,
 }
 
 /// One subscriber.
@@ -53,6 +65,8 @@ pub(crate) struct Subscription {
     /// The newest message when it was made: what is ephemeral up to here is skipped.
     pub(crate) live_from: u64,
     pub(crate) gap: Option<Box<PendingGap>>,
+    pub(crate) policy: PolicyKey,
+    pub(crate) flow: Flow,
 }
 
 #[cfg(test)]

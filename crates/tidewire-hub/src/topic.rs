@@ -87,6 +87,11 @@ impl<M> Topics<M> {
         self.by_name.find(hash, |key| self.slots[*key as usize].name == *name).copied()
     }
 
+    /// A hash that nobody without the seed can choose.
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        siphash::<1, 3>(self.key, bytes)
+    }
+
     /// Adds a topic that is not there.
     pub(crate) fn insert(&mut self, name: &TopicName, epoch: Epoch) -> u32 {
         let topic = Topic {

@@ -103,6 +103,8 @@ fn every_refusal_says_why() {
         PublishError::TooLarge.into(),
         PublishError::TooManyTopics.into(),
         PublishError::EventTooLong.into(),
+        PublishError::KeyTooLong.into(),
+        SubscribeError::TooManyPolicies.into(),
         ConnectError::TooManySubscribers.into(),
         SubscribeError::UnknownSubscriber.into(),
         SubscribeError::AlreadySubscribed.into(),

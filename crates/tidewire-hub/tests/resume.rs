@@ -234,6 +234,7 @@ fn a_restarted_hub_tells_a_gap() {
 
 #[test]
 fn the_reasons_have_their_words() {
-    let words = [GapReason::Evicted, GapReason::Epoch, GapReason::Unknown].map(|reason| reason.to_string());
-    assert_eq!(words, ["evicted", "epoch", "unknown"]);
+    let words = [GapReason::Evicted, GapReason::Lagged, GapReason::Epoch, GapReason::Unknown]
+        .map(|reason| reason.to_string());
+    assert_eq!(words, ["evicted", "lagged", "epoch", "unknown"]);
 }

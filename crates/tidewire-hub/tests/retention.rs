@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use common::*;
 use tidewire_hub::{
-    Config, Cursor, Due, GapReason, Hub, Position, PublishError, PublishOptions, Replay, Start, SubscriberId,
+    Config, Cursor, Due, ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, GapReason, Hub, Position, PublishError,
+    PublishOptions, Replay, Start, SubscriberId,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -23,6 +24,7 @@ fn take(hub: &mut Hub<Note>, now: Duration, id: SubscriberId) -> (Vec<u64>, bool
         match delivery {
             tidewire_hub::Delivery::Message(lent) => numbers.push(lent.message().0),
             tidewire_hub::Delivery::Gap(_) => gap = true,
+            tidewire_hub::Delivery::Dismissed(_) => panic!("{delivery:?}"),
         }
     }
     (numbers, gap)
@@ -74,7 +76,7 @@ fn an_event_name_comes_with_the_message_and_has_a_limit() {
     let refused = hub.publish(MS, &topic("b"), Note(2, 0), &PublishOptions::new().event(&longer));
     assert_eq!(refused, Err(PublishError::EventTooLong));
     assert_eq!(hub.usage().topics, 1);
-    assert_eq!(hub.usage().bytes, 64 + 64 + 255);
+    assert_eq!(hub.usage().bytes, ENTRY_OVERHEAD_BYTES + EXTRAS_OVERHEAD_BYTES + 255);
     let Some(tidewire_hub::Delivery::Message(lent)) = hub.pull(MS, id) else { panic!("a message") };
     assert_eq!((lent.event(), lent.published_at()), (Some(&*longest), MS));
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Cursor, Delivery, Gap, Hub, Incarnation, Lent, Message, Position,
+    Config, ConnectError, ConnectionId, Cursor, Delivery, Gap, Hub, Incarnation, Message, Position,
     PublishError, PublishOptions, Published, Start, SubscribeError, SubscriberId, TopicName,
 };
 
@@ -62,12 +62,19 @@ pub enum Delivered<M> {
 }
 
 impl<M: Clone> Delivered<M> {
-    fn message(lent: Lent<'_, M>, cursor: Cursor) -> Self {
-        Self::Message {
-            topic: lent.topic().clone(),
-            position: lent.position(),
-            message: lent.message().clone(),
-            cursor,
+    /// With the cursor of the one topic. `None` for a dismissal, which the default policy never comes to.
+    fn of(delivery: Delivery<'_, M>) -> Option<Self> {
+        match delivery {
+            Delivery::Message(lent) => {
+                let (topic, position) = (lent.topic().clone(), lent.position());
+                let cursor = Cursor::for_position(&topic, position);
+                Some(Self::Message { topic, position, message: lent.message().clone(), cursor })
+            }
+            Delivery::Gap(gap) => {
+                let cursor = Cursor::for_position(&gap.topic, gap.to);
+                Some(Self::Gap { gap: *gap, cursor })
+            }
+            Delivery::Dismissed(_) => None,
         }
     }
 
@@ -228,32 +235,15 @@ impl<M: Message + Clone> State<M> {
         let before = batch.len();
         // With one topic each cursor follows from the position; with several it is the hub's to compose, one by one.
         if self.hub.topics_of(id) == 1 {
-            for delivery in self.hub.batch(now, id, budget) {
-                batch.push(match delivery {
-                    Delivery::Message(lent) => {
-                        Delivered::message(lent, Cursor::for_position(lent.topic(), lent.position()))
-                    }
-                    Delivery::Gap(gap) => {
-                        let cursor = Cursor::for_position(&gap.topic, gap.to);
-                        Delivered::Gap { gap: *gap, cursor }
-                    }
-                });
-            }
+            batch.extend(self.hub.batch(now, id, budget).filter_map(Delivered::of));
             return batch.len() - before;
         }
         let mut bytes = 0;
         while batch.len() - before < budget.max_messages && bytes < budget.max_bytes {
-            let mut delivered = match self.hub.pull(now, id) {
-                None => break,
-                Some(Delivery::Gap(gap)) => {
-                    let cursor = Cursor::for_position(&gap.topic, gap.to);
-                    Delivered::Gap { gap: *gap, cursor }
-                }
-                Some(Delivery::Message(lent)) => {
-                    bytes += lent.message().len_bytes();
-                    Delivered::message(lent, Cursor::for_position(lent.topic(), lent.position()))
-                }
-            };
+            let Some(mut delivered) = self.hub.pull(now, id).and_then(Delivered::of) else { break };
+            if let Delivered::Message { message, .. } = &delivered {
+                bytes += message.len_bytes();
+            }
             *delivered.cursor_mut() = self.hub.cursor(id);
             batch.push(delivered);
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tidewire_hub::{
-    Budget, Config, ConnectionId, Delivery, Epoch, GapReason, Hub, Incarnation, Message, Position,
+    Budget, Config, ConnectionId, Delivery, Dismissal, Epoch, GapReason, Hub, Incarnation, Message, Position,
     PublishOptions, Start, SubscriberId, TopicName,
 };
 
@@ -72,6 +72,8 @@ pub fn follow(hub: &mut Hub<Note>, name: &str, start: Start) -> SubscriberId {
 pub enum Got {
     Note(String, u64),
     Gap(String, GapReason, Option<Position>, u64),
+    /// Where it stood, and its lag in messages and bytes.
+    Dismissed(String, u64, u64, u64),
 }
 
 pub fn note(name: &str, number: u64) -> Got {
@@ -94,6 +96,10 @@ fn got(delivery: &Delivery<'_, Note>) -> Got {
             assert_eq!(lent.position().epoch, at(0).epoch);
             Got::Note(lent.topic().to_string(), number)
         }
+        Delivery::Dismissed(dismissal) => {
+            let Dismissal { topic, position, lag_messages, lag_bytes } = &**dismissal;
+            Got::Dismissed(topic.to_string(), position.offset, *lag_messages, *lag_bytes)
+        }
         Delivery::Gap(gap) => {
             assert_eq!(gap.to.epoch, at(0).epoch);
             Got::Gap(gap.topic.to_string(), gap.reason, gap.from, gap.to.offset)
@@ -109,7 +115,7 @@ pub fn pull_all(hub: &mut Hub<Note>, id: SubscriberId) -> Vec<Got> {
 pub fn numbers(hub: &mut Hub<Note>, id: SubscriberId) -> Vec<u64> {
     let number = |got| match got {
         Got::Note(_, number) => number,
-        Got::Gap(..) => panic!("{got:?}"),
+        Got::Gap(..) | Got::Dismissed(..) => panic!("{got:?}"),
     };
     pull_all(hub, id).into_iter().map(number).collect()
 }

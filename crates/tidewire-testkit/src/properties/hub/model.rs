@@ -4,9 +4,9 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Epoch, Gap, GapReason,
-    Incarnation, Lent, Position, PublishError, PublishOptions, Published, Replay, Start, SubscribeError,
-    Usage,
+    Config, ConnectError, ConnectionId, Dismissal, ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Epoch, Gap,
+    GapReason, Incarnation, Lent, OnLag, Policy, Position, PublishError, PublishOptions, Published, Reads,
+    Replay, Start, SubscribeError, Usage,
 };
 
 /// A message of the model and of the hub under test.
@@ -30,12 +30,15 @@ pub(super) struct Kept {
     pub(super) at: Duration,
     /// It is gone, and nobody would have been handed it.
     unheard: bool,
+    /// Another has its key.
+    superseded: bool,
 }
 
 /// What was said about a message.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Said {
     pub(super) event: Option<String>,
+    pub(super) key: Option<String>,
     pub(super) exclude: Option<ConnectionId>,
     pub(super) expires_in: Option<Duration>,
     pub(super) replay: Replay,
@@ -46,6 +49,9 @@ impl Said {
         let mut options = PublishOptions::new().replay(self.replay);
         if let Some(event) = &self.event {
             options = options.event(event);
+        }
+        if let Some(key) = &self.key {
+            options = options.key(key);
         }
         if let Some(connection) = self.exclude {
             options = options.exclude(connection);
@@ -60,7 +66,8 @@ impl Said {
 impl Kept {
     fn cost(note: &Note, said: &Said) -> usize {
         let event = said.event.as_ref().map_or(0, String::len);
-        let has_extras = said.event.is_some() || said.expires_in.is_some();
+        let event = event + said.key.as_ref().map_or(0, String::len);
+        let has_extras = said.event.is_some() || said.key.is_some() || said.expires_in.is_some();
         note.len_bytes + ENTRY_OVERHEAD_BYTES + if has_extras { EXTRAS_OVERHEAD_BYTES + event } else { 0 }
     }
 
@@ -75,8 +82,9 @@ pub(super) struct Topic {
     pub(super) life: u64,
     pub(super) notes: Vec<Kept>,
     pub(super) evicted: usize,
-    /// The newest of those that are gone and that somebody would have been handed.
+    /// The newest of those that are gone and that who reads everything, or the latest, would have been handed.
     lost: u64,
+    lost_latest: u64,
     /// When it last came to the end of the line of those that pay.
     in_line_since: u64,
     /// When the hub looks at its oldest message.
@@ -98,6 +106,39 @@ impl Topic {
         self.notes[self.evicted..].iter().map(|kept| Kept::cost(&kept.note, &kept.said)).sum()
     }
 
+    fn lost_for(&self, cursor: &Subscription) -> u64 {
+        if cursor.policy.reads == Reads::Latest { self.lost_latest } else { self.lost }
+    }
+
+    /// What is behind an offset, since the subscription was made: messages and bytes.
+    fn lag(&self, offset: u64, cursor: &Subscription) -> (u64, u64) {
+        let since = (offset.max(cursor.live_from) as usize).max(self.evicted);
+        let behind = &self.notes[since..];
+        (behind.len() as u64, behind.iter().map(|kept| Kept::cost(&kept.note, &kept.said) as u64).sum())
+    }
+
+    fn exceeds(&self, offset: u64, cursor: &Subscription) -> bool {
+        let (messages, bytes) = self.lag(offset, cursor);
+        messages > cursor.policy.max_lag_messages || bytes > cursor.policy.max_lag_bytes
+    }
+
+    /// Where who was too slow goes on.
+    fn goes_on_after(&self, from: u64, policy: &Policy) -> u64 {
+        let newest = self.head().saturating_sub(1);
+        let fits = |offset: u64| {
+            let behind = &self.notes[offset as usize..];
+            let bytes: u64 = behind.iter().map(|kept| Kept::cost(&kept.note, &kept.said) as u64).sum();
+            behind.len() as u64 <= policy.max_lag_messages && bytes <= policy.max_lag_bytes
+        };
+        let from = from.max(self.before_earliest());
+        match policy.on_lag {
+            OnLag::SkipToNewest => newest.max(from),
+            OnLag::SkipToLimit | OnLag::Disconnect => {
+                (from..=newest).find(|offset| fits(*offset)).unwrap_or(newest.max(from))
+            }
+        }
+    }
+
     fn age_of_oldest(&self, max_age: Duration) -> Option<Duration> {
         self.notes.get(self.evicted)?.at.checked_add(max_age)
     }
@@ -112,7 +153,8 @@ impl Topic {
     ) -> bool {
         let kept = &self.notes[offset as usize - 1];
         let missed = kept.said.replay == Replay::Ephemeral && offset <= cursor.live_from;
-        missed || kept.said.exclude == Some(connection) || kept.is_expired(now)
+        let conflated = cursor.policy.reads == Reads::Latest && kept.superseded;
+        missed || conflated || kept.said.exclude == Some(connection) || kept.is_expired(now)
     }
 }
 
@@ -122,6 +164,8 @@ pub(super) struct Subscription {
     pub(super) offset: u64,
     pub(super) live_from: u64,
     pub(super) gap: Option<(GapReason, Option<Position>)>,
+    pub(super) policy: Policy,
+    pub(super) paused: bool,
     /// Tells older ones from newer ones.
     since: u64,
 }
@@ -132,6 +176,8 @@ pub(super) struct Subscriber {
     pub(super) topics: BTreeMap<String, Subscription>,
     /// Whether the ready list may name it.
     pub(super) idle: bool,
+    /// It was told to go.
+    pub(super) dismissed: bool,
 }
 
 pub(super) struct Model {
@@ -143,6 +189,7 @@ pub(super) struct Model {
     /// Numbers what happens, in order.
     clock: u64,
     life: u64,
+    policies: Vec<Policy>,
 }
 
 /// Sizes within an eighth of a power of two count as equal when somebody must pay.
@@ -164,6 +211,7 @@ impl Model {
             now: Duration::ZERO,
             clock: 0,
             life: 0,
+            policies: vec![Policy::default()],
         }
     }
 
@@ -282,11 +330,17 @@ impl Model {
         oldest.unheard = oldest.said.replay == Replay::Ephemeral || oldest.is_expired(now);
         if !oldest.unheard {
             topic.lost = topic.evicted as u64;
+            if !oldest.superseded {
+                topic.lost_latest = topic.lost;
+            }
         }
         topic.in_line_since = self.clock;
     }
 
     pub(super) fn publish(&mut self, name: &str, note: Note, said: Said) -> Result<Published, PublishError> {
+        if said.key.as_ref().is_some_and(|key| key.len() > PublishOptions::MAX_KEY_LEN) {
+            return Err(PublishError::KeyTooLong);
+        }
         if said.event.as_ref().is_some_and(|event| event.len() > PublishOptions::MAX_EVENT_LEN) {
             return Err(PublishError::EventTooLong);
         }
@@ -322,7 +376,11 @@ impl Model {
         let clock = self.clock;
         let topic = self.topics.get_mut(name).expect("created above");
         let before = class(topic.bytes());
-        topic.notes.push(Kept { note, said, at: self.now, unheard: false });
+        if said.key.is_some() {
+            let held = topic.notes[topic.evicted..].iter_mut();
+            held.filter(|kept| kept.said.key == said.key).for_each(|kept| kept.superseded = true);
+        }
+        topic.notes.push(Kept { note, said, at: self.now, unheard: false, superseded: false });
         topic.looked_at = topic.looked_at.or_else(|| topic.age_of_oldest(self.config.max_age));
         if class(topic.bytes()) != before {
             topic.in_line_since = clock;
@@ -335,7 +393,8 @@ impl Model {
         if self.subscribers.len() == self.config.max_subscribers {
             return Err(ConnectError::TooManySubscribers);
         }
-        self.subscribers.insert(serial, Subscriber { connection, topics: BTreeMap::new(), idle: true });
+        self.subscribers
+            .insert(serial, Subscriber { connection, topics: BTreeMap::new(), idle: true, dismissed: false });
         Ok(())
     }
 
@@ -359,6 +418,7 @@ impl Model {
         serial: u64,
         name: &str,
         start: Start,
+        policy: Policy,
     ) -> Result<Position, SubscribeError> {
         let subscriptions = self.subscriptions();
         let subscriber = self.subscribers.get(&serial).ok_or(SubscribeError::UnknownSubscriber)?;
@@ -370,6 +430,12 @@ impl Model {
         }
         if subscriptions == self.config.max_subscriptions {
             return Err(SubscribeError::TooManySubscriptions);
+        }
+        if !self.policies.contains(&policy) {
+            if self.policies.len() == self.config.max_policies {
+                return Err(SubscribeError::TooManyPolicies);
+            }
+            self.policies.push(policy);
         }
         if !self.find_or_create(name) {
             return Err(SubscribeError::TooManyTopics);
@@ -390,7 +456,8 @@ impl Model {
         };
         let after = offset.max(earliest);
         self.clock += 1;
-        let cursor = Subscription { offset, live_from: topic.head(), gap, since: self.clock };
+        let cursor =
+            Subscription { offset, live_from: topic.head(), gap, policy, paused: false, since: self.clock };
         let subscriber = self.subscribers.get_mut(&serial).expect("found above");
         subscriber.topics.insert(name.to_owned(), cursor);
         Ok(self.at(name, after))
@@ -412,8 +479,8 @@ impl Model {
         let (subscriber, topic) = (&self.subscribers[&serial], &self.topics[name]);
         let cursor = &subscriber.topics[name];
         (cursor.offset + 1..=to).all(|offset| {
-            topic.notes[offset as usize - 1].unheard
-                || topic.is_skipped(offset, cursor, subscriber.connection, self.now)
+            let kept = &topic.notes[offset as usize - 1];
+            kept.unheard || topic.is_skipped(offset, cursor, subscriber.connection, self.now)
         })
     }
 
@@ -422,10 +489,11 @@ impl Model {
     pub(super) fn has_something(&self, serial: u64) -> (bool, bool) {
         let Some(subscriber) = self.subscribers.get(&serial) else { return (false, false) };
         let (mut must, mut may) = (false, false);
-        for (name, cursor) in &subscriber.topics {
+        let served = subscriber.topics.iter().filter(|(_, cursor)| !cursor.paused && !subscriber.dismissed);
+        for (name, cursor) in served {
             let topic = &self.topics[name];
             must |= cursor.gap.is_some() || !self.is_passable(serial, name, topic.head());
-            may |= must || cursor.offset < topic.lost;
+            may |= must || cursor.offset < topic.lost_for(cursor);
         }
         (must, may)
     }
@@ -441,6 +509,7 @@ impl Model {
         let (name, offset) = (lent.topic().as_str(), lent.position().offset);
         assert_eq!(lent.position(), self.at(name, offset));
         assert!(self.subscribers[&serial].topics[name].gap.is_none(), "a message before its gap");
+        assert!(!self.subscribers[&serial].topics[name].paused, "a message of a topic that pauses");
         assert!(self.may_stand_at(serial, name, offset - 1), "a message was lost or repeated in silence");
         assert!(!self.may_stand_at(serial, name, offset), "what is skipped was handed out");
         let topic = &self.topics[name];
@@ -452,22 +521,54 @@ impl Model {
         self.moved(serial, name, offset);
     }
 
-    /// A gap was handed out: it is the one that was pending, or messages are gone indeed.
+    /// A gap was handed out: it is the one that was pending, or messages are gone indeed, or its reader was too slow.
     pub(super) fn told(&mut self, serial: u64, gap: &Gap) {
         let name = gap.topic.as_str();
         let topic = &self.topics[name];
+        let cursor = &self.subscribers[&serial].topics[name];
         let earliest = topic.before_earliest();
-        assert_eq!(gap.to, self.at(name, earliest));
-        match self.subscribers[&serial].topics[name].gap {
-            Some(pending) => assert_eq!((gap.reason, gap.from), pending),
-            None => {
-                let from = gap.from.expect("an eviction has a beginning");
-                assert_eq!((gap.reason, from.epoch), (GapReason::Evicted, gap.to.epoch));
-                assert!(from.offset < topic.lost, "a gap without a loss");
-                assert!(self.may_stand_at(serial, name, from.offset));
+        let to = match (cursor.gap, gap.from) {
+            (Some(pending), _) => {
+                assert_eq!((gap.reason, gap.from), pending);
+                earliest
             }
-        }
-        self.moved(serial, name, earliest);
+            (None, None) => panic!("a loss has a beginning"),
+            (None, Some(from)) => {
+                assert_eq!(from.epoch, gap.to.epoch);
+                assert!(self.may_stand_at(serial, name, from.offset));
+                let lost = topic.lost_for(cursor);
+                let exceeded = topic.exceeds(from.offset, cursor);
+                let slow = exceeded || lost > cursor.live_from && from.offset < lost;
+                match gap.reason {
+                    GapReason::Evicted => assert!(from.offset < lost, "a gap without a loss"),
+                    GapReason::Lagged => assert!(exceeded && from.offset >= lost, "not that slow"),
+                    GapReason::Epoch | GapReason::Unknown => panic!("{gap:?}"),
+                }
+                assert!(!(slow && cursor.policy.on_lag == OnLag::Disconnect), "it was to be dismissed");
+                if slow { topic.goes_on_after(from.offset, &cursor.policy) } else { earliest }
+            }
+        };
+        assert_eq!(gap.to, self.at(name, to));
+        self.moved(serial, name, to);
+    }
+
+    /// A subscriber was told to go: its policy says so.
+    pub(super) fn dismissed(&mut self, serial: u64, dismissal: &Dismissal) {
+        let (name, offset) = (dismissal.topic.as_str(), dismissal.position.offset);
+        let topic = &self.topics[name];
+        let cursor = &self.subscribers[&serial].topics[name];
+        assert_eq!(cursor.policy.on_lag, OnLag::Disconnect);
+        assert!(self.may_stand_at(serial, name, offset));
+        let lost = topic.lost_for(cursor);
+        assert!(topic.exceeds(offset, cursor) || (offset < lost && lost > cursor.live_from), "not that slow");
+        assert_eq!(dismissal.lag_messages, topic.head() - offset);
+        let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
+        subscriber.dismissed = true;
+    }
+
+    pub(super) fn pause(&mut self, serial: u64, name: &str, paused: bool) -> bool {
+        let found = self.subscribers.get_mut(&serial).and_then(|all| all.topics.get_mut(name));
+        found.map(|cursor| cursor.paused = paused).is_some()
     }
 
     fn moved(&mut self, serial: u64, name: &str, offset: u64) {

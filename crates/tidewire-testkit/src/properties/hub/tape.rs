@@ -3,8 +3,8 @@
 use core::time::Duration;
 
 use tidewire_hub::{
-    Batch, Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, Position, Replay, Start,
-    SubscriberId, TopicName,
+    Batch, Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, OnLag, Policy, Position,
+    Reads, Replay, Start, SubscriberId, TopicName,
 };
 
 use super::model::{Model, Note, Said};
@@ -34,6 +34,23 @@ impl Tape<'_> {
             0..64 => Duration::MAX,
             ms => Duration::from_millis(u64::from(ms - 64)),
         }
+    }
+
+    fn policy(&mut self) -> Policy {
+        let mut policy = Policy::default();
+        let kind = self.byte();
+        if kind & 1 == 0 {
+            return policy;
+        }
+        policy.on_lag = [OnLag::SkipToLimit, OnLag::SkipToNewest, OnLag::Disconnect][self.below(3)];
+        policy.reads = if kind & 2 == 0 { Reads::Every } else { Reads::Latest };
+        if kind & 4 == 0 {
+            policy.max_lag_messages = self.below(6) as u64;
+        }
+        if kind & 8 == 0 {
+            policy.max_lag_bytes = self.below(16) as u64 * 32;
+        }
+        policy
     }
 
     fn topic(&mut self) -> TopicName {
@@ -79,6 +96,7 @@ impl Pair {
         config.max_messages_per_topic = tape.below(12).max(1);
         config.max_bytes_per_topic = 64 + tape.below(200) * 8;
         config.max_bytes = 64 + tape.below(250) * 16;
+        config.max_policies = 1 + tape.below(6);
         config.max_age = tape.span();
         config.topic_expiry = tape.span();
         config.max_turn_messages = tape.below(5);
@@ -102,7 +120,10 @@ impl Pair {
             5 => self.connect(tape),
             6 => self.disconnect(tape),
             7 | 8 => self.subscribe(tape),
-            9 => self.unsubscribe(tape),
+            9 => match tape.below(2) {
+                0 => self.unsubscribe(tape),
+                _ => self.pause(tape),
+            },
             10 => match tape.below(4) {
                 0 => self.wave(tape),
                 1 => self.wait(tape),
@@ -157,6 +178,9 @@ impl Pair {
         }
         if rare & 0x0C == 0 {
             said.expires_in = Some(Duration::from_millis(tape.below(24) as u64));
+        }
+        if rare & 0x60 != 0 {
+            said.key = [None, Some("k"), Some("l"), Some("m")][tape.below(4)].map(str::to_owned);
         }
         if rare & 0x70 == 0 {
             said.event = Some("e".repeat(usize::from(tape.byte()) + usize::from(rare >> 7)));
@@ -215,8 +239,9 @@ impl Pair {
             }
         };
         if let Some(id) = self.places[place] {
-            let expected = self.model.subscribe(self.serials[place], topic.as_str(), start);
-            assert_eq!(self.hub.subscribe(id, &topic, start), expected);
+            let policy = tape.policy();
+            let expected = self.model.subscribe(self.serials[place], topic.as_str(), start, policy);
+            assert_eq!(self.hub.subscribe_with(id, &topic, start, policy), expected);
         }
     }
 
@@ -226,6 +251,15 @@ impl Pair {
             let expected = self.model.unsubscribe(self.serials[place], topic.as_str());
             assert_eq!(self.hub.unsubscribe(id, &topic), expected);
         }
+    }
+
+    fn pause(&mut self, tape: &mut Tape<'_>) {
+        let (place, topic) = (tape.below(PLACES), tape.topic());
+        let Some(id) = self.places[place] else { return };
+        let pauses = tape.below(3) == 0;
+        let expected = self.model.pause(self.serials[place], topic.as_str(), pauses);
+        let found = if pauses { self.hub.pause(id, &topic) } else { self.hub.resume(id, &topic) };
+        assert_eq!(found, expected);
     }
 
     /// The place of who was named: somebody who has something and was not named since.
@@ -371,6 +405,7 @@ fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Bud
                 model.delivered(serial, &lent);
             }
             Delivery::Gap(gap) => model.told(serial, &gap),
+            Delivery::Dismissed(dismissal) => model.dismissed(serial, &dismissal),
         }
     }
     assert!(taken <= budget.max_messages, "over the budget's count");
