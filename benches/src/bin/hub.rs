@@ -27,6 +27,10 @@ impl Message for Payload {
     fn len_bytes(&self) -> usize {
         size_of::<Self>() + self.0.len()
     }
+
+    fn hash_body(&self, hasher: &mut dyn std::hash::Hasher) {
+        hasher.write(&self.0);
+    }
 }
 
 fn payload() -> Bytes {

@@ -91,6 +91,11 @@ pub enum PublishError {
     EventTooLong,
     /// The conflation key is longer than [`PublishOptions::MAX_KEY_LEN`](crate::PublishOptions::MAX_KEY_LEN).
     KeyTooLong,
+    /// The publisher or the idempotency key is longer than
+    /// [`PublishOptions::MAX_IDEMPOTENCY_LEN`](crate::PublishOptions::MAX_IDEMPOTENCY_LEN).
+    IdempotencyTooLong,
+    /// Another message was published under this publisher, topic and idempotency key.
+    Conflict,
 }
 
 impl fmt::Display for PublishError {
@@ -100,6 +105,8 @@ impl fmt::Display for PublishError {
             Self::TooManyTopics => "the hub holds as many topics as it may",
             Self::EventTooLong => "an event's name has at most 255 bytes",
             Self::KeyTooLong => "a conflation key has at most 255 bytes",
+            Self::IdempotencyTooLong => "a publisher and an idempotency key have at most 255 bytes",
+            Self::Conflict => "another message was published under this idempotency key",
         })
     }
 }

@@ -8,6 +8,7 @@ use slab::Slab;
 
 use crate::budget::Sizes;
 use crate::config::Config;
+use crate::idempotency::Idempotency;
 use crate::links::{Kind, Links, Node};
 use crate::message::Message;
 use crate::names::TopicName;
@@ -37,6 +38,7 @@ pub struct Hub<M> {
     pub(crate) now: Duration,
     pub(crate) retention: Retention,
     pub(crate) policies: Policies,
+    pub(crate) idempotency: Idempotency,
     /// The life of topics that are created from here on: no topic that was dropped with a past had it.
     pub(crate) life: u64,
     /// How many subscribers ever connected.
@@ -96,6 +98,7 @@ impl<M: Message> Hub<M> {
             now: Duration::ZERO,
             retention: Retention::new(),
             policies: Policies::new(),
+            idempotency: Idempotency::new(hash_seed),
             life: 0,
             serial: 0,
         }

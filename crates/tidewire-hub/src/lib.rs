@@ -112,6 +112,9 @@
 //! | [`Config::topic_expiry`] | 5 minutes | a topic that nobody follows and that holds nothing is forgotten |
 //! | [`PublishOptions::MAX_EVENT_LEN`] | 255 bytes | refused: [`PublishError::EventTooLong`] |
 //! | [`PublishOptions::MAX_KEY_LEN`] | 255 bytes | refused: [`PublishError::KeyTooLong`] |
+//! | [`PublishOptions::MAX_IDEMPOTENCY_LEN`] | 255 bytes | refused: [`PublishError::IdempotencyTooLong`] |
+//! | [`Config::max_idempotency_keys`] | 100,000 | the oldest is forgotten |
+//! | [`Config::idempotency_window`] | 5 minutes | forgotten |
 //! | [`Config::max_turn_messages`] | 32 | another topic of the subscriber has its turn |
 //! | [`Config::max_turn_bytes`] | 16 KiB | another topic of the subscriber has its turn |
 //! | [`Budget::max_messages`] | 256 | comes with the next batch |
@@ -139,6 +142,7 @@ mod names;
 mod position;
 
 mod hub;
+mod idempotency;
 mod message;
 mod publish;
 mod retention;

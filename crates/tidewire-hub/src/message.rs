@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::hash::Hasher;
 
 /// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring.
 pub const ENTRY_OVERHEAD_BYTES: usize = 64;
@@ -12,15 +13,23 @@ pub const ENTRY_OVERHEAD_BYTES: usize = 64;
 /// key come on top.
 pub const EXTRAS_OVERHEAD_BYTES: usize = 128;
 
-/// What a hub carries. The hub looks at nothing but its size.
+/// What a hub carries. The hub looks at nothing but its size, and at a hash of its body when that is to be compared.
 pub trait Message {
     /// What the message keeps in memory, in bytes, its inline part included. Asked once, when it is published.
     fn len_bytes(&self) -> usize;
+
+    /// Feeds all that makes the message the one that it is to a hasher: two that feed the same are taken for one when
+    /// they are published under the same [idempotency key](crate::PublishOptions::idempotency). Asked for those alone.
+    fn hash_body(&self, hasher: &mut dyn Hasher);
 }
 
 impl Message for String {
     fn len_bytes(&self) -> usize {
         size_of::<Self>() + self.capacity()
+    }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self.as_bytes());
     }
 }
 
@@ -28,11 +37,19 @@ impl Message for Vec<u8> {
     fn len_bytes(&self) -> usize {
         size_of::<Self>() + self.capacity()
     }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self);
+    }
 }
 
 impl Message for [u8] {
     fn len_bytes(&self) -> usize {
         self.len()
+    }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self);
     }
 }
 
@@ -40,11 +57,19 @@ impl Message for str {
     fn len_bytes(&self) -> usize {
         self.len()
     }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self.as_bytes());
+    }
 }
 
 impl<M: Message + ?Sized> Message for Box<M> {
     fn len_bytes(&self) -> usize {
         size_of::<Self>() + (**self).len_bytes()
+    }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        (**self).hash_body(hasher);
     }
 }
 
@@ -52,11 +77,19 @@ impl Message for &'static str {
     fn len_bytes(&self) -> usize {
         size_of::<Self>()
     }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self.as_bytes());
+    }
 }
 
 /// The reference, its two counters, and all of what is shared.
 impl<M: Message + ?Sized> Message for Arc<M> {
     fn len_bytes(&self) -> usize {
         size_of::<Self>() + 2 * size_of::<usize>() + (**self).len_bytes()
+    }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        (**self).hash_body(hasher);
     }
 }

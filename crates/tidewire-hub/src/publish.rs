@@ -1,10 +1,12 @@
 //! Publishing: what may be said about a message, and making room for it.
 
 use alloc::boxed::Box;
+use core::hash::Hasher;
 use core::time::Duration;
 
 use crate::error::PublishError;
 use crate::hub::{Hub, READY, waiting};
+use crate::idempotency::{Known, PublishId};
 use crate::log::{Draft, Extras};
 use crate::message::{ENTRY_OVERHEAD_BYTES, Message};
 use crate::names::{ConnectionId, TopicName};
@@ -42,6 +44,8 @@ pub struct PublishOptions<'a> {
     exclude: Option<ConnectionId>,
     expires_in: Option<Duration>,
     replay: Replay,
+    /// Publisher and key.
+    idempotency: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> PublishOptions<'a> {
@@ -51,9 +55,19 @@ impl<'a> PublishOptions<'a> {
     /// The longest conflation key, in bytes.
     pub const MAX_KEY_LEN: usize = 255;
 
+    /// The longest publisher and the longest idempotency key, in bytes.
+    pub const MAX_IDEMPOTENCY_LEN: usize = 255;
+
     /// A message for everybody, kept until it makes room.
     pub const fn new() -> Self {
-        Self { event: None, key: None, exclude: None, expires_in: None, replay: Replay::Kept }
+        Self {
+            event: None,
+            key: None,
+            exclude: None,
+            expires_in: None,
+            replay: Replay::Kept,
+            idempotency: None,
+        }
     }
 
     /// The name of the event, at most [`PublishOptions::MAX_EVENT_LEN`] bytes. The hub hands it out and looks no
@@ -83,6 +97,30 @@ impl<'a> PublishOptions<'a> {
         Self { replay, ..self }
     }
 
+    /// Publishes once: a second publish of the same under the same publisher, topic and key is not appended, and
+    /// answers with the first's position, for [`Config::idempotency_window`](crate::Config::idempotency_window). One
+    /// of another message or event name is refused. `publisher` is who may choose keys apart from others (a user, a
+    /// service); it and `key` have at most [`PublishOptions::MAX_IDEMPOTENCY_LEN`] bytes each.
+    pub const fn idempotency(self, publisher: &'a str, key: &'a str) -> Self {
+        Self { idempotency: Some((publisher, key)), ..self }
+    }
+
+    /// Whether a part is longer than it may be.
+    fn check(&self) -> Result<(), PublishError> {
+        let longer = |part: Option<&str>, max: usize| part.is_some_and(|part| part.len() > max);
+        if longer(self.event, Self::MAX_EVENT_LEN) {
+            return Err(PublishError::EventTooLong);
+        }
+        if longer(self.key, Self::MAX_KEY_LEN) {
+            return Err(PublishError::KeyTooLong);
+        }
+        let (publisher, key) = self.idempotency.unzip();
+        if longer(publisher, Self::MAX_IDEMPOTENCY_LEN) || longer(key, Self::MAX_IDEMPOTENCY_LEN) {
+            return Err(PublishError::IdempotencyTooLong);
+        }
+        Ok(())
+    }
+
     /// What of it is rare enough to be kept apart.
     fn extras(&self, now: Duration, hash: impl Fn(&str) -> u64) -> Option<Box<Extras>> {
         if self.event.is_none() && self.key.is_none() && self.expires_in.is_none() {
@@ -101,6 +139,8 @@ impl<'a> PublishOptions<'a> {
 pub enum Published {
     /// It was appended, and stands there.
     New(Position),
+    /// The same was published before, under the same idempotency key, and stands there.
+    Repeated(Position),
 }
 
 impl Published {
@@ -108,7 +148,7 @@ impl Published {
     #[must_use]
     pub const fn position(self) -> Position {
         match self {
-            Self::New(position) => position,
+            Self::New(position) | Self::Repeated(position) => position,
         }
     }
 }
@@ -134,12 +174,15 @@ impl<M: Message> Hub<M> {
         options: &PublishOptions<'_>,
     ) -> Result<Published, PublishError> {
         self.tell(now);
-        if options.event.is_some_and(|event| event.len() > PublishOptions::MAX_EVENT_LEN) {
-            return Err(PublishError::EventTooLong);
-        }
-        if options.key.is_some_and(|key| key.len() > PublishOptions::MAX_KEY_LEN) {
-            return Err(PublishError::KeyTooLong);
-        }
+        options.check()?;
+        let once = match self.publish_id(topic, &message, options) {
+            None => None,
+            Some((id, body)) => match self.idempotency.known(id, body) {
+                Known::Same(position) => return Ok(Published::Repeated(position)),
+                Known::Other => return Err(PublishError::Conflict),
+                Known::New => Some((id, body)),
+            },
+        };
         let extras = options.extras(self.now, |key| self.topics.hash(key.as_bytes()));
         let len_bytes = message.len_bytes();
         let beside = ENTRY_OVERHEAD_BYTES + extras.as_ref().map_or(0, |extras| extras.len_bytes());
@@ -165,8 +208,33 @@ impl<M: Message> Hub<M> {
         self.len += 1;
         self.len_bytes += cost;
         self.watch_age(key);
+        if let Some((id, body)) = once {
+            self.remember(id, body, position);
+        }
         self.turns.splice(waiting(key), READY);
         Ok(Published::New(position))
+    }
+
+    /// What a publish is remembered by, and the hash of what it publishes; `None` when it need not be remembered.
+    fn publish_id(
+        &self,
+        topic: &TopicName,
+        message: &M,
+        options: &PublishOptions<'_>,
+    ) -> Option<(PublishId, u64)> {
+        let (publisher, key) = options.idempotency.filter(|_| self.config.max_idempotency_keys > 0)?;
+        let mut hasher = self.idempotency.body_hasher();
+        let event = options.event.unwrap_or_default();
+        hasher.write_u64(event.len() as u64);
+        hasher.write(event.as_bytes());
+        message.hash_body(&mut hasher);
+        Some((self.idempotency.id(publisher, topic, key), hasher.finish()))
+    }
+
+    fn remember(&mut self, id: PublishId, body: u64, position: Position) {
+        let expires_at = self.now.checked_add(self.config.idempotency_window);
+        self.idempotency.insert(id, body, position, expires_at, self.config.max_idempotency_keys);
+        self.retention.due_by(expires_at.unwrap_or(Duration::MAX));
     }
 
     fn make_room(&mut self, key: u32, cost: usize) {

@@ -15,6 +15,8 @@ pub enum Due {
     MessageAge,
     /// A topic was unused for [`Config::topic_expiry`](crate::Config::topic_expiry).
     TopicExpiry,
+    /// A publish was remembered for [`Config::idempotency_window`](crate::Config::idempotency_window).
+    IdempotencyWindow,
 }
 
 /// The topics by when time has something to do with them. Each step costs the logarithm of the number of topics at
@@ -44,6 +46,11 @@ impl Retention {
         self.idle.admit(Node::element(topic));
     }
 
+    /// Something is due then.
+    pub(crate) fn due_by(&mut self, at: Duration) {
+        self.due = self.due.min(at);
+    }
+
     /// The topic that is without followers and messages for the longest time.
     pub(crate) fn longest_idle(&self) -> Option<u32> {
         self.idle.next(IDLE)
@@ -59,10 +66,11 @@ impl<M: Message> Hub<M> {
     pub fn poll_timeout(&self) -> Option<(Duration, Due)> {
         let age = self.retention.ages.first().map(|(at, _)| (*at, Due::MessageAge));
         let expiry = self.next_expiry().map(|at| (at, Due::TopicExpiry));
-        [age, expiry].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let window = self.idempotency.next_expiry().map(|at| (at, Due::IdempotencyWindow));
+        [age, expiry, window].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
-    /// Does what is due: drops the messages that reached [`Config::max_age`](crate::Config::max_age), and the topics
+    /// Does what is due: forgets publishes of before the window, drops the messages that reached [`Config::max_age`](crate::Config::max_age), and the topics
     /// that nobody has followed and that held no message for [`Config::topic_expiry`](crate::Config::topic_expiry).
     ///
     /// The cost over time is constant for each message but for the order of deadlines, which costs a logarithm of the
@@ -95,6 +103,7 @@ impl<M: Message> Hub<M> {
             let Some(key) = self.retention.longest_idle() else { break };
             self.drop_topic(key);
         }
+        self.idempotency.expire(self.now);
         self.retention.due = self.poll_timeout().map_or(Duration::MAX, |(at, _)| at);
     }
 
@@ -116,7 +125,7 @@ impl<M: Message> Hub<M> {
         let Some(at) = self.age_of_oldest(key) else { return };
         self.topics[key].looked_at = Some(at);
         self.retention.ages.insert((at, key));
-        self.retention.due = self.retention.due.min(at);
+        self.retention.due_by(at);
     }
 
     /// A topic is followed or published to.
@@ -134,7 +143,7 @@ impl<M: Message> Hub<M> {
         topic.idle_since = self.now;
         self.retention.idle.push_back(IDLE, node);
         if let Some(at) = self.next_expiry() {
-            self.retention.due = self.retention.due.min(at);
+            self.retention.due_by(at);
         }
     }
 

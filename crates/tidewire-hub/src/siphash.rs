@@ -24,30 +24,87 @@ fn mix(mut word: u64) -> u64 {
 
 /// The hash of `bytes` with `C` rounds a word and `D` rounds at the end.
 pub(crate) fn siphash<const C: usize, const D: usize>(key: Key, bytes: &[u8]) -> u64 {
-    let mut state = State([
-        key.0 ^ 0x736F_6D65_7073_6575,
-        key.1 ^ 0x646F_7261_6E64_6F6D,
-        key.0 ^ 0x6C79_6765_6E65_7261,
-        key.1 ^ 0x7465_6462_7974_6573,
-    ]);
+    let mut state = State::new(key);
     let mut words = bytes.chunks_exact(8);
     for word in words.by_ref() {
         state.absorb::<C>(little_endian(word));
     }
     // The last word carries what is left over and, in its top byte, the length.
-    state.absorb::<C>(little_endian(words.remainder()) | (bytes.len() as u64) << 56);
-    state.0[2] ^= 0xFF;
-    state.rounds::<D>();
-    state.0[0] ^ state.0[1] ^ state.0[2] ^ state.0[3]
+    state.finish::<C, D>(little_endian(words.remainder()) | (bytes.len() as u64) << 56)
+}
+
+/// The hash of what comes in pieces, with 2 rounds a word and 4 at the end: as of the pieces in one.
+#[derive(Clone, Debug)]
+pub(crate) struct SipHasher {
+    state: State,
+    /// The bytes that do not fill a word yet.
+    rest: u64,
+    len: u64,
+}
+
+impl SipHasher {
+    pub(crate) fn new(key: Key) -> Self {
+        Self { state: State::new(key), rest: 0, len: 0 }
+    }
+}
+
+impl core::hash::Hasher for SipHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        // Up to a whole word, word by word, and what is left.
+        let (first, bytes) = bytes.split_at(bytes.len().min((8 - self.len % 8) as usize % 8));
+        self.write_few(first);
+        let mut words = bytes.chunks_exact(8);
+        if self.len % 8 == 0 {
+            for word in words.by_ref() {
+                self.state.absorb::<2>(little_endian(word));
+                self.len += 8;
+            }
+        }
+        self.write_few(words.remainder());
+    }
+
+    fn finish(&self) -> u64 {
+        self.state.clone().finish::<2, 4>(self.rest | self.len << 56)
+    }
+}
+
+impl SipHasher {
+    fn write_few(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.rest |= u64::from(*byte) << (8 * (self.len % 8));
+            self.len += 1;
+            if self.len % 8 == 0 {
+                self.state.absorb::<2>(self.rest);
+                self.rest = 0;
+            }
+        }
+    }
 }
 
 fn little_endian(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
+#[derive(Clone, Debug)]
 struct State([u64; 4]);
 
 impl State {
+    fn new(key: Key) -> Self {
+        Self([
+            key.0 ^ 0x736F_6D65_7073_6575,
+            key.1 ^ 0x646F_7261_6E64_6F6D,
+            key.0 ^ 0x6C79_6765_6E65_7261,
+            key.1 ^ 0x7465_6462_7974_6573,
+        ])
+    }
+
+    fn finish<const C: usize, const D: usize>(mut self, last: u64) -> u64 {
+        self.absorb::<C>(last);
+        self.0[2] ^= 0xFF;
+        self.rounds::<D>();
+        self.0[0] ^ self.0[1] ^ self.0[2] ^ self.0[3]
+    }
+
     fn absorb<const C: usize>(&mut self, word: u64) {
         self.0[3] ^= word;
         self.rounds::<C>();
@@ -97,6 +154,19 @@ mod tests {
             let mut two_four = core::hash::SipHasher::new_with_keys(3, 4);
             two_four.write(&bytes[..len]);
             assert_eq!(siphash::<2, 4>(Key(3, 4), &bytes[..len]), two_four.finish());
+        }
+    }
+
+    #[test]
+    fn pieces_hash_as_one() {
+        let bytes: [u8; 40] = core::array::from_fn(|index| (index * 7) as u8);
+        for len in 0..=bytes.len() {
+            for cut in 0..=len {
+                let mut hasher = SipHasher::new(Key(3, 4));
+                hasher.write(&bytes[..cut]);
+                hasher.write(&bytes[cut..len]);
+                assert_eq!(hasher.finish(), siphash::<2, 4>(Key(3, 4), &bytes[..len]));
+            }
         }
     }
 

@@ -104,6 +104,8 @@ fn every_refusal_says_why() {
         PublishError::TooManyTopics.into(),
         PublishError::EventTooLong.into(),
         PublishError::KeyTooLong.into(),
+        PublishError::IdempotencyTooLong.into(),
+        PublishError::Conflict.into(),
         SubscribeError::TooManyPolicies.into(),
         ConnectError::TooManySubscribers.into(),
         SubscribeError::UnknownSubscriber.into(),

@@ -262,6 +262,10 @@ mod tests {
         fn len_bytes(&self) -> usize {
             self.0.len()
         }
+
+        fn hash_body(&self, hasher: &mut dyn std::hash::Hasher) {
+            hasher.write(self.0.as_bytes());
+        }
     }
 
     fn topic(name: &str) -> TopicName {

@@ -12,6 +12,7 @@
 use crate::record;
 use crate::sse;
 use bytes::Bytes;
+use std::hash::Hasher;
 use std::ops::Range;
 use std::sync::OnceLock;
 use tidewire_hub::{Cursor, Position, TopicName};
@@ -122,6 +123,12 @@ impl Message {
 impl tidewire_hub::Message for Message {
     fn len_bytes(&self) -> usize {
         self.max_len_bytes
+    }
+
+    /// The kind is in the frame's header; the time is not what makes it another message.
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self.frame.bytes());
+        hasher.write(self.event.as_deref().unwrap_or_default().as_bytes());
     }
 }
 

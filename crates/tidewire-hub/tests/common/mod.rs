@@ -18,6 +18,11 @@ impl Message for Note {
     fn len_bytes(&self) -> usize {
         self.1
     }
+
+    fn hash_body(&self, hasher: &mut dyn std::hash::Hasher) {
+        hasher.write_u64(self.0);
+        hasher.write_usize(self.1);
+    }
 }
 
 pub fn hub() -> Hub<Note> {

@@ -1,7 +1,7 @@
 //! A naive hub: vectors, clones and scans, no cleverness. It forgets no message, so that it knows what a gap hides.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use tidewire_hub::{
     Config, ConnectError, ConnectionId, Dismissal, ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Epoch, Gap,
@@ -19,6 +19,11 @@ pub(super) struct Note {
 impl tidewire_hub::Message for Note {
     fn len_bytes(&self) -> usize {
         self.len_bytes
+    }
+
+    fn hash_body(&self, hasher: &mut dyn std::hash::Hasher) {
+        hasher.write_u64(self.serial);
+        hasher.write_usize(self.len_bytes);
     }
 }
 
@@ -42,6 +47,17 @@ pub(super) struct Said {
     pub(super) exclude: Option<ConnectionId>,
     pub(super) expires_in: Option<Duration>,
     pub(super) replay: Replay,
+    /// Publisher and key.
+    pub(super) once: Option<(String, String)>,
+}
+
+/// A publish that is remembered.
+struct Once {
+    id: (String, String, String),
+    note: Note,
+    event: String,
+    position: Position,
+    expires_at: Option<Duration>,
 }
 
 impl Said {
@@ -49,6 +65,9 @@ impl Said {
         let mut options = PublishOptions::new().replay(self.replay);
         if let Some(event) = &self.event {
             options = options.event(event);
+        }
+        if let Some((publisher, key)) = &self.once {
+            options = options.idempotency(publisher, key);
         }
         if let Some(key) = &self.key {
             options = options.key(key);
@@ -190,6 +209,7 @@ pub(super) struct Model {
     clock: u64,
     life: u64,
     policies: Vec<Policy>,
+    once: VecDeque<Once>,
 }
 
 /// Sizes within an eighth of a power of two count as equal when somebody must pay.
@@ -212,6 +232,7 @@ impl Model {
             clock: 0,
             life: 0,
             policies: vec![Policy::default()],
+            once: VecDeque::new(),
         }
     }
 
@@ -245,6 +266,7 @@ impl Model {
             topic.looked_at = topic.age_of_oldest(max_age);
             self.note_idle(&name);
         }
+        self.once.retain(|known| known.expires_at.is_none_or(|at| at > now));
         while let Some((since, name)) = self.longest_idle() {
             if since.checked_add(self.config.topic_expiry).is_none_or(|at| at > self.now) {
                 break;
@@ -257,7 +279,8 @@ impl Model {
     pub(super) fn due(&self) -> Option<Duration> {
         let age = self.topics.values().filter_map(|topic| topic.looked_at).min();
         let idle = self.longest_idle().and_then(|(since, _)| since.checked_add(self.config.topic_expiry));
-        age.into_iter().chain(idle).min()
+        let once = self.once.front().and_then(|known| known.expires_at);
+        age.into_iter().chain(idle).chain(once).min()
     }
 
     fn longest_idle(&self) -> Option<(Duration, String)> {
@@ -344,6 +367,13 @@ impl Model {
         if said.event.as_ref().is_some_and(|event| event.len() > PublishOptions::MAX_EVENT_LEN) {
             return Err(PublishError::EventTooLong);
         }
+        let event = said.event.clone().unwrap_or_default();
+        let once = said.once.clone().filter(|_| self.config.max_idempotency_keys > 0);
+        let once = once.map(|(publisher, key)| (publisher, name.to_owned(), key));
+        if let Some(known) = self.once.iter().find(|known| Some(&known.id) == once.as_ref()) {
+            let same = known.note == note && known.event == event;
+            return if same { Ok(Published::Repeated(known.position)) } else { Err(PublishError::Conflict) };
+        }
         let cost = Kept::cost(&note, &said);
         if cost > self.config.max_bytes_per_topic || cost > self.config.max_bytes {
             return Err(PublishError::TooLarge);
@@ -380,13 +410,22 @@ impl Model {
             let held = topic.notes[topic.evicted..].iter_mut();
             held.filter(|kept| kept.said.key == said.key).for_each(|kept| kept.superseded = true);
         }
+        let (remembered, window) = (note.clone(), self.config.idempotency_window);
         topic.notes.push(Kept { note, said, at: self.now, unheard: false, superseded: false });
         topic.looked_at = topic.looked_at.or_else(|| topic.age_of_oldest(self.config.max_age));
         if class(topic.bytes()) != before {
             topic.in_line_since = clock;
         }
         let head = topic.head();
-        Ok(Published::New(self.at(name, head)))
+        let position = self.at(name, head);
+        if let Some(id) = once {
+            if self.once.len() == self.config.max_idempotency_keys {
+                self.once.pop_front();
+            }
+            let expires_at = self.now.checked_add(window);
+            self.once.push_back(Once { id, note: remembered, event, position, expires_at });
+        }
+        Ok(Published::New(position))
     }
 
     pub(super) fn connect(&mut self, serial: u64, connection: ConnectionId) -> Result<(), ConnectError> {

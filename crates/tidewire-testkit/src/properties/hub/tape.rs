@@ -97,6 +97,8 @@ impl Pair {
         config.max_bytes_per_topic = 64 + tape.below(200) * 8;
         config.max_bytes = 64 + tape.below(250) * 16;
         config.max_policies = 1 + tape.below(6);
+        config.max_idempotency_keys = tape.below(5);
+        config.idempotency_window = tape.span();
         config.max_age = tape.span();
         config.topic_expiry = tape.span();
         config.max_turn_messages = tape.below(5);
@@ -145,9 +147,15 @@ impl Pair {
 
     fn publish(&mut self, tape: &mut Tape<'_>) {
         let topic = tape.topic();
-        let note = Note { serial: self.published, len_bytes: tape.below(256) };
-        let said = self.said(tape);
+        let mut note = Note { serial: self.published, len_bytes: tape.below(256) };
+        let mut said = self.said(tape);
         self.published += 1;
+        if tape.below(4) == 0 {
+            // Few different ones, so that they come again.
+            let which = tape.byte();
+            said.once = Some((["p", "q"][usize::from(which & 1)].to_owned(), (which >> 1 & 1).to_string()));
+            note = Note { serial: u64::from(which >> 2 & 1), len_bytes: 1 };
+        }
         // Never twice at the same time: which of two topics comes first when both are due is the hub's to say.
         let now = self.later(1 + tape.below(4));
         let expected = self.model.publish(topic.as_str(), note.clone(), said.clone());
