@@ -11,8 +11,10 @@ use crate::delivery::{Delivery, Lent};
 use crate::filter::Filter;
 use crate::gap::{Gap, GapReason};
 use crate::hub::{READY, of_subscriber, waiting};
+use crate::inbox::CALLED;
 use crate::links::{Links, Node};
 use crate::log::{Entry, Log};
+use crate::message::ENTRY_OVERHEAD_BYTES;
 use crate::policy::{Dismissal, OnLag, Policies, Policy, PolicyKey};
 use crate::position::Position;
 use crate::subscriber::{Attention, Flow, Subscriber, SubscriberId, Subscription};
@@ -59,6 +61,7 @@ pub struct Batch<'a, M> {
     /// Whose it is; `None` when that one has left.
     reader: Option<SubscriberId>,
     turn: Option<Turn<'a, M>>,
+    inbox: Ring,
     ring: Ring,
     run: Option<Run>,
     left: Budget,
@@ -67,12 +70,12 @@ pub struct Batch<'a, M> {
     quantum: Quantum,
 }
 
-/// The reader's subscriptions that have something, but for the one whose turn it is.
+/// What may be there for the reader: in its inbox, or of subscriptions other than the one whose turn it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ring {
-    /// There is none, so that the list need not be looked at.
+    /// Nothing, so that it need not be looked at.
     Empty,
-    /// The list knows.
+    /// A look tells.
     Unknown,
 }
 
@@ -87,7 +90,9 @@ struct Run {
 /// What of a hub a batch works on.
 pub(crate) struct Parts<'a, M> {
     pub(crate) topics: &'a Topics<M>,
-    pub(crate) subscribers: &'a mut Slab<Subscriber>,
+    pub(crate) subscribers: &'a mut Slab<Subscriber<M>>,
+    pub(crate) calls: &'a mut Links,
+    pub(crate) inboxes_len_bytes: &'a mut usize,
     pub(crate) subscriptions: &'a mut Slab<Subscription>,
     pub(crate) turns: &'a mut Links,
     pub(crate) siblings: &'a Links,
@@ -207,7 +212,17 @@ impl<'a, M> Batch<'a, M> {
         budget: Budget,
         quantum: Quantum,
     ) -> Self {
-        Self { parts, reader, turn: None, ring: Ring::Unknown, run: None, left: budget, budget, quantum }
+        Self {
+            parts,
+            reader,
+            turn: None,
+            inbox: Ring::Unknown,
+            ring: Ring::Unknown,
+            run: None,
+            left: budget,
+            budget,
+            quantum,
+        }
     }
 
     /// Whose it is; `None` when that one has left, and then the batch is empty.
@@ -340,12 +355,33 @@ impl<'a, M> Batch<'a, M> {
         Some(Delivery::Message(Lent::new(turn.topic, entry, turn.offset)))
     }
 
+    /// The next of the inbox, if it fits.
+    #[cold]
+    fn next_direct(&mut self) -> Option<Box<M>> {
+        let subscriber = &mut self.parts.subscribers[self.reader?.index as usize];
+        let inbox = subscriber.inbox.as_mut()?;
+        let len_bytes = inbox.next_cost()?.saturating_sub(ENTRY_OVERHEAD_BYTES);
+        if len_bytes > self.left.max_bytes && self.left.max_messages < self.budget.max_messages {
+            self.left.max_messages = 0;
+            return None;
+        }
+        let (message, cost) = inbox.pop()?;
+        if inbox.is_empty() {
+            subscriber.inbox = None;
+        }
+        *self.parts.inboxes_len_bytes -= cost;
+        self.left.max_bytes = self.left.max_bytes.saturating_sub(len_bytes);
+        self.left.max_messages -= 1;
+        Some(message)
+    }
+
     /// Ends the batch: its turn, and what its reader wants.
     #[inline]
     fn finish(&mut self) {
         self.end_turn();
         let Some(reader) = self.reader.take() else { return };
-        let attention = &mut self.parts.subscribers[reader.index as usize].attention;
+        let subscriber = &mut self.parts.subscribers[reader.index as usize];
+        let attention = &mut subscriber.attention;
         if *attention == Attention::Dismissed {
             return;
         }
@@ -353,7 +389,10 @@ impl<'a, M> Batch<'a, M> {
             // Idle as before: who is announced has something in the ring.
             return;
         }
-        let nothing_left = self.parts.turns.is_alone(of_subscriber(reader.index));
+        // Whoever has taken its inbox is called no more, and whoever has not is announced.
+        self.parts.calls.unlink(Node::element(reader.index));
+        let nothing_left =
+            subscriber.inbox.is_none() && self.parts.turns.is_alone(of_subscriber(reader.index));
         *attention = if nothing_left { Attention::Idle } else { Attention::Announced };
     }
 }
@@ -401,6 +440,15 @@ impl<'a, M> Iterator for Batch<'a, M> {
     #[inline]
     fn next(&mut self) -> Option<Delivery<'a, M>> {
         while self.left.max_messages > 0 {
+            if self.inbox == Ring::Unknown {
+                if let Some(message) = self.next_direct() {
+                    return Some(Delivery::Direct(message));
+                }
+                if self.left.max_messages == 0 {
+                    break;
+                }
+                self.inbox = Ring::Empty;
+            }
             if let Some(delivery) = self.next_of_turn() {
                 return Some(delivery);
             }
@@ -460,6 +508,15 @@ impl<'a, M> ReadyBatches<'a, M> {
         let batch = &mut self.batch;
         batch.finish();
         batch.left = batch.budget;
+        while let Some(index) = batch.parts.calls.pop_front(CALLED) {
+            let subscriber = &mut batch.parts.subscribers[index as usize];
+            if subscriber.attention == Attention::Idle {
+                batch.reader = Some(SubscriberId { index, serial: subscriber.serial });
+                (batch.inbox, batch.ring) = (Ring::Unknown, Ring::Unknown);
+                return Some(batch);
+            }
+        }
+        batch.inbox = Ring::Empty;
         loop {
             let done = batch.run.map_or(READY, |run| run.last);
             let key = batch.parts.turns.next(done)?;

@@ -50,6 +50,13 @@ pub struct Config {
     pub max_idempotency_keys: usize,
     /// How long such a publish is remembered. Default 5 minutes; [`Duration::MAX`] is for ever.
     pub idempotency_window: Duration,
+    /// Messages that wait in one subscriber's inbox; more are refused. Default 64.
+    pub max_inbox_messages: usize,
+    /// Bytes of one subscriber's inbox, each message with its
+    /// [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); more are refused. Default 64 KiB.
+    pub max_inbox_bytes: usize,
+    /// Bytes of all inboxes together, counted in the same way, beside `max_bytes`; more are refused. Default 16 MiB.
+    pub max_inboxes_bytes: usize,
     /// Messages that a topic hands to one subscriber before another of its topics has its turn.
     /// Default 32; 0 counts as 1.
     pub max_turn_messages: usize,
@@ -93,6 +100,9 @@ impl Default for Config {
             topic_expiry: Duration::from_secs(5 * 60),
             max_idempotency_keys: 100_000,
             idempotency_window: Duration::from_secs(5 * 60),
+            max_inbox_messages: 64,
+            max_inbox_bytes: 64 * 1024,
+            max_inboxes_bytes: 16 * 1024 * 1024,
             max_turn_messages: 32,
             max_turn_bytes: 16 * 1024,
         }

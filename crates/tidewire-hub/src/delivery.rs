@@ -14,6 +14,8 @@ use crate::topic::Topic;
 /// One thing that a subscriber is handed.
 #[derive(Debug)]
 pub enum Delivery<'a, M> {
+    /// A message to this connection alone, from [`Hub::send_to`](crate::Hub::send_to). It comes before all else.
+    Direct(Box<M>),
     /// A message, lent by the log that holds it.
     Message(Lent<'a, M>),
     /// Messages are lost. Comes before the first message behind the gap. (Boxed because it is rare: what is handed out

@@ -163,3 +163,30 @@ impl fmt::Display for SubscribeError {
 }
 
 impl Error for SubscribeError {}
+
+/// Why a message was not put in a subscriber's inbox. Nothing has changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The subscriber has left, was told to go, or is another hub's.
+    UnknownSubscriber,
+    /// With its overhead the message alone exceeds `max_inbox_bytes`.
+    TooLarge,
+    /// The inbox holds `max_inbox_messages`, or would exceed `max_inbox_bytes`.
+    InboxFull,
+    /// All inboxes together would exceed `max_inboxes_bytes`.
+    InboxesFull,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownSubscriber => "the subscriber is not connected",
+            Self::TooLarge => "the message is larger than an inbox may hold",
+            Self::InboxFull => "the subscriber's inbox is full",
+            Self::InboxesFull => "the inboxes hold as much as they may",
+        })
+    }
+}
+
+impl Error for SendError {}

@@ -9,6 +9,7 @@ use slab::Slab;
 use crate::budget::Sizes;
 use crate::config::Config;
 use crate::idempotency::Idempotency;
+use crate::inbox::CALLED;
 use crate::links::{Kind, Links, Node};
 use crate::message::Message;
 use crate::names::TopicName;
@@ -25,12 +26,16 @@ pub struct Hub<M> {
     pub(crate) config: Config,
     pub(crate) incarnation: Incarnation,
     pub(crate) topics: Topics<M>,
-    pub(crate) subscribers: Slab<Subscriber>,
+    pub(crate) subscribers: Slab<Subscriber<M>>,
     pub(crate) subscriptions: Slab<Subscription>,
     /// What waits and what is ready: the lists that [`Subscription`] tells of.
     pub(crate) turns: Links,
     /// The subscriptions of each subscriber, in the order in which they were made.
     pub(crate) siblings: Links,
+    /// The subscribers that were sent something.
+    pub(crate) calls: Links,
+    /// What all inboxes count, in bytes.
+    pub(crate) inboxes_len_bytes: usize,
     pub(crate) sizes: Sizes,
     pub(crate) len: usize,
     pub(crate) len_bytes: usize,
@@ -59,6 +64,8 @@ pub struct Usage {
     pub messages: usize,
     /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); at most [`Config::max_bytes`].
     pub bytes: usize,
+    /// What all inboxes count, in bytes; at most [`Config::max_inboxes_bytes`].
+    pub inboxes_bytes: usize,
 }
 
 /// The subscriptions that became ready and that `poll_ready` has yet to see.
@@ -84,6 +91,8 @@ impl<M: Message> Hub<M> {
     pub fn new(config: Config, incarnation: Incarnation, hash_seed: u64) -> Self {
         let mut turns = Links::default();
         turns.admit(READY);
+        let mut calls = Links::default();
+        calls.admit(CALLED);
         Self {
             config: config.normalized(),
             incarnation,
@@ -92,6 +101,8 @@ impl<M: Message> Hub<M> {
             subscriptions: Slab::new(),
             turns,
             siblings: Links::default(),
+            calls,
+            inboxes_len_bytes: 0,
             sizes: Sizes::new(),
             len: 0,
             len_bytes: 0,
@@ -138,6 +149,7 @@ impl<M> Hub<M> {
             subscriptions: self.subscriptions.len(),
             messages: self.len,
             bytes: self.len_bytes,
+            inboxes_bytes: self.inboxes_len_bytes,
         }
     }
 

@@ -88,7 +88,7 @@
 //!     match delivery {
 //!         Delivery::Message(lent) => rest.push(*lent.message()),
 //!         Delivery::Gap(gap) => told.push(*gap),
-//!         Delivery::Dismissed(_) => unreachable!("the default policy has no limits"),
+//!         Delivery::Dismissed(_) | Delivery::Direct(_) => unreachable!("no limits, nothing sent"),
 //!     }
 //! }
 //! assert_eq!((told, rest), (vec![gap], vec!["two", "three"]));
@@ -115,6 +115,9 @@
 //! | [`PublishOptions::MAX_IDEMPOTENCY_LEN`] | 255 bytes | refused: [`PublishError::IdempotencyTooLong`] |
 //! | [`Config::max_idempotency_keys`] | 100,000 | the oldest is forgotten |
 //! | [`Config::idempotency_window`] | 5 minutes | forgotten |
+//! | [`Config::max_inbox_messages`] | 64 | refused: [`SendError::InboxFull`] |
+//! | [`Config::max_inbox_bytes`] | 64 KiB | refused: [`SendError::InboxFull`]; a message larger alone: [`SendError::TooLarge`] |
+//! | [`Config::max_inboxes_bytes`] | 16 MiB | refused: [`SendError::InboxesFull`] |
 //! | [`Config::max_turn_messages`] | 32 | another topic of the subscriber has its turn |
 //! | [`Config::max_turn_bytes`] | 16 KiB | another topic of the subscriber has its turn |
 //! | [`Budget::max_messages`] | 256 | comes with the next batch |
@@ -124,7 +127,7 @@
 //! | [`Cursor::MAX_LEN`] | 8,207 characters | refused: [`InvalidCursor::TooLong`] |
 //! | [`Position::MAX_OFFSET`] | 2^53 | not reached: a million messages a second would take 285 years |
 //!
-//! A subscription costs 64 bytes at most, waiting or lagging, a subscriber 48, a topic less than 512 beside its messages.
+//! A subscription costs 64 bytes at most, waiting or lagging, a subscriber 64, a topic less than 512 beside its messages.
 //!
 //! # The life of a topic
 //!
@@ -152,6 +155,7 @@ mod batch;
 mod delivery;
 mod filter;
 mod gap;
+mod inbox;
 mod policy;
 mod pull;
 
@@ -170,7 +174,8 @@ pub use config::Config;
 pub use cursor::Cursor;
 pub use delivery::{Delivery, Lent};
 pub use error::{
-    ConnectError, InvalidConnectionId, InvalidCursor, InvalidTopicName, PublishError, SubscribeError,
+    ConnectError, InvalidConnectionId, InvalidCursor, InvalidTopicName, PublishError, SendError,
+    SubscribeError,
 };
 pub use gap::{Gap, GapReason, Start};
 pub use hub::{Hub, Usage};

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::batch::{Batch, Budget, Parts, ReadyBatches};
 use crate::delivery::Delivery;
 use crate::hub::{Hub, READY, of_subscriber};
+use crate::inbox::CALLED;
 use crate::message::Message;
 use crate::subscriber::{Attention, SubscriberId};
 
@@ -14,9 +15,16 @@ impl<M: Message> Hub<M> {
     /// A subscriber is named once, until a batch has left nothing: a burst of messages is one wake-up. Poll until
     /// `None` after publishing and subscribing. (All that there was for it may have expired when the batch is taken.)
     ///
-    /// [`Hub::publish`] and [`Hub::subscribe`] may change the answer from `None`. The work over time is constant
+    /// [`Hub::publish`], [`Hub::send_to`], [`Hub::subscribe`] and [`Hub::resume`] may change the answer from `None`. The work over time is constant
     /// per delivery.
     pub fn poll_ready(&mut self) -> Option<SubscriberId> {
+        while let Some(index) = self.calls.pop_front(CALLED) {
+            let subscriber = &mut self.subscribers[index as usize];
+            if subscriber.attention == Attention::Idle {
+                subscriber.attention = Attention::Announced;
+                return Some(SubscriberId { index, serial: subscriber.serial });
+            }
+        }
         while let Some(key) = self.turns.next(READY) {
             self.parts().take_place(key);
             let index = self.subscriptions[key as usize].subscriber;
@@ -45,6 +53,8 @@ impl<M: Message> Hub<M> {
         Parts {
             topics: &self.topics,
             subscribers: &mut self.subscribers,
+            calls: &mut self.calls,
+            inboxes_len_bytes: &mut self.inboxes_len_bytes,
             subscriptions: &mut self.subscriptions,
             turns: &mut self.turns,
             siblings: &self.siblings,

@@ -26,10 +26,12 @@ impl<M: Message> Hub<M> {
         }
         let serial = self.serial;
         self.serial += 1;
-        let subscriber = Subscriber { connection, serial, topics: 0, attention: Attention::Idle };
+        let subscriber =
+            Subscriber { connection, serial, topics: 0, attention: Attention::Idle, inbox: None };
         let index = self.subscribers.insert(subscriber) as u32;
         self.turns.admit(of_subscriber(index));
         self.siblings.admit(of_subscriber(index));
+        self.calls.admit(Node::element(index));
         Ok(SubscriberId { index, serial })
     }
 
@@ -41,6 +43,7 @@ impl<M: Message> Hub<M> {
         while let Some(subscription) = self.siblings.next(of_subscriber(id.index)) {
             self.drop_subscription(subscription);
         }
+        self.drop_inbox(id);
         self.subscribers.remove(id.index as usize);
     }
 
@@ -175,7 +178,7 @@ impl<M> Hub<M> {
         self.subscriber(id).map_or(0, |subscriber| subscriber.topics as usize)
     }
 
-    pub(crate) fn subscriber(&self, id: SubscriberId) -> Option<&Subscriber> {
+    pub(crate) fn subscriber(&self, id: SubscriberId) -> Option<&Subscriber<M>> {
         self.subscribers.get(id.index as usize).filter(|subscriber| subscriber.serial == id.serial)
     }
 

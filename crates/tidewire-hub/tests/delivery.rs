@@ -345,7 +345,7 @@ fn wave(hub: &mut tidewire_hub::Hub<Note>, budget: Budget) -> Vec<(usize, Vec<u6
         let reader = batch.subscriber().unwrap().index();
         let numbers = batch.map(|delivery| match delivery {
             Delivery::Message(lent) => lent.message().0,
-            Delivery::Gap(_) | Delivery::Dismissed(_) => panic!("{delivery:?}"),
+            Delivery::Gap(_) | Delivery::Dismissed(_) | Delivery::Direct(_) => panic!("{delivery:?}"),
         });
         given.push((reader, numbers.collect()));
     }

@@ -108,6 +108,10 @@ fn every_refusal_says_why() {
         PublishError::Conflict.into(),
         SubscribeError::TooManyPolicies.into(),
         ConnectError::TooManySubscribers.into(),
+        tidewire_hub::SendError::UnknownSubscriber.into(),
+        tidewire_hub::SendError::TooLarge.into(),
+        tidewire_hub::SendError::InboxFull.into(),
+        tidewire_hub::SendError::InboxesFull.into(),
         SubscribeError::UnknownSubscriber.into(),
         SubscribeError::AlreadySubscribed.into(),
         SubscribeError::TooManyTopicsOfSubscriber.into(),
@@ -117,4 +121,15 @@ fn every_refusal_says_why() {
     assert!(all.iter().all(|error| error.to_string().len() > 10));
     assert_eq!(size_of::<SubscribeError>(), 1);
     assert_eq!(size_of::<InvalidCursor>(), 1);
+}
+
+#[test]
+fn a_user_s_topic_is_reserved_and_its_id_has_a_limit() {
+    let longest = "u".repeat(TopicName::MAX_USER_LEN);
+    assert_eq!(TopicName::user(&longest).unwrap().as_str().len(), TopicName::MAX_LEN);
+    assert!(TopicName::user("7").unwrap().is_reserved());
+    assert_eq!(TopicName::user("7"), TopicName::reserved("$user:7"));
+    assert_eq!(TopicName::user(&format!("{longest}u")), Err(InvalidTopicName::TooLong));
+    assert_eq!(TopicName::user(""), Err(InvalidTopicName::Empty));
+    assert_eq!(TopicName::user("\n"), Err(InvalidTopicName::ControlCharacter));
 }

@@ -24,7 +24,9 @@ fn take(hub: &mut Hub<Note>, now: Duration, id: SubscriberId) -> (Vec<u64>, bool
         match delivery {
             tidewire_hub::Delivery::Message(lent) => numbers.push(lent.message().0),
             tidewire_hub::Delivery::Gap(_) => gap = true,
-            tidewire_hub::Delivery::Dismissed(_) => panic!("{delivery:?}"),
+            tidewire_hub::Delivery::Dismissed(_) | tidewire_hub::Delivery::Direct(_) => {
+                panic!("{delivery:?}")
+            }
         }
     }
     (numbers, gap)

@@ -62,7 +62,8 @@ pub enum Delivered<M> {
 }
 
 impl<M: Clone> Delivered<M> {
-    /// With the cursor of the one topic. `None` for a dismissal, which the default policy never comes to.
+    /// With the cursor of the one topic. `None` for what does not come here: under the default policy nobody is
+    /// dismissed, and nobody is sent to.
     fn of(delivery: Delivery<'_, M>) -> Option<Self> {
         match delivery {
             Delivery::Message(lent) => {
@@ -74,7 +75,7 @@ impl<M: Clone> Delivered<M> {
                 let cursor = Cursor::for_position(&gap.topic, gap.to);
                 Some(Self::Gap { gap: *gap, cursor })
             }
-            Delivery::Dismissed(_) => None,
+            Delivery::Dismissed(_) | Delivery::Direct(_) => None,
         }
     }
 

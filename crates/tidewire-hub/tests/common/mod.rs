@@ -79,6 +79,7 @@ pub enum Got {
     Gap(String, GapReason, Option<Position>, u64),
     /// Where it stood, and its lag in messages and bytes.
     Dismissed(String, u64, u64, u64),
+    Direct(u64),
 }
 
 pub fn note(name: &str, number: u64) -> Got {
@@ -101,6 +102,7 @@ fn got(delivery: &Delivery<'_, Note>) -> Got {
             assert_eq!(lent.position().epoch, at(0).epoch);
             Got::Note(lent.topic().to_string(), number)
         }
+        Delivery::Direct(message) => Got::Direct(message.0),
         Delivery::Dismissed(dismissal) => {
             let Dismissal { topic, position, lag_messages, lag_bytes } = &**dismissal;
             Got::Dismissed(topic.to_string(), position.offset, *lag_messages, *lag_bytes)
@@ -120,7 +122,7 @@ pub fn pull_all(hub: &mut Hub<Note>, id: SubscriberId) -> Vec<Got> {
 pub fn numbers(hub: &mut Hub<Note>, id: SubscriberId) -> Vec<u64> {
     let number = |got| match got {
         Got::Note(_, number) => number,
-        Got::Gap(..) | Got::Dismissed(..) => panic!("{got:?}"),
+        Got::Gap(..) | Got::Dismissed(..) | Got::Direct(_) => panic!("{got:?}"),
     };
     pull_all(hub, id).into_iter().map(number).collect()
 }

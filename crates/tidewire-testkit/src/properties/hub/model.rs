@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use tidewire_hub::{
     Config, ConnectError, ConnectionId, Dismissal, ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Epoch, Gap,
     GapReason, Incarnation, Lent, OnLag, Policy, Position, PublishError, PublishOptions, Published, Reads,
-    Replay, Start, SubscribeError, Usage,
+    Replay, SendError, Start, SubscribeError, Usage,
 };
 
 /// A message of the model and of the hub under test.
@@ -197,6 +197,7 @@ pub(super) struct Subscriber {
     pub(super) idle: bool,
     /// It was told to go.
     pub(super) dismissed: bool,
+    pub(super) inbox: VecDeque<Note>,
 }
 
 pub(super) struct Model {
@@ -333,6 +334,7 @@ impl Model {
     pub(super) fn agrees(&self, usage: Usage) {
         let found = (usage.topics, usage.subscribers, usage.subscriptions, usage.messages, usage.bytes);
         assert_eq!(found, self.usage());
+        assert_eq!(usage.inboxes_bytes, self.inboxes_bytes());
         assert!(usage.bytes <= self.config.max_bytes, "over the hub's budget");
         for topic in self.topics.values() {
             assert!(topic.bytes() <= self.config.max_bytes_per_topic, "over the topic's bytes");
@@ -432,8 +434,16 @@ impl Model {
         if self.subscribers.len() == self.config.max_subscribers {
             return Err(ConnectError::TooManySubscribers);
         }
-        self.subscribers
-            .insert(serial, Subscriber { connection, topics: BTreeMap::new(), idle: true, dismissed: false });
+        self.subscribers.insert(
+            serial,
+            Subscriber {
+                connection,
+                topics: BTreeMap::new(),
+                idle: true,
+                dismissed: false,
+                inbox: VecDeque::new(),
+            },
+        );
         Ok(())
     }
 
@@ -527,7 +537,8 @@ impl Model {
     /// what was evicted before it could be skipped is one, and the model does not know which came first.
     pub(super) fn has_something(&self, serial: u64) -> (bool, bool) {
         let Some(subscriber) = self.subscribers.get(&serial) else { return (false, false) };
-        let (mut must, mut may) = (false, false);
+        let direct = !subscriber.inbox.is_empty() && !subscriber.dismissed;
+        let (mut must, mut may) = (direct, direct);
         let served = subscriber.topics.iter().filter(|(_, cursor)| !cursor.paused && !subscriber.dismissed);
         for (name, cursor) in served {
             let topic = &self.topics[name];
@@ -605,6 +616,40 @@ impl Model {
         subscriber.dismissed = true;
     }
 
+    pub(super) fn send_to(&mut self, serial: u64, note: Note) -> Result<(), SendError> {
+        let cost = |note: &Note| note.len_bytes + ENTRY_OVERHEAD_BYTES;
+        let all = self.inboxes_bytes();
+        let Some(subscriber) = self.subscribers.get_mut(&serial).filter(|found| !found.dismissed) else {
+            return Err(SendError::UnknownSubscriber);
+        };
+        let bytes: usize = subscriber.inbox.iter().map(cost).sum();
+        if cost(&note) > self.config.max_inbox_bytes {
+            return Err(SendError::TooLarge);
+        }
+        if subscriber.inbox.len() == self.config.max_inbox_messages
+            || bytes + cost(&note) > self.config.max_inbox_bytes
+        {
+            return Err(SendError::InboxFull);
+        }
+        if all + cost(&note) > self.config.max_inboxes_bytes {
+            return Err(SendError::InboxesFull);
+        }
+        subscriber.inbox.push_back(note);
+        Ok(())
+    }
+
+    fn inboxes_bytes(&self) -> usize {
+        let all = self.subscribers.values().flat_map(|subscriber| &subscriber.inbox);
+        all.map(|note| note.len_bytes + ENTRY_OVERHEAD_BYTES).sum()
+    }
+
+    /// A message to one subscriber was handed out: the next of its inbox.
+    pub(super) fn direct(&mut self, serial: u64, note: &Note) {
+        let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
+        subscriber.idle = false;
+        assert_eq!(subscriber.inbox.pop_front().as_ref(), Some(note));
+    }
+
     pub(super) fn pause(&mut self, serial: u64, name: &str, paused: bool) -> bool {
         let found = self.subscribers.get_mut(&serial).and_then(|all| all.topics.get_mut(name));
         found.map(|cursor| cursor.paused = paused).is_some()
@@ -612,6 +657,7 @@ impl Model {
 
     fn moved(&mut self, serial: u64, name: &str, offset: u64) {
         let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
+        assert!(subscriber.inbox.is_empty(), "a topic before the inbox");
         subscriber.idle = false;
         let cursor = subscriber.topics.get_mut(name).expect("a subscription");
         (cursor.offset, cursor.gap) = (offset, None);

@@ -99,6 +99,9 @@ impl Pair {
         config.max_policies = 1 + tape.below(6);
         config.max_idempotency_keys = tape.below(5);
         config.idempotency_window = tape.span();
+        config.max_inbox_messages = tape.below(5);
+        config.max_inbox_bytes = 64 + tape.below(250);
+        config.max_inboxes_bytes = 64 + tape.below(250) * 2;
         config.max_age = tape.span();
         config.topic_expiry = tape.span();
         config.max_turn_messages = tape.below(5);
@@ -126,9 +129,10 @@ impl Pair {
                 0 => self.unsubscribe(tape),
                 _ => self.pause(tape),
             },
-            10 => match tape.below(4) {
+            10 => match tape.below(5) {
                 0 => self.wave(tape),
                 1 => self.wait(tape),
+                2 => self.send_to(tape),
                 _ => drop(self.poll_ready()),
             },
             11 | 12 => {
@@ -259,6 +263,15 @@ impl Pair {
             let expected = self.model.unsubscribe(self.serials[place], topic.as_str());
             assert_eq!(self.hub.unsubscribe(id, &topic), expected);
         }
+    }
+
+    fn send_to(&mut self, tape: &mut Tape<'_>) {
+        let place = tape.below(PLACES);
+        let Some(id) = self.places[place] else { return };
+        self.published += 1;
+        let note = Note { serial: self.published, len_bytes: tape.below(64) };
+        let expected = self.model.send_to(self.serials[place], note.clone());
+        assert_eq!(self.hub.send_to(id, note), expected);
     }
 
     fn pause(&mut self, tape: &mut Tape<'_>) {
@@ -413,6 +426,12 @@ fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Bud
                 model.delivered(serial, &lent);
             }
             Delivery::Gap(gap) => model.told(serial, &gap),
+            Delivery::Direct(note) => {
+                bytes += note.len_bytes;
+                let adds = taken > 1 && note.len_bytes > 0;
+                assert!(bytes <= budget.max_bytes || !adds, "over the budget's bytes");
+                model.direct(serial, &note);
+            }
             Delivery::Dismissed(dismissal) => model.dismissed(serial, &dismissal),
         }
     }
