@@ -33,6 +33,9 @@
 //! | [`Hub::publish`] | a message is there |
 //! | [`Hub::poll_ready`] | after publishing and subscribing, until `None`: whom to wake |
 //! | [`Hub::batch`] | a subscriber can take something: as many messages and gaps as fit, lent and not cloned |
+//! | [`Hub::ready_batches`] | the same for all who are ready, where they can be served at once |
+//! | [`Hub::send_to`] | a message is for one connection alone |
+//! | [`Hub::poll_timeout`], [`Hub::handle_timeout`] | time passes and nothing else happens |
 //! | [`Hub::cursor`] | a token is to be sent |
 //!
 //! A subscriber whose socket is full is not pulled; that is all there is to backpressure. It finds its place again,
