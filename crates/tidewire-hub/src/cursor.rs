@@ -87,7 +87,7 @@ pub(crate) enum Reached {
 }
 
 impl Reached {
-    fn up_to(position: Position) -> Self {
+    pub(crate) fn up_to(position: Position) -> Self {
         if position.offset > Position::MAX_OFFSET || position.epoch.life > Epoch::MAX_LIFE {
             return Self::Unknown;
         }

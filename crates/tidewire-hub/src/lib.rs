@@ -169,6 +169,7 @@ mod subscriber;
 mod topic;
 
 mod cursor;
+mod progress;
 mod siphash;
 mod token;
 
@@ -186,6 +187,7 @@ pub use message::{ENTRY_OVERHEAD_BYTES, EXTRAS_OVERHEAD_BYTES, Message};
 pub use names::{ConnectionId, TopicName};
 pub use policy::{Dismissal, OnLag, Policy, Reads};
 pub use position::{Epoch, Incarnation, Position};
+pub use progress::Progress;
 pub use publish::{PublishOptions, Published, Replay};
 pub use retention::Due;
 pub use subscriber::SubscriberId;

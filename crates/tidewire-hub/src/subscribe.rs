@@ -161,15 +161,21 @@ impl<M> Hub<M> {
     #[must_use]
     pub fn cursor(&self, id: SubscriberId) -> Cursor {
         let reached = self.subscriptions_of(id).map(|key| {
-            let subscription = &self.subscriptions[key as usize];
-            let topic = &self.topics[subscription.topic];
-            let reached = match subscription.gap {
-                Some(_) => Reached::Unknown,
-                None => Reached::Offset { life: topic.epoch.life, offset: subscription.offset },
-            };
+            let (topic, reached) = self.reached(key);
             (topic.name_hash, reached)
         });
         Cursor::build(self.incarnation, reached)
+    }
+
+    /// A subscription's topic, and how far its reader is there.
+    pub(crate) fn reached(&self, key: u32) -> (&Topic<M>, Reached) {
+        let subscription = &self.subscriptions[key as usize];
+        let topic = &self.topics[subscription.topic];
+        let reached = match subscription.gap {
+            Some(_) => Reached::Unknown,
+            None => Reached::Offset { life: topic.epoch.life, offset: subscription.offset },
+        };
+        (topic, reached)
     }
 
     /// How many topics a subscriber follows; 0 when it has left.

@@ -40,20 +40,17 @@ struct Row {
 
 /// Lists the topics.
 pub(crate) async fn topics(State(app): State<Arc<App>>) -> Response {
-    let (rows, total) = app.hub().with(|hub| {
-        let rows: Vec<Row> = hub
-            .topics()
-            .filter(|topic| !topic.name.is_reserved())
-            .take(MAX_LISTED)
-            .map(|topic| Row {
-                name: topic.name.clone(),
-                head: topic.head,
-                messages: topic.messages,
-                bytes: topic.bytes,
-                subscribers: topic.subscribers,
-            })
-            .collect();
-        (rows, hub.usage().topics)
+    let (mut rows, mut total) = (Vec::new(), 0);
+    app.hub().each_shard(|hub| {
+        let room = MAX_LISTED - rows.len();
+        rows.extend(hub.topics().filter(|topic| !topic.name.is_reserved()).take(room).map(|topic| Row {
+            name: topic.name.clone(),
+            head: topic.head,
+            messages: topic.messages,
+            bytes: topic.bytes,
+            subscribers: topic.subscribers,
+        }));
+        total += hub.usage().topics;
     });
     let topics = rows
         .iter()

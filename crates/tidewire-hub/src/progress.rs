@@ -1,0 +1,134 @@
+//! How far a reader is in all its topics: what cursors are made of, message by message, over one hub or several.
+
+use alloc::vec::Vec;
+
+use crate::cursor::{Cursor, NameHash, Reached};
+use crate::hub::Hub;
+use crate::message::Message;
+use crate::names::TopicName;
+use crate::position::{Incarnation, Position};
+use crate::subscriber::SubscriberId;
+
+/// The positions of one reader, each topic's with its name, so that they can move on without asking the hub: after each
+/// message that is handed out its [`cursor`](Self::cursor) is the token that goes with it.
+///
+/// The topics may be those of several hubs that share an [`Incarnation`] and have no topic in common. Each step costs
+/// O(log n) in the topics, a new topic O(n).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    incarnation: Incarnation,
+    /// In the order of the hashes, and of the names of those that share one.
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    hash: NameHash,
+    name: TopicName,
+    reached: Reached,
+}
+
+impl Progress {
+    /// A reader's who follows nothing yet.
+    #[must_use]
+    pub fn new(incarnation: Incarnation) -> Self {
+        Self { incarnation, entries: Vec::new() }
+    }
+
+    /// How many topics it has.
+    #[must_use]
+    pub fn topics(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it has this one.
+    #[must_use]
+    pub fn has(&self, topic: &TopicName) -> bool {
+        self.find(NameHash::of(topic), topic).is_ok()
+    }
+
+    /// Everything in `topic` up to `position` was handed out, or is told as lost.
+    pub fn reach(&mut self, topic: &TopicName, position: Position) {
+        self.note(NameHash::of(topic), topic, Reached::up_to(position));
+    }
+
+    /// The topic is followed no longer: cursors do without it.
+    pub fn forget(&mut self, topic: &TopicName) {
+        if let Ok(index) = self.find(NameHash::of(topic), topic) {
+            self.entries.remove(index);
+        }
+    }
+
+    /// The token that resumes here.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor::build(self.incarnation, self.entries.iter().map(|entry| (entry.hash, entry.reached)))
+    }
+
+    pub(crate) fn note(&mut self, hash: NameHash, name: &TopicName, reached: Reached) {
+        match self.find(hash, name) {
+            Ok(index) => self.entries[index].reached = reached,
+            Err(index) => self.entries.insert(index, Entry { hash, name: name.clone(), reached }),
+        }
+    }
+
+    fn find(&self, hash: NameHash, name: &TopicName) -> Result<usize, usize> {
+        self.entries.binary_search_by(|entry| (entry.hash, &entry.name).cmp(&(hash, name)))
+    }
+}
+
+impl<M: Message> Hub<M> {
+    /// Notes where a subscriber is in all its topics here. One whose gap is yet to be handed out has no position, so that
+    /// who resumes from it meets the gap. Nothing is noted when the subscriber has left.
+    pub fn note_progress(&self, id: SubscriberId, progress: &mut Progress) {
+        for key in self.subscriptions_of(id) {
+            let (topic, reached) = self.reached(key);
+            progress.note(topic.name_hash, &topic.name, reached);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gap::Start;
+    use crate::position::Epoch;
+
+    const HUB: Incarnation = Incarnation::new(7);
+
+    fn topic(name: &str) -> TopicName {
+        TopicName::new(name).unwrap()
+    }
+
+    fn at(offset: u64) -> Position {
+        Position { epoch: Epoch { incarnation: HUB, life: 0 }, offset }
+    }
+
+    #[test]
+    fn a_cursor_has_the_newest_position_of_each_topic_and_none_of_those_forgotten() {
+        let (a, b, c) = (topic("a"), topic("b"), topic("c"));
+        let mut progress = Progress::new(HUB);
+        for (name, offset) in [(&b, 2), (&a, 1), (&c, 3), (&a, 4)] {
+            progress.reach(name, at(offset));
+        }
+        progress.forget(&c);
+        progress.forget(&c);
+        let cursor = progress.cursor();
+        assert_eq!((progress.topics(), cursor.topics()), (2, 2));
+        assert_eq!(cursor.start(&a), Start::After(at(4)));
+        assert_eq!(cursor.start(&b), Start::After(at(2)));
+        assert_eq!(cursor.start(&c), Start::Live);
+        assert_eq!(Progress::new(HUB).cursor().topics(), 0);
+    }
+
+    #[test]
+    fn names_that_share_a_hash_keep_apart_until_a_token_cannot() {
+        let (twin, other) = (topic("twin"), topic("other"));
+        let mut progress = Progress::new(HUB);
+        progress.note(NameHash(1 << 40), &twin, Reached::up_to(at(1)));
+        progress.note(NameHash(1 << 40), &other, Reached::up_to(at(2)));
+        assert_eq!((progress.topics(), progress.cursor().topics()), (2, 1));
+        progress.note(NameHash(1 << 40), &other, Reached::up_to(at(3)));
+        assert_eq!(progress.topics(), 2);
+    }
+}

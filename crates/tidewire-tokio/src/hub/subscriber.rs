@@ -1,0 +1,191 @@
+//! One reader, in as many shards as its topics are at home in.
+
+use std::{
+    fmt,
+    future::poll_fn,
+    sync::atomic::Ordering,
+    task::{Context, Poll},
+};
+
+use tidewire_hub::{
+    ConnectionId, Cursor, Message, Position, Progress, Start, SubscribeError, SubscriberId, TopicName,
+};
+
+use super::{BatchBudget, Delivered, SharedHub, shard::State};
+
+/// One reader of the hub. Dropping it ends its subscriptions.
+pub struct Subscriber<M: Message> {
+    hub: SharedHub<M>,
+    connection: ConnectionId,
+    /// Where it is known, in the order of its first topics.
+    shards: Vec<Place>,
+    /// The place that the next batch begins with: each has its turn, whatever waits in the others.
+    turn: usize,
+    progress: Progress,
+}
+
+/// A shard that a subscriber reads.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    shard: usize,
+    id: SubscriberId,
+}
+
+impl<M: Message> Subscriber<M> {
+    /// One that was counted already.
+    pub(super) fn new(hub: SharedHub<M>, connection: ConnectionId) -> Self {
+        let progress = Progress::new(hub.shared.incarnation);
+        Self { hub, connection, shards: Vec::new(), turn: 0, progress }
+    }
+
+    /// Follows a topic from `start`; answers with the position after which it goes on.
+    ///
+    /// # Errors
+    /// As [`Hub::subscribe`](tidewire_hub::Hub::subscribe).
+    pub fn subscribe(&mut self, topic: &TopicName, start: Start) -> Result<Position, SubscribeError> {
+        let shared = &self.hub.shared;
+        let (index, shard) = shared.home(topic);
+        let mut state = shard.lock();
+        let known = self.shards.iter().find(|place| place.shard == index).copied();
+        let id = match known {
+            Some(place) => place.id,
+            None => match state.connect(self.connection) {
+                Ok(id) => id,
+                // Not reached: a shard may serve as many as the hub, and this one is counted already.
+                Err(_) => return Err(SubscribeError::TooManySubscriptions),
+            },
+        };
+        // A shard counts the topics that are at home there.
+        let is_full = self.progress.topics() >= shared.max_topics_per_subscriber;
+        let subscribed = if is_full && !self.progress.has(topic) {
+            Err(SubscribeError::TooManyTopicsOfSubscriber)
+        } else {
+            state.hub.subscribe(id, topic, start)
+        };
+        match (known, &subscribed) {
+            (_, Ok(_)) => state.hub.note_progress(id, &mut self.progress),
+            // Nobody waits by an id that was never told.
+            (None, Err(_)) => drop(state.disconnect(id)),
+            (Some(_), Err(_)) => {}
+        }
+        drop(state);
+        if known.is_none() && subscribed.is_ok() {
+            self.shards.push(Place { shard: index, id });
+        }
+        subscribed
+    }
+
+    /// Follows a topic no longer; answers whether it was followed.
+    pub fn unsubscribe(&mut self, topic: &TopicName) -> bool {
+        let (index, shard) = self.hub.shared.home(topic);
+        let Some(at) = self.shards.iter().position(|place| place.shard == index) else { return false };
+        let id = self.shards[at].id;
+        let mut state = shard.lock();
+        if !state.hub.unsubscribe(id, topic) {
+            return false;
+        }
+        self.progress.forget(topic);
+        let waker = if state.hub.topics_of(id) == 0 {
+            self.shards.remove(at);
+            state.disconnect(id)
+        } else {
+            None
+        };
+        drop(state);
+        drop(waker);
+        true
+    }
+
+    /// Where the subscriber stands in all its topics.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        // What was skipped since the last message counts, too.
+        let mut progress = self.progress.clone();
+        for place in &self.shards {
+            self.state(*place).hub.note_progress(place.id, &mut progress);
+        }
+        progress.cursor()
+    }
+
+    fn state(&self, place: Place) -> std::sync::MutexGuard<'_, State<M>> {
+        self.hub.shared.shards[place.shard].lock()
+    }
+}
+
+impl<M: Message + Clone> Subscriber<M> {
+    /// Appends what is there, within the budget, and says how many it was. Topics take turns, and so do shards; of each
+    /// shard the first message is taken whatever its length.
+    pub fn try_batch(&mut self, budget: BatchBudget, batch: &mut Vec<Delivered<M>>) -> usize {
+        self.take(None, budget, batch)
+    }
+
+    /// Appends what is there, within the budget; `Pending` when nothing is, and then the task is woken once
+    /// something is.
+    pub fn poll_batch(
+        &mut self,
+        cx: &mut Context<'_>,
+        budget: BatchBudget,
+        batch: &mut Vec<Delivered<M>>,
+    ) -> Poll<usize> {
+        match self.take(Some(cx), budget, batch) {
+            0 => Poll::Pending,
+            taken => Poll::Ready(taken),
+        }
+    }
+
+    /// Waits for something and appends what is there, within the budget. Cancel safe: what was taken is in `batch`.
+    pub async fn batch(&mut self, budget: BatchBudget, batch: &mut Vec<Delivered<M>>) -> usize {
+        poll_fn(|cx| self.poll_batch(cx, budget, batch)).await
+    }
+
+    /// Goes round the shards once. Whoever waits is known to each that had nothing, from the same lock hold on.
+    fn take(
+        &mut self,
+        waits: Option<&mut Context<'_>>,
+        budget: BatchBudget,
+        batch: &mut Vec<Delivered<M>>,
+    ) -> usize {
+        let (already, mut left) = (batch.len(), budget);
+        let places = self.shards.len();
+        let now = self.hub.shared.clock.now();
+        for step in 0..places {
+            let place = self.shards[(self.turn + step) % places];
+            let mut state = self.hub.shared.shards[place.shard].lock();
+            let begun = batch.len();
+            for delivery in state.hub.batch(now, place.id, left) {
+                batch.push(Delivered::keep(delivery, &mut self.progress));
+            }
+            let nothing = batch.len() == begun;
+            let before =
+                waits.as_ref().filter(|_| nothing).and_then(|cx| state.wake_by(place.id, cx.waker()));
+            drop(state);
+            drop(before);
+            left.max_messages -= batch.len() - begun;
+            let taken = batch[begun..].iter().map(Delivered::len_bytes).sum();
+            left.max_bytes = left.max_bytes.saturating_sub(taken);
+            if left.max_messages == 0 || left.max_bytes == 0 {
+                break;
+            }
+        }
+        if places > 0 {
+            self.turn = (self.turn + 1) % places;
+        }
+        batch.len() - already
+    }
+}
+
+impl<M: Message> Drop for Subscriber<M> {
+    fn drop(&mut self) {
+        for place in &self.shards {
+            let waker = self.state(*place).disconnect(place.id);
+            drop(waker);
+        }
+        self.hub.shared.subscribers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<M: Message> fmt::Debug for Subscriber<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
