@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
@@ -328,6 +329,19 @@ impl<'a, M> Batch<'a, M> {
         subscription.offset = turn.offset;
         let to = turn.topic.at(turn.offset);
         Some(Delivery::Gap(Box::new(Gap { topic: turn.topic.name.clone(), reason, from, to })))
+    }
+
+    /// The gaps of these subscriptions of the reader's.
+    pub(crate) fn take_gaps(mut self, keys: &[u32]) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        for key in keys {
+            self.parts.turns.unlink(Node::element(*key));
+            self.begin_turn(*key, Seat::None);
+            gaps.extend(self.gap().map(|gap| *gap));
+            self.end_turn();
+        }
+        self.ring = Ring::Unknown;
+        gaps
     }
 
     /// The next of the topic whose turn it is; `None` when its turn is over, or nothing fits any more.

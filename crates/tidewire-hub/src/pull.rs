@@ -1,9 +1,11 @@
 //! Delivery: who is ready, and what comes next for them.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::batch::{Batch, Budget, Parts, ReadyBatches};
 use crate::delivery::Delivery;
+use crate::gap::Gap;
 use crate::hub::{Hub, READY, of_subscriber};
 use crate::inbox::CALLED;
 use crate::message::Message;
@@ -89,6 +91,13 @@ impl<M: Message> Hub<M> {
     /// The next message or gap for a subscriber, as a [`Hub::batch`] of one; its topics take turns of one message.
     pub fn pull(&mut self, now: Duration, id: SubscriberId) -> Option<Delivery<'_, M>> {
         self.batch(now, id, Budget::ONE).next()
+    }
+
+    /// The gaps that a subscriber has in all its topics, told ahead of every message: what follows has none, unless more is
+    /// evicted. For a reader that has to hear of all of them at once. Costs O(n) in its topics.
+    pub fn take_gaps(&mut self, now: Duration, id: SubscriberId) -> Vec<Gap> {
+        let keys: Vec<u32> = self.subscriptions_of(id).collect();
+        self.batch(now, id, Budget::ONE).take_gaps(&keys)
     }
 
     /// Whether a batch left something, so that [`Hub::poll_ready`] will not name the subscriber again: the caller

@@ -238,3 +238,42 @@ fn the_reasons_have_their_words() {
         .map(|reason| reason.to_string());
     assert_eq!(words, ["evicted", "lagged", "epoch", "unknown"]);
 }
+
+#[test]
+fn gaps_of_all_topics_can_be_taken_before_any_message() {
+    let mut hub = hub_with(|limits| limits.max_messages_per_topic = 2);
+    let id = connect(&mut hub, 1);
+    for name in ["a", "b", "c", "d"] {
+        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+    }
+    let unreadable = topic("e");
+    hub.subscribe(id, &unreadable, Start::Unknown).unwrap();
+    for number in 1..=3 {
+        for name in ["a", "b"] {
+            publish(&mut hub, name, number);
+        }
+    }
+    publish(&mut hub, "c", 7);
+    let told: Vec<_> =
+        hub.take_gaps(NOW, id).into_iter().map(|gap| (gap.topic.to_string(), gap.reason, gap.to.offset)).collect();
+    assert_eq!(
+        told,
+        [
+            ("a".to_owned(), GapReason::Evicted, 1),
+            ("b".to_owned(), GapReason::Evicted, 1),
+            ("e".to_owned(), GapReason::Unknown, 0),
+        ]
+    );
+    assert_eq!(hub.take_gaps(NOW, id), []);
+    // What is held comes all the same, and what is published later wakes the subscriber.
+    let mut numbers: Vec<_> =
+        std::iter::from_fn(|| hub.pull(NOW, id).map(|delivery| format!("{delivery:?}"))).collect();
+    numbers.sort();
+    assert_eq!(numbers.len(), 5, "{numbers:?}");
+    assert!(numbers.iter().all(|delivery| !delivery.contains("Gap")), "{numbers:?}");
+    while hub.poll_ready().is_some() {}
+    publish(&mut hub, "e", 8);
+    assert_eq!(hub.poll_ready(), Some(id));
+    hub.disconnect(id);
+    assert_eq!(hub.take_gaps(NOW, id), []);
+}

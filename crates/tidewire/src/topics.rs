@@ -52,6 +52,7 @@ pub(crate) async fn topics(State(app): State<Arc<App>>) -> Response {
         }));
         total += hub.usage().topics;
     });
+    rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     let topics = rows
         .iter()
         .map(|row| Listed {

@@ -25,6 +25,17 @@ pub enum Delivered<M> {
     },
 }
 
+impl<M> Delivered<M> {
+    /// The gap, if it is one.
+    #[must_use]
+    pub fn gap(&self) -> Option<&Gap> {
+        match self {
+            Self::Message { .. } => None,
+            Self::Gap { gap, .. } => Some(gap),
+        }
+    }
+}
+
 impl<M: Message> Delivered<M> {
     /// What it counts in a budget, in bytes.
     pub(super) fn len_bytes(&self) -> usize {
@@ -50,7 +61,7 @@ impl<M: Clone> Delivered<M> {
             }
             Delivery::Gap(gap) => {
                 progress.reach(&gap.topic, gap.to);
-                Self::Gap { gap, cursor: progress.cursor() }
+                Self::Gap { gap: *gap, cursor: progress.cursor() }
             }
         }
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tidewire_hub::{
-    ConnectionId, Cursor, Message, Position, Progress, Start, SubscribeError, SubscriberId, TopicName,
+    ConnectionId, Cursor, Gap, Message, Position, Progress, Start, SubscribeError, SubscriberId, TopicName,
 };
 
 use super::{BatchBudget, Delivered, SharedHub, shard::State};
@@ -105,6 +105,18 @@ impl<M: Message> Subscriber<M> {
             self.state(*place).hub.note_progress(place.id, &mut progress);
         }
         progress.cursor()
+    }
+
+    /// The gaps in all topics, told at once and ahead of any message; see [`Hub::take_gaps`](tidewire_hub::Hub::take_gaps).
+    pub fn take_gaps(&mut self) -> Vec<Gap> {
+        let (mut gaps, now) = (Vec::new(), self.hub.shared.clock.now());
+        for place in &self.shards {
+            gaps.extend(self.state(*place).hub.take_gaps(now, place.id));
+        }
+        for gap in &gaps {
+            self.progress.reach(&gap.topic, gap.to);
+        }
+        gaps
     }
 
     fn state(&self, place: Place) -> std::sync::MutexGuard<'_, State<M>> {

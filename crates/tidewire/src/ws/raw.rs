@@ -7,7 +7,7 @@ use super::session::{Flow, Session};
 use crate::app::Delivered;
 use crate::message::Payload;
 use std::borrow::Cow;
-use tidewire_hub::Cursor;
+use tidewire_hub::{Cursor, Gap};
 use tidewire_tokio::websocket::Message;
 use tidewire_ws::frame::{CloseCode, CloseFrame};
 
@@ -37,20 +37,21 @@ pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
                 // A connection that is closing takes nothing more; its end is on the way.
                 let _ = session.socket.feed_encoded(message.frame());
             }
-            Delivered::Gap { .. } => return gap(&batch[index..]),
+            Delivered::Gap { cursor, .. } => {
+                let told = batch[index..].iter().filter_map(Delivered::gap);
+                return close(cursor.clone(), told.chain(&session.take_gaps()));
+            }
         }
     }
     Flow::Continue
 }
 
-/// Closes for the gaps that `rest` begins with: one of each topic that has one comes before any message behind it.
-fn gap(rest: &[Delivered]) -> Flow {
-    let gaps = rest.iter().map_while(|delivered| match delivered {
-        Delivered::Gap { cursor, .. } => Some(cursor),
-        Delivered::Message { .. } => None,
-    });
+/// Closes for the gaps of all topics at once. `cursor` is behind the first of them, and before every message that was not
+/// sent.
+fn close<'a>(mut cursor: Cursor, gaps: impl Iterator<Item = &'a Gap>) -> Flow {
+    gaps.for_each(|gap| cursor.reach(&gap.topic, gap.to));
     let code = CloseCode::new(GAP_CODE).expect("4010 is a code for private use");
-    Flow::Close(code, gaps.last().map_or(Cow::Borrowed(GAP_WITHOUT_CURSOR), reason))
+    Flow::Close(code, reason(&cursor))
 }
 
 fn reason(cursor: &Cursor) -> Cow<'static, str> {

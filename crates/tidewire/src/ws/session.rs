@@ -10,7 +10,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tidewire_hub::{ConnectionId, Cursor, Position, TopicName};
+use tidewire_hub::{ConnectionId, Cursor, Gap, Position, TopicName};
 use tidewire_tokio::hub::BatchBudget;
 use tidewire_tokio::websocket::{Message, WebSocket};
 use tidewire_ws::frame::CloseCode;
@@ -159,6 +159,11 @@ impl Session {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
+    }
+
+    /// The gaps of all topics, those that no batch has told of yet.
+    pub(super) fn take_gaps(&mut self) -> Vec<Gap> {
+        self.subscriber.take_gaps()
     }
 
     /// Publishes to the connection's own topic.
