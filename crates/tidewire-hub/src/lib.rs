@@ -173,6 +173,8 @@ mod progress;
 mod siphash;
 mod token;
 
+pub mod presence;
+
 pub use batch::{Batch, Budget, ReadyBatches};
 pub use config::Config;
 pub use cursor::Cursor;

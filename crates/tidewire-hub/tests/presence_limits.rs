@@ -1,0 +1,220 @@
+//! Presence and typing: every limit at its value and one past it.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::time::Duration;
+
+use tidewire_hub::presence::{
+    AdmissionError, CONNECTION_OVERHEAD_BYTES, Changes, Config, Info, InvalidInfo, InvalidUserId,
+    MEMBER_OVERHEAD_BYTES, Presence, Status, UserId,
+};
+use tidewire_hub::{ConnectionId, TopicName};
+
+const NOW: Duration = Duration::from_secs(1);
+
+fn with(limits: impl FnOnce(&mut Config)) -> Presence {
+    let mut config = Config::default();
+    limits(&mut config);
+    Presence::new(config)
+}
+
+fn topic(name: &str) -> TopicName {
+    TopicName::new(name).unwrap()
+}
+
+fn user(id: &str) -> UserId {
+    UserId::new(id).unwrap()
+}
+
+fn poll(presence: &mut Presence, name: &str, id: &str) -> Result<(), AdmissionError> {
+    presence.refresh(NOW, &topic(name), &user(id), None)
+}
+
+fn join(presence: &mut Presence, name: &str, id: &str, connection: u64) -> Result<(), AdmissionError> {
+    presence.join(NOW, &topic(name), &user(id), ConnectionId::new(connection), Info::default())
+}
+
+#[test]
+fn the_defaults_are_those_of_the_documentation() {
+    let presence = Config::default();
+    assert_eq!((presence.seen_ttl.as_secs(), presence.record_ttl.as_secs()), (30, 60));
+    assert_eq!((presence.diff_interval.as_millis(), presence.max_diff_entries), (1000, 128));
+    assert_eq!((presence.max_page_len, presence.max_topics), (100, 100_000));
+    assert_eq!((presence.max_members_per_topic, presence.max_connections_per_member), (100_000, 32));
+    assert_eq!(presence.max_bytes, 268_435_456);
+    let typing = Config::typing();
+    assert_eq!((typing.seen_ttl.as_secs(), typing.record_ttl.as_secs()), (3, 3));
+    assert_eq!((typing.diff_interval.as_millis(), typing.max_diff_entries), (250, 32));
+    assert_eq!((typing.max_page_len, typing.max_topics), (100, 100_000));
+    assert_eq!((typing.max_members_per_topic, typing.max_bytes), (1_000, 67_108_864));
+    assert_eq!((UserId::MAX_LEN, Info::MAX_LEN), (255, 1024));
+    assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES), (256, 16));
+}
+
+#[test]
+fn a_user_id_has_1_to_255_bytes_without_control_characters() {
+    for (id, expected) in [
+        (String::new(), Err(InvalidUserId::Empty)),
+        ("a".to_owned(), Ok(())),
+        ("$a".to_owned(), Ok(())),
+        ("a".repeat(UserId::MAX_LEN), Ok(())),
+        ("a".repeat(UserId::MAX_LEN + 1), Err(InvalidUserId::TooLong)),
+        ("é".repeat(128), Err(InvalidUserId::TooLong)),
+        ("a\nb".to_owned(), Err(InvalidUserId::ControlCharacter)),
+        ("a\u{9f}".to_owned(), Err(InvalidUserId::ControlCharacter)),
+    ] {
+        assert_eq!(UserId::new(&id).map(drop), expected, "{id:?}");
+        assert_eq!(id.parse::<UserId>().map(drop), expected, "{id:?}");
+    }
+    assert_eq!(format!("{} {:?} {}", user("é"), user("a\"b"), user("x").as_ref()), "é \"a\\\"b\" x");
+}
+
+#[test]
+fn an_info_has_at_most_1024_bytes() {
+    let bytes = [7; Info::MAX_LEN + 1];
+    assert_eq!(Info::new(&bytes), Err(InvalidInfo));
+    assert_eq!(Info::new(&bytes[1..]).unwrap().as_bytes(), &bytes[1..]);
+    assert_eq!(Info::new(b""), Ok(Info::default()));
+    assert_eq!(Info::default().as_bytes(), b"");
+    assert_eq!(format!("{:?}", Info::new(b"a\n\xFF").unwrap()), r#"Info("a\n\xff")"#);
+}
+
+#[test]
+fn max_topics() {
+    let mut presence = with(|limits| limits.max_topics = 2);
+    poll(&mut presence, "a", "x").unwrap();
+    poll(&mut presence, "b", "x").unwrap();
+    assert_eq!(poll(&mut presence, "c", "x"), Err(AdmissionError::TooManyTopics));
+    assert_eq!(join(&mut presence, "c", "x", 1), Err(AdmissionError::TooManyTopics));
+    poll(&mut presence, "b", "y").unwrap();
+    presence.withdraw(NOW, &topic("a"), &user("x"));
+    assert_eq!(poll(&mut presence, "c", "x"), Err(AdmissionError::TooManyTopics), "a diff is to come");
+    presence.handle_timeout(NOW + Duration::from_secs(1));
+    while presence.poll_diff().is_some() {}
+    poll(&mut presence, "c", "x").unwrap();
+}
+
+#[test]
+fn max_members_per_topic() {
+    let mut presence = with(|limits| limits.max_members_per_topic = 2);
+    poll(&mut presence, "a", "x").unwrap();
+    join(&mut presence, "a", "y", 1).unwrap();
+    assert_eq!(poll(&mut presence, "a", "z"), Err(AdmissionError::TooManyMembers));
+    poll(&mut presence, "a", "y").unwrap();
+    poll(&mut presence, "b", "z").unwrap();
+    presence.handle_timeout(NOW + Duration::from_secs(30));
+    assert_eq!(poll(&mut presence, "a", "z"), Err(AdmissionError::TooManyMembers), "a record counts");
+    presence.handle_timeout(NOW + Duration::from_secs(60));
+    poll(&mut presence, "a", "z").unwrap();
+    let mut none = with(|limits| limits.max_members_per_topic = 0);
+    assert_eq!(poll(&mut none, "a", "x"), Err(AdmissionError::TooManyMembers));
+    assert_eq!(none.usage(), Presence::new(Config::default()).usage(), "what is refused makes no topic");
+}
+
+#[test]
+fn max_connections_per_member() {
+    let mut presence = with(|limits| limits.max_connections_per_member = 2);
+    join(&mut presence, "a", "x", 1).unwrap();
+    join(&mut presence, "a", "x", 2).unwrap();
+    assert_eq!(join(&mut presence, "a", "x", 3), Err(AdmissionError::TooManyConnections));
+    join(&mut presence, "a", "x", 2).unwrap();
+    join(&mut presence, "a", "y", 3).unwrap();
+    poll(&mut presence, "a", "x").unwrap();
+    presence.lose(NOW, &topic("a"), &user("x"), ConnectionId::new(1));
+    join(&mut presence, "a", "x", 3).unwrap();
+    assert_eq!(presence.usage().connections, 3);
+    let mut none = with(|limits| limits.max_connections_per_member = 0);
+    assert_eq!(join(&mut none, "a", "x", 1), Err(AdmissionError::TooManyConnections));
+    poll(&mut none, "a", "x").unwrap();
+}
+
+#[test]
+fn what_is_refused_leaves_even_a_record_as_it_was() {
+    let mut presence = with(|limits| {
+        limits.max_connections_per_member = 0;
+        limits.max_bytes = MEMBER_OVERHEAD_BYTES + 1;
+    });
+    poll(&mut presence, "a", "x").unwrap();
+    presence.handle_timeout(NOW + Duration::from_secs(30));
+    let before = presence.usage();
+    assert_eq!(join(&mut presence, "a", "x", 1), Err(AdmissionError::TooManyConnections));
+    let large = Some(Info::new(b"1").unwrap());
+    let refused = presence.refresh(NOW, &topic("a"), &user("x"), large);
+    assert_eq!(refused, Err(AdmissionError::TooManyBytes));
+    let member = presence.member(&topic("a"), &user("x")).unwrap();
+    assert_eq!((member.status, member.info), (Status::Unseen { at: NOW }, &Info::default()));
+    assert_eq!(presence.usage(), before);
+    poll(&mut presence, "a", "x").unwrap();
+}
+
+#[test]
+fn max_bytes() {
+    let two = 2 * MEMBER_OVERHEAD_BYTES + 2 + CONNECTION_OVERHEAD_BYTES;
+    let mut presence = with(|limits| limits.max_bytes = two + 10);
+    poll(&mut presence, "a", "x").unwrap();
+    join(&mut presence, "b", "y", 1).unwrap();
+    assert_eq!(presence.usage().bytes, two);
+    let tell = |presence: &mut Presence, len| {
+        let info = Info::new(&[0; 100][..len]).unwrap();
+        presence.refresh(NOW, &topic("a"), &user("x"), Some(info))
+    };
+    assert_eq!(tell(&mut presence, 11), Err(AdmissionError::TooManyBytes));
+    assert_eq!((tell(&mut presence, 10), presence.usage().bytes), (Ok(()), two + 10), "exactly full");
+    assert_eq!(join(&mut presence, "b", "y", 2), Err(AdmissionError::TooManyBytes));
+    assert_eq!(poll(&mut presence, "a", "z"), Err(AdmissionError::TooManyBytes));
+    assert_eq!((tell(&mut presence, 3), presence.usage().bytes), (Ok(()), two + 3));
+    presence.leave(NOW, &topic("b"), &user("y"), ConnectionId::new(1));
+    assert_eq!(presence.usage().bytes, MEMBER_OVERHEAD_BYTES + 4);
+    assert_eq!(poll(&mut presence, "b", &"z".repeat(25)), Err(AdmissionError::TooManyBytes));
+    assert_eq!(poll(&mut presence, "b", &"z".repeat(24)), Ok(()));
+    assert_eq!(presence.usage().bytes, two + 10, "exactly full");
+}
+
+#[test]
+fn max_diff_entries() {
+    for (given, users, expected) in
+        [(3, 3, Some(3)), (3, 4, None), (3, 1000, None), (0, 1, None), (1, 1, Some(1))]
+    {
+        let mut presence = with(|limits| limits.max_diff_entries = given);
+        for index in 0..users {
+            poll(&mut presence, "a", &format!("u{index}")).unwrap();
+        }
+        presence.handle_timeout(NOW + Duration::from_secs(1));
+        let diff = presence.poll_diff().unwrap();
+        let listed = match &diff.changes {
+            Changes::Listed(changes) => Some(changes.len()),
+            Changes::TooMany => None,
+        };
+        assert_eq!((diff.users, listed), (users, expected), "{users} of {given}");
+        poll(&mut presence, "a", "another").unwrap();
+        presence.handle_timeout(NOW + Duration::from_secs(2));
+        assert_eq!(presence.poll_diff().unwrap().users, users + 1, "the next batch starts anew");
+        assert_eq!(presence.poll_diff(), None);
+    }
+}
+
+#[test]
+fn max_page_len() {
+    let mut presence = with(|limits| limits.max_page_len = 2);
+    for id in ["x", "y", "z"] {
+        poll(&mut presence, "a", id).unwrap();
+    }
+    assert_eq!(presence.list(&topic("a"), None, 2).members.len(), 2);
+    assert_eq!(presence.list(&topic("a"), None, 3).members.len(), 2);
+    let mut least = with(|limits| limits.max_page_len = 0);
+    poll(&mut least, "a", "x").unwrap();
+    assert_eq!(least.list(&topic("a"), None, 3).members.len(), 1);
+}
+
+#[test]
+fn times_that_contradict_each_other_mean_something() {
+    let mut presence = with(|limits| {
+        limits.seen_ttl = Duration::from_secs(5);
+        limits.record_ttl = Duration::ZERO;
+        limits.diff_interval = Duration::ZERO;
+    });
+    poll(&mut presence, "a", "x").unwrap();
+    assert_eq!(presence.poll_diff().unwrap().users, 1, "told at once");
+    presence.handle_timeout(NOW + Duration::from_secs(5));
+    assert_eq!(presence.member(&topic("a"), &user("x")), None, "the record goes with the user");
+    assert_eq!(presence.poll_diff().unwrap().users, 0);
+}

@@ -1,0 +1,63 @@
+//! What a member costs in memory, counted. One test, because the counters are those of the whole process.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::time::Duration;
+
+use tidewire_hub::presence::{
+    CONNECTION_OVERHEAD_BYTES, Config, Info, MEMBER_OVERHEAD_BYTES, Presence, UserId,
+};
+use tidewire_hub::{ConnectionId, TopicName};
+
+#[global_allocator]
+static ALLOC: dhat::Alloc = dhat::Alloc;
+
+/// A topic of so many users, each with an info and so many connections, after its diff; made in any order of the ids.
+fn filled(users: u64, connections: u64) -> Presence {
+    let mut presence = Presence::new(Config::default());
+    let topic = TopicName::new("chat").unwrap();
+    for index in 0..users {
+        let id = UserId::new(&format!("{:016x}", index.wrapping_mul(0x9E37_79B9_7F4A_7C15))).unwrap();
+        presence.refresh(Duration::ZERO, &topic, &id, Some(Info::new(&[7; 40]).unwrap())).unwrap();
+        for connection in 0..connections {
+            let (connection, info) = (ConnectionId::new(connection), Info::new(&[7; 40]).unwrap());
+            presence.join(Duration::ZERO, &topic, &id, connection, info).unwrap();
+        }
+    }
+    presence.handle_timeout(Duration::from_secs(1));
+    assert!(presence.poll_diff().is_some());
+    presence
+}
+
+/// Bytes held, and what the members count.
+fn held(users: u64, connections: u64) -> (usize, usize) {
+    let profiler = dhat::Profiler::builder().testing().build();
+    let presence = filled(users, connections);
+    let bytes = dhat::HeapStats::get().curr_bytes;
+    drop(profiler);
+    (bytes, presence.usage().bytes)
+}
+
+#[test]
+fn members_cost_no_more_than_they_count() {
+    // Behind a power of two the tables have just doubled, which is when they cost most.
+    for users in [1_000, 1_024, 1_025, 1_500, 16_385, 20_000] {
+        for connections in [0, 1, 3] {
+            let (bytes, counted) = held(users, connections);
+            let each = bytes as f64 / users as f64;
+            println!("{users} users, {connections} connections: {each:.0} bytes each");
+            assert!(bytes <= counted + 4096, "{users} users, {connections} connections: {bytes} > {counted}");
+            let least = MEMBER_OVERHEAD_BYTES + 56 + connections as usize * CONNECTION_OVERHEAD_BYTES;
+            assert_eq!(counted, least * users as usize);
+        }
+    }
+    let profiler = dhat::Profiler::builder().testing().build();
+    let mut presence = filled(1_000, 0);
+    presence.handle_timeout(Duration::from_secs(60));
+    presence.handle_timeout(Duration::from_secs(61));
+    assert!(presence.poll_diff().is_some());
+    assert_eq!((presence.usage().members, presence.usage().topics), (0, 0));
+    // The tables keep their places; what is shared and what is ordered is gone.
+    let left = dhat::HeapStats::get().curr_bytes;
+    drop(profiler);
+    assert!(left <= 1_024 * (72 + 8) + 4096, "{left}");
+}
