@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 use tidewire_testkit::properties::{
-    hub, lifecycle, sse, ws, ws_deflate, ws_eof, ws_handshake, ws_pair, ws_parts, ws_pieces,
+    hub, hub_presence, lifecycle, sse, ws, ws_deflate, ws_eof, ws_handshake, ws_pair, ws_parts, ws_pieces,
 };
 
 type Property = fn(&[u8]);
@@ -16,9 +16,10 @@ type Property = fn(&[u8]);
 type AtSplits = fn(&[u8], u64);
 
 /// Each fuzz target and the property that it is to hold.
-const TARGETS: [(&str, Property); 20] = [
+const TARGETS: [(&str, Property); 21] = [
     ("hub_cursor", hub::cursor),
     ("hub_operations", hub::operations),
+    ("hub_presence", hub_presence::operations),
     ("lifecycle_life", lifecycle::life),
     ("lifecycle_timers", lifecycle::timers),
     ("sse_parse_splits", sse::parse_splits),

@@ -1,6 +1,7 @@
 //! Properties over raw bytes: each is run by proptest, by a fuzz target and over the committed corpus.
 
 pub mod hub;
+pub mod hub_presence;
 pub mod lifecycle;
 pub mod sse;
 pub mod ws;
