@@ -138,6 +138,12 @@
 //! held any more, and [`Config::topic_expiry`] has passed. Until then a cursor taken there stays true. If it ever had a
 //! message, one that comes back under its name has another [`Epoch`], so that a position of the old one meets a gap. At
 //! [`Config::max_topics`] the one that is without followers and messages for longest makes room.
+//!
+//! # Who is there
+//!
+//! [`presence`] has two machines that stand beside the hub, know nothing of its logs, and are called alike:
+//! [`presence::Presence`] for who is in a topic, [`presence::Typing`] for who is typing in it. What they tell is for
+//! the caller to publish.
 #![no_std]
 
 extern crate alloc;

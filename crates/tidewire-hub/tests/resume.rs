@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::*;
 use tidewire_hub::{
     Config, ConnectionId, Cursor, Epoch, GapReason, Hub, Incarnation, Position, PublishOptions, Start,
@@ -255,7 +257,7 @@ fn gaps_of_all_topics_can_be_taken_before_any_message() {
     }
     publish(&mut hub, "c", 7);
     let told: Vec<_> =
-        hub.take_gaps(NOW, id).into_iter().map(|gap| (gap.topic.to_string(), gap.reason, gap.to.offset)).collect();
+        hub.take_gaps(Duration::ZERO, id).into_iter().map(|gap| (gap.topic.to_string(), gap.reason, gap.to.offset)).collect();
     assert_eq!(
         told,
         [
@@ -264,10 +266,10 @@ fn gaps_of_all_topics_can_be_taken_before_any_message() {
             ("e".to_owned(), GapReason::Unknown, 0),
         ]
     );
-    assert_eq!(hub.take_gaps(NOW, id), []);
+    assert_eq!(hub.take_gaps(Duration::ZERO, id), []);
     // What is held comes all the same, and what is published later wakes the subscriber.
     let mut numbers: Vec<_> =
-        std::iter::from_fn(|| hub.pull(NOW, id).map(|delivery| format!("{delivery:?}"))).collect();
+        std::iter::from_fn(|| hub.pull(Duration::ZERO, id).map(|delivery| format!("{delivery:?}"))).collect();
     numbers.sort();
     assert_eq!(numbers.len(), 5, "{numbers:?}");
     assert!(numbers.iter().all(|delivery| !delivery.contains("Gap")), "{numbers:?}");
@@ -275,5 +277,5 @@ fn gaps_of_all_topics_can_be_taken_before_any_message() {
     publish(&mut hub, "e", 8);
     assert_eq!(hub.poll_ready(), Some(id));
     hub.disconnect(id);
-    assert_eq!(hub.take_gaps(NOW, id), []);
+    assert_eq!(hub.take_gaps(Duration::ZERO, id), []);
 }
