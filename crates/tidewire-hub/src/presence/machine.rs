@@ -265,10 +265,10 @@ impl Presence {
     /// Whoever was not seen is.
     fn show(&mut self, key: u32) {
         let Member { room, standing, user, .. } = &self.members[key as usize];
-        let (room, user) = (*room, user.clone());
         if *standing != Standing::Unseen {
             return;
         }
+        let (room, user) = (*room, user.clone());
         self.touch(room, &user);
         let found = &mut self.rooms[room as usize];
         found.unseen.remove(&user);
