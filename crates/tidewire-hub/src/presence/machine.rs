@@ -199,7 +199,7 @@ impl Presence {
         }
         let before = member.cost();
         let after = cost(user, info.as_ref().unwrap_or(&member.info), connections);
-        if after > before && self.len_bytes - before + after > self.config.max_bytes {
+        if self.len_bytes - before + after > self.config.max_bytes {
             return Err(AdmissionError::TooManyBytes);
         }
         self.len_bytes = self.len_bytes - before + after;
