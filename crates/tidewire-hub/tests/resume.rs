@@ -256,8 +256,11 @@ fn gaps_of_all_topics_can_be_taken_before_any_message() {
         }
     }
     publish(&mut hub, "c", 7);
-    let told: Vec<_> =
-        hub.take_gaps(Duration::ZERO, id).into_iter().map(|gap| (gap.topic.to_string(), gap.reason, gap.to.offset)).collect();
+    let told: Vec<_> = hub
+        .take_gaps(Duration::ZERO, id)
+        .into_iter()
+        .map(|gap| (gap.topic.to_string(), gap.reason, gap.to.offset))
+        .collect();
     assert_eq!(
         told,
         [

@@ -11,7 +11,9 @@ use std::{
     time::Duration,
 };
 
-use tidewire_hub::{Config, ConnectError, ConnectionId, Message, PublishOptions, Start, SubscribeError, TopicName};
+use tidewire_hub::{
+    Config, ConnectError, ConnectionId, Message, PublishOptions, Start, SubscribeError, TopicName,
+};
 use tidewire_tokio::hub::{BatchBudget, Delivered, SharedHub, Subscriber};
 
 const SHARDS: [usize; 3] = [1, 2, 7];
@@ -254,7 +256,12 @@ async fn nothing_is_lost_or_reordered_between_threads() {
                 tokio::spawn(async move {
                     for number in 0..25 {
                         for topic in &topics {
-                            hub.publish(topic, Text(format!("{part} {number}").into()), &PublishOptions::new()).unwrap();
+                            hub.publish(
+                                topic,
+                                Text(format!("{part} {number}").into()),
+                                &PublishOptions::new(),
+                            )
+                            .unwrap();
                         }
                         tokio::task::yield_now().await;
                     }
@@ -267,4 +274,21 @@ async fn nothing_is_lost_or_reordered_between_threads() {
         let expected: usize = (0..8).map(|reader| topics.iter().skip(reader).step_by(3).count() * 100).sum();
         assert_eq!(delivered.load(Ordering::Relaxed), expected);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hub_that_nobody_calls_gives_back_what_grew_too_old() {
+    let mut config = Config::default();
+    (config.max_age, config.topic_expiry) = (Duration::from_secs(60), Duration::from_secs(300));
+    let hub = SharedHub::with_shards(config, NonZeroUsize::new(2).unwrap());
+    for topic in topics() {
+        hub.publish(&topic, Text("old".into()), &PublishOptions::new()).unwrap();
+    }
+    let held = || (hub.usage().topics, hub.usage().messages);
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert_eq!(held(), (40, 40));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(held(), (40, 0));
+    tokio::time::sleep(Duration::from_secs(302)).await;
+    assert_eq!(held(), (0, 0));
 }

@@ -97,7 +97,7 @@ fn a_close_is_answered_and_leaves_no_subscriber() {
     let mut connection = gateway.connect();
     for _ in 0..100_000 {
         connection.send("GET", "/topics", &[], b"");
-        if connection.response("GET").json()["total"] == 0 {
+        if connection.response("GET").json()["topics"][0]["subscribers"] == 0 {
             return;
         }
     }

@@ -15,6 +15,7 @@ mod delivered;
 mod shard;
 mod shares;
 mod subscriber;
+mod upkeep;
 
 pub use delivered::Delivered;
 pub use subscriber::Subscriber;
@@ -34,8 +35,8 @@ use std::{
 
 use rand::random;
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Cursor, Hub, Incarnation, Message, PublishError, PublishOptions, Published, TopicName,
-    Usage,
+    Config, ConnectError, ConnectionId, Cursor, Hub, Incarnation, Message, PublishError, PublishOptions,
+    Published, TopicName, Usage,
 };
 
 use self::shard::Shard;
@@ -69,9 +70,12 @@ impl<M> fmt::Debug for SharedHub<M> {
     }
 }
 
-impl<M: Message> SharedHub<M> {
+impl<M: Message + Send + 'static> SharedHub<M> {
     /// An empty hub with a shard for each thread that can run at a time, with an incarnation and hash seeds drawn from the
     /// operating system's entropy.
+    ///
+    /// Made within a tokio runtime, which has to have time enabled, it is looked after each second: what grew too old gives
+    /// its memory back. Made outside of one, that waits for a call.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self::with_shards(config, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
@@ -89,19 +93,21 @@ impl<M: Message> SharedHub<M> {
         let incarnation = Incarnation::new(random());
         let shards =
             (0..shares).map(|_| Shard::new(Hub::new(share.clone(), incarnation, random()))).collect();
-        Self {
-            shared: Arc::new(Shared {
-                shards,
-                homes: RandomState::new(),
-                incarnation,
-                subscribers: AtomicUsize::new(0),
-                max_subscribers: config.max_subscribers,
-                max_topics_per_subscriber: config.max_topics_per_subscriber.min(Cursor::MAX_TOPICS),
-                clock: Clock::start(),
-            }),
-        }
+        let shared = Arc::new(Shared {
+            shards,
+            homes: RandomState::new(),
+            incarnation,
+            subscribers: AtomicUsize::new(0),
+            max_subscribers: config.max_subscribers,
+            max_topics_per_subscriber: config.max_topics_per_subscriber.min(Cursor::MAX_TOPICS),
+            clock: Clock::start(),
+        });
+        upkeep::spawn(Arc::downgrade(&shared));
+        Self { shared }
     }
+}
 
+impl<M: Message> SharedHub<M> {
     /// Appends a message to a topic and wakes the subscribers that waited for it.
     ///
     /// # Errors
