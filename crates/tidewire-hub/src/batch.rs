@@ -331,13 +331,20 @@ impl<'a, M> Batch<'a, M> {
         Some(Delivery::Gap(Box::new(Gap { topic: turn.topic.name.clone(), reason, from, to })))
     }
 
-    /// The gaps of these subscriptions of the reader's.
+    /// The gaps of these subscriptions of the reader's. One that is to be dismissed hears of that in its next batch.
     pub(crate) fn take_gaps(mut self, keys: &[u32]) -> Vec<Gap> {
         let mut gaps = Vec::new();
         for key in keys {
+            if self.parts.subscriptions[*key as usize].flow == Flow::Paused {
+                continue;
+            }
             self.parts.turns.unlink(Node::element(*key));
             self.begin_turn(*key, Seat::None);
-            gaps.extend(self.gap().map(|gap| *gap));
+            let is_gap = self.turn.as_ref().is_some_and(|turn| turn.before != Before::Dismissal);
+            match is_gap.then(|| self.preface()).flatten() {
+                Some(Delivery::Gap(gap)) => gaps.push(*gap),
+                Some(Delivery::Message(_) | Delivery::Dismissed(_)) | None => {}
+            }
             self.end_turn();
         }
         self.ring = Ring::Unknown;

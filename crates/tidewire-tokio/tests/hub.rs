@@ -12,7 +12,8 @@ use std::{
 };
 
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Message, PublishOptions, Start, SubscribeError, TopicName,
+    Config, ConnectError, ConnectionId, Message, OnLag, Policy, PublishOptions, Start, SubscribeError,
+    TopicName,
 };
 use tidewire_tokio::hub::{BatchBudget, Delivered, SharedHub, Subscriber};
 
@@ -45,7 +46,7 @@ fn texts(batch: &[Delivered<Text>]) -> Vec<&str> {
         .iter()
         .map(|delivered| match delivered {
             Delivered::Message { message, .. } => &*message.0,
-            Delivered::Gap { .. } => "gap",
+            Delivered::Gap { .. } | Delivered::Dismissed { .. } => "no text",
         })
         .collect()
 }
@@ -152,7 +153,7 @@ async fn a_reader_of_many_topics_gets_all_of_them_from_all_shards_in_their_order
                 .iter()
                 .filter_map(|delivered| match delivered {
                     Delivered::Message { topic, message, .. } if topic == wanted => message.0.parse().ok(),
-                    Delivered::Message { .. } | Delivered::Gap { .. } => None,
+                    Delivered::Message { .. } | Delivered::Gap { .. } | Delivered::Dismissed { .. } => None,
                 })
                 .collect::<Vec<u32>>();
             assert_eq!(numbers, (0..10).collect::<Vec<_>>());
@@ -291,4 +292,46 @@ async fn a_hub_that_nobody_calls_gives_back_what_grew_too_old() {
     assert_eq!(held(), (40, 0));
     tokio::time::sleep(Duration::from_secs(302)).await;
     assert_eq!(held(), (0, 0));
+}
+
+#[tokio::test]
+async fn who_lags_too_far_is_told_to_go_and_comes_back_with_its_cursor() {
+    let (hub, topics) = (hub(7), topics());
+    let mut policy = Policy::default();
+    (policy.max_lag_messages, policy.on_lag) = (5, OnLag::Disconnect);
+    let mut subscriber = hub.subscriber(ConnectionId::new(1)).unwrap();
+    for topic in &topics {
+        subscriber.subscribe_with(topic, Start::Live, policy).unwrap();
+    }
+    let before = subscriber.cursor();
+    for number in 0..6 {
+        hub.publish(&topics[3], Text(number.to_string().into()), &PublishOptions::new()).unwrap();
+    }
+    let mut batch = Vec::new();
+    assert_eq!(subscriber.batch(BatchBudget::default(), &mut batch).await, 1);
+    let Some(Delivered::Dismissed { dismissal, cursor }) = batch.pop() else { panic!("{batch:?}") };
+    assert_eq!((&dismissal.topic, dismissal.lag_messages, &cursor), (&topics[3], 6, &before));
+    assert!(subscriber.is_dismissed());
+    hub.publish(&topics[4], Text("another".into()), &PublishOptions::new()).unwrap();
+    assert_eq!(subscriber.try_batch(BatchBudget::default(), &mut batch), 0);
+    let mut again = hub.subscriber(ConnectionId::new(1)).unwrap();
+    again.subscribe(&topics[3], cursor.start(&topics[3])).unwrap();
+    assert_eq!(again.try_batch(BatchBudget::default(), &mut batch), 6);
+}
+
+#[tokio::test]
+async fn a_topic_that_is_paused_waits_while_the_others_go_on() {
+    let (hub, topics) = (hub(7), topics());
+    let mut subscriber = reader_of(&hub, &topics);
+    assert!(subscriber.pause(&topics[0]) && !subscriber.pause(&topic("not followed")));
+    for topic in &topics[..2] {
+        hub.publish(topic, Text(topic.as_str().into()), &PublishOptions::new()).unwrap();
+    }
+    let mut batch = Vec::new();
+    assert_eq!(subscriber.try_batch(BatchBudget::default(), &mut batch), 1);
+    assert_eq!(texts(&batch), ["topic 1"]);
+    batch.clear();
+    assert!(subscriber.resume(&topics[0]));
+    assert_eq!(subscriber.batch(BatchBudget::default(), &mut batch).await, 1);
+    assert_eq!(texts(&batch), ["topic 0"]);
 }

@@ -86,6 +86,8 @@ impl Page {
 
     fn add(&mut self, delivered: Delivered) -> Fit {
         match delivered {
+            // The next request makes another subscriber.
+            Delivered::Dismissed { .. } => return Fit::Full,
             Delivered::Gap { gap, cursor } => {
                 if !self.gaps.is_empty() {
                     self.gaps.push(b',');

@@ -130,6 +130,9 @@ impl<F: Format> Stream<F> {
         if let Some(opening) = self.opening.take() {
             return Poll::Ready(Some(opening));
         }
+        if self.subscriber.is_dismissed() {
+            return Poll::Ready(None);
+        }
         let mut batch = Vec::new();
         if self.subscriber.poll_batch(cx, CHUNK, &mut batch).is_ready() {
             return Poll::Ready(Some(chunk::<F>(&batch)));
@@ -182,6 +185,8 @@ fn chunk<F: Format>(batch: &[Delivered]) -> Bytes {
                 }
             }
             Delivered::Gap { gap, cursor } => F::gap(gap, cursor, &mut output),
+            // The stream ends behind what came before.
+            Delivered::Dismissed { .. } => {}
         }
     }
     output.into()

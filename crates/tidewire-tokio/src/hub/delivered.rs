@@ -1,6 +1,6 @@
 //! What a subscriber is handed.
 
-use tidewire_hub::{Cursor, Delivery, Gap, Message, Position, Progress, TopicName};
+use tidewire_hub::{Cursor, Delivery, Dismissal, Gap, Message, Position, Progress, TopicName};
 
 /// What a subscriber was handed, with the cursor that resumes after it.
 #[derive(Clone, Debug)]
@@ -23,6 +23,13 @@ pub enum Delivered<M> {
         /// The subscriber's cursor after it.
         cursor: Cursor,
     },
+    /// It lags further behind than its policy allows, and is to go: nothing more comes.
+    Dismissed {
+        /// In which topic, and how far.
+        dismissal: Dismissal,
+        /// The subscriber's cursor, to come back with.
+        cursor: Cursor,
+    },
 }
 
 impl<M> Delivered<M> {
@@ -30,7 +37,7 @@ impl<M> Delivered<M> {
     #[must_use]
     pub fn gap(&self) -> Option<&Gap> {
         match self {
-            Self::Message { .. } => None,
+            Self::Message { .. } | Self::Dismissed { .. } => None,
             Self::Gap { gap, .. } => Some(gap),
         }
     }
@@ -41,7 +48,7 @@ impl<M: Message> Delivered<M> {
     pub(super) fn len_bytes(&self) -> usize {
         match self {
             Self::Message { message, .. } => message.len_bytes(),
-            Self::Gap { .. } => 0,
+            Self::Gap { .. } | Self::Dismissed { .. } => 0,
         }
     }
 }
@@ -62,6 +69,9 @@ impl<M: Clone> Delivered<M> {
             Delivery::Gap(gap) => {
                 progress.reach(&gap.topic, gap.to);
                 Self::Gap { gap: *gap, cursor: progress.cursor() }
+            }
+            Delivery::Dismissed(dismissal) => {
+                Self::Dismissed { dismissal: *dismissal, cursor: progress.cursor() }
             }
         }
     }

@@ -8,7 +8,8 @@ use std::{
 };
 
 use tidewire_hub::{
-    ConnectionId, Cursor, Gap, Message, Position, Progress, Start, SubscribeError, SubscriberId, TopicName,
+    ConnectionId, Cursor, Gap, Hub, Message, Policy, Position, Progress, Start, SubscribeError, SubscriberId,
+    TopicName,
 };
 
 use super::{BatchBudget, Delivered, SharedHub, shard::State};
@@ -22,6 +23,14 @@ pub struct Subscriber<M: Message> {
     /// The place that the next batch begins with: each has its turn, whatever waits in the others.
     turn: usize,
     progress: Progress,
+    standing: Standing,
+}
+
+/// Whether a subscriber is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Served,
+    Dismissed,
 }
 
 /// A shard that a subscriber reads.
@@ -35,7 +44,7 @@ impl<M: Message> Subscriber<M> {
     /// One that was counted already.
     pub(super) fn new(hub: SharedHub<M>, connection: ConnectionId) -> Self {
         let progress = Progress::new(hub.shared.incarnation);
-        Self { hub, connection, shards: Vec::new(), turn: 0, progress }
+        Self { hub, connection, shards: Vec::new(), turn: 0, progress, standing: Standing::Served }
     }
 
     /// Follows a topic from `start`; answers with the position after which it goes on.
@@ -43,6 +52,19 @@ impl<M: Message> Subscriber<M> {
     /// # Errors
     /// As [`Hub::subscribe`](tidewire_hub::Hub::subscribe).
     pub fn subscribe(&mut self, topic: &TopicName, start: Start) -> Result<Position, SubscribeError> {
+        self.subscribe_with(topic, start, Policy::default())
+    }
+
+    /// The same under a policy for when it does not keep up.
+    ///
+    /// # Errors
+    /// As [`Hub::subscribe_with`](tidewire_hub::Hub::subscribe_with).
+    pub fn subscribe_with(
+        &mut self,
+        topic: &TopicName,
+        start: Start,
+        policy: Policy,
+    ) -> Result<Position, SubscribeError> {
         let shared = &self.hub.shared;
         let (index, shard) = shared.home(topic);
         let mut state = shard.lock();
@@ -60,7 +82,7 @@ impl<M: Message> Subscriber<M> {
         let subscribed = if is_full && !self.progress.has(topic) {
             Err(SubscribeError::TooManyTopicsOfSubscriber)
         } else {
-            state.hub.subscribe(id, topic, start)
+            state.hub.subscribe_with(id, topic, start, policy)
         };
         match (known, &subscribed) {
             (_, Ok(_)) => state.hub.note_progress(id, &mut self.progress),
@@ -94,6 +116,29 @@ impl<M: Message> Subscriber<M> {
         drop(state);
         drop(waker);
         true
+    }
+
+    /// Hands out nothing of a topic until [`resume`](Self::resume); answers whether it is followed.
+    pub fn pause(&mut self, topic: &TopicName) -> bool {
+        self.in_shard_of(topic, |hub, id| hub.pause(id, topic))
+    }
+
+    /// Goes on with a topic where it was paused, as far as that is still held; answers whether it is followed. The task
+    /// that waits for a batch is woken.
+    pub fn resume(&mut self, topic: &TopicName) -> bool {
+        self.in_shard_of(topic, |hub, id| hub.resume(id, topic))
+    }
+
+    fn in_shard_of(&self, topic: &TopicName, change: impl FnOnce(&mut Hub<M>, SubscriberId) -> bool) -> bool {
+        let (index, shard) = self.hub.shared.home(topic);
+        let place = self.shards.iter().find(|place| place.shard == index);
+        place.is_some_and(|place| shard.change(|hub| change(hub, place.id)))
+    }
+
+    /// Whether it was told to go, with [`Delivered::Dismissed`]: nothing more comes.
+    #[must_use]
+    pub fn is_dismissed(&self) -> bool {
+        self.standing == Standing::Dismissed
     }
 
     /// Where the subscriber stands in all its topics.
@@ -157,6 +202,9 @@ impl<M: Message + Clone> Subscriber<M> {
         budget: BatchBudget,
         batch: &mut Vec<Delivered<M>>,
     ) -> usize {
+        if self.is_dismissed() {
+            return 0;
+        }
         let (already, mut left) = (batch.len(), budget);
         let places = self.shards.len();
         let now = self.hub.shared.clock.now();
@@ -172,6 +220,10 @@ impl<M: Message + Clone> Subscriber<M> {
                 waits.as_ref().filter(|_| nothing).and_then(|cx| state.wake_by(place.id, cx.waker()));
             drop(state);
             drop(before);
+            if let Some(Delivered::Dismissed { .. }) = batch.last() {
+                self.standing = Standing::Dismissed;
+                break;
+            }
             left.max_messages -= batch.len() - begun;
             let taken = batch[begun..].iter().map(Delivered::len_bytes).sum();
             left.max_bytes = left.max_bytes.saturating_sub(taken);

@@ -9,7 +9,7 @@
 //! What cannot be understood is answered with an `error` record; the fourth time within a minute with a close,
 //! code 1008. A `publish` with a `ref` is answered with `published`. Members that we do not know are ignored.
 
-use super::session::{Flow, Session};
+use super::session::{Flow, Session, dismissed};
 use crate::app::Delivered;
 use crate::error::{ApiError, Code};
 use crate::message::Payload;
@@ -142,6 +142,7 @@ pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
                 let _ = session.socket.feed_pieces(MessageKind::Text, &pieces);
             }
             Delivered::Gap { gap, cursor } => send(session, &Record::gap(gap, cursor).to_text()),
+            Delivered::Dismissed { .. } => return dismissed(),
         }
     }
     Flow::Continue

@@ -3,7 +3,7 @@
 //! Between payloads there is no place for a notice. So a gap closes the connection, with code 4010 and the cursor
 //! behind the gap as the reason: who comes back with it goes on there, and knows that something is lost.
 
-use super::session::{Flow, Session};
+use super::session::{Flow, Session, dismissed};
 use crate::app::Delivered;
 use crate::message::Payload;
 use std::borrow::Cow;
@@ -41,6 +41,7 @@ pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
                 let told = batch[index..].iter().filter_map(Delivered::gap);
                 return close(cursor.clone(), told.chain(&session.take_gaps()));
             }
+            Delivered::Dismissed { .. } => return dismissed(),
         }
     }
     Flow::Continue

@@ -65,6 +65,11 @@ pub(super) enum Flow {
     Close(CloseCode, Cow<'static, str>),
 }
 
+/// Closes for a client that lags further behind than it may: it comes back with its cursor.
+pub(super) fn dismissed() -> Flow {
+    Flow::Close(CloseCode::TRY_AGAIN_LATER, Cow::Borrowed("slow consumer"))
+}
+
 /// What happened.
 enum Turn {
     Draining,
