@@ -1,10 +1,14 @@
-//! What the benches share: streams to decode, and for whole servers a child process, its memory, and raw WebSocket
-//! connections to it.
+//! What the benches share: streams to decode, and for whole servers a child process, its memory, and raw connections
+//! to it.
 
+pub mod chance;
 pub mod frames;
+pub mod gateway;
+pub mod http;
 #[cfg(feature = "peers")]
 pub mod memory;
 pub mod sse;
+pub mod websocket;
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
@@ -13,7 +17,8 @@ use std::{
 };
 
 /// An opening handshake for the path and query given.
-fn upgrade_request(target: &str) -> String {
+#[must_use]
+pub fn upgrade_request(target: &str) -> String {
     format!(
         "GET {target} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -55,13 +60,39 @@ impl Server {
     /// # Errors
     /// The process is gone, or the system is not Linux.
     pub fn resident_bytes(&self) -> io::Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that its resident memory ever was, in bytes (`VmHWM` of Linux).
+    ///
+    /// # Errors
+    /// The process is gone, or the system is not Linux.
+    pub fn peak_resident_bytes(&self) -> io::Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> io::Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let kib = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|line| line.strip_prefix(name))
             .and_then(|value| value.trim().strip_suffix(" kB"))
             .and_then(|value| value.trim().parse::<u64>().ok());
-        kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other("no VmRSS"))
+        kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other(format!("no {name}")))
+    }
+
+    /// The processor time that it has taken, in seconds (Linux).
+    ///
+    /// # Errors
+    /// The process is gone, or the system is not Linux.
+    pub fn processor_seconds(&self) -> io::Result<f64> {
+        /// `sysconf(_SC_CLK_TCK)` of every Linux there is.
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The fields count from behind the name, which is in brackets and may hold anything.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+        Ok(ticks as f64 / TICKS_PER_SECOND)
     }
 }
 

@@ -5,29 +5,11 @@
 
 use std::{env, error::Error, process::Command};
 
-use tidewire_bench::{Server, echo, open_websocket};
+use tidewire_bench::{Server, echo, gateway, open_websocket};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let connections: u32 = env::args().nth(1).map_or(Ok(5_000), |count| count.parse())?;
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let built = Command::new(&cargo)
-        .args([
-            "build",
-            "--release",
-            "--quiet",
-            "-p",
-            "tidewire",
-            "-p",
-            "tidewire-tokio",
-            "--bins",
-            "--examples",
-        ])
-        .status()?;
-    if !built.success() {
-        return Err("the servers do not build".into());
-    }
-    let target = env::current_exe()?;
-    let folder = target.parent().ok_or("the program lies in no folder")?;
+    let folder = gateway::build(&["-p", "tidewire", "-p", "tidewire-tokio", "--bins", "--examples"])?;
 
     println!("Resident memory for each of {connections} idle WebSockets, in bytes\n");
     println!("| Server | fresh | after a 1 KiB echo | after a 60 KiB echo |\n|---|---|---|---|");
