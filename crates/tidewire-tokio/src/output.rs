@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 
 /// A shared piece of at least this length is queued by reference; a shorter one is copied, which costs less than
 /// a slot in the vectored write.
-const SHARE_MIN_LEN: usize = 2 * 1024;
+const SHARE_MIN_LEN: usize = 512;
 
 /// Slices handed to one vectored write.
 const MAX_SLICES: usize = 32;
@@ -105,12 +105,8 @@ impl Output {
     fn advance(&mut self, mut len: usize) {
         while len > 0 {
             let Some(front) = self.queued.front_mut() else {
-                // What the write left of the tail becomes a piece: no byte is moved for each partial write.
-                self.seal();
-                if self.queued.is_empty() {
-                    return;
-                }
-                continue;
+                self.advance_tail(len);
+                return;
             };
             let step = len.min(front.len());
             front.advance(step);
@@ -120,6 +116,17 @@ impl Output {
                 self.queued.pop_front();
             }
         }
+    }
+
+    /// What a write left of the tail becomes a piece of exact size: no byte is moved for each partial write, and a peer
+    /// that takes nothing more holds no room that nothing is in.
+    fn advance_tail(&mut self, len: usize) {
+        let left = self.tail.get(len..).unwrap_or_default();
+        if !left.is_empty() {
+            self.queued_len += left.len();
+            self.queued.push_back(Bytes::copy_from_slice(left));
+        }
+        self.tail = Vec::new();
     }
 }
 
@@ -226,5 +233,18 @@ mod tests {
         assert!(output.queued.is_empty());
         output.push_shared(&Bytes::from(vec![1; SHARE_MIN_LEN]));
         assert_eq!(output.queued.len(), 2);
+    }
+
+    #[test]
+    fn what_a_write_left_is_kept_to_exact_size() {
+        let mut output = Output::default();
+        output.tail.reserve(10_000);
+        output.push_shared(&Bytes::from(vec![1; SHARE_MIN_LEN - 1]));
+        output.push_shared(&Bytes::from(vec![2; SHARE_MIN_LEN - 1]));
+        output.advance(SHARE_MIN_LEN);
+        assert_eq!((output.len(), output.tail.capacity()), (SHARE_MIN_LEN - 2, 0));
+        let piece = output.queued.pop_front().unwrap();
+        assert_eq!(piece, vec![2; SHARE_MIN_LEN - 2]);
+        assert_eq!(Vec::from(piece).capacity(), SHARE_MIN_LEN - 2);
     }
 }

@@ -17,12 +17,9 @@ use tidewire_ws::frame::CloseCode;
 use tokio::net::TcpStream;
 use tracing::debug;
 
-/// Output from which on nothing more is taken from the hub, in bytes: a client that does not read is a cursor that
-/// falls behind, not a queue.
-const HIGH_WATER: usize = 64 * 1024;
-
-/// What is taken from the hub at a time; the bytes are those of a message with all its forms.
-const BATCH: BatchBudget = BatchBudget { max_messages: 256, max_bytes: 256 * 1024 };
+/// What is taken from the hub at a time; the bytes are those of a message with all its forms, a quarter of which goes
+/// out. What the socket does not take of it is all that a client that does not read costs beside its cursor.
+const BATCH: BatchBudget = BatchBudget { max_messages: 256, max_bytes: 64 * 1024 };
 
 /// Messages received in a row before what is published gets its turn. Until then it waits, so that the answers to
 /// all that came in one read go out in one write.
@@ -151,8 +148,9 @@ impl Session {
                 Poll::Pending => {}
             }
         }
-        // Above the mark the socket has been asked to wake us when it takes more.
-        if self.socket.output_len() < HIGH_WATER {
+        // As long as something waits, the socket has been asked to wake us when it takes more: a client that does not
+        // read is a cursor that falls behind, not a queue.
+        if self.socket.output_len() == 0 {
             let mut batch = Vec::new();
             if self.subscriber.poll_batch(cx, BATCH, &mut batch).is_ready() {
                 *received = 0;
