@@ -109,8 +109,16 @@ impl Drop for Server {
 /// # Errors
 /// The server does not answer with a 101.
 pub fn open_websocket(address: SocketAddr, target: &str) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(address)?;
+    let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
+    upgrade(stream, target)
+}
+
+/// Makes a WebSocket of a blocking socket. What comes behind the response stays in it.
+///
+/// # Errors
+/// The server does not answer with a 101.
+pub fn upgrade(mut stream: TcpStream, target: &str) -> io::Result<TcpStream> {
     stream.write_all(upgrade_request(target).as_bytes())?;
     let mut head = Vec::new();
     let mut byte = [0];
