@@ -4,7 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")"
 
-STEPS=(format lints docs tests alone sim bench-smoke clients autobahn fuzz)
+STEPS=(format lints docs tests alone sim transports bench-smoke clients autobahn fuzz)
 NO_STD=(tidewire-ws tidewire-sse tidewire-lifecycle tidewire-hub tidewire-connection)
 LIBRARIES=("${NO_STD[@]}" tidewire-tokio)
 FUZZ_SECONDS=20
@@ -56,6 +56,14 @@ step_alone() {
 }
 
 step_sim() { cargo run --quiet --release -p tidewire-sim -- --seeds 50 --hours 1; }
+
+step_transports() {
+  cargo build --quiet --release -p tidewire && cargo build --quiet --release -p tidewire-bench --bin resume --bin stuck || return 1
+  local program
+  for program in resume stuck; do
+    TIDEWIRE_BIN="$PWD/target/release/tidewire" "target/release/$program" --quick || return 1
+  done
+}
 
 step_bench_smoke() { cargo bench --quiet -p tidewire-bench --benches -- --test; }
 

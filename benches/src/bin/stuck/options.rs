@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) history: u32,
     /// Latencies up to this are not told apart.
     pub(crate) noise: Duration,
+    /// Memory up to this, in bytes, is not either.
+    pub(crate) memory_noise: u64,
 }
 
 /// What the scheduler of a machine with other work adds to any latency.
@@ -42,6 +44,9 @@ const NOISE: Duration = Duration::from_millis(25);
 
 /// The same for a run of a few seconds, which a single hiccup is a large part of.
 const QUICK_NOISE: Duration = Duration::from_millis(250);
+
+/// What an allocator with two threads adds to the memory of such a run, whose 5 % are some hundred KiB.
+const QUICK_MEMORY_NOISE: u64 = 2 * 1024 * 1024;
 
 impl Cli {
     pub(crate) fn options(&self) -> Options {
@@ -55,6 +60,7 @@ impl Cli {
             duration: Duration::from_secs(self.seconds.unwrap_or(seconds).into()),
             history: self.history.unwrap_or(rate * 5 / 2).max(1),
             noise: if self.quick { QUICK_NOISE } else { NOISE },
+            memory_noise: if self.quick { QUICK_MEMORY_NOISE } else { 0 },
         }
     }
 }

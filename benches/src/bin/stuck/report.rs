@@ -77,10 +77,15 @@ impl Run {
 }
 
 impl Report {
-    /// What the memory may be with the stuck ones: that without, what their connections cost while they are idle, and 5 %.
+    /// What the memory would be if it cost nothing to be stuck: that without, and what idle connections cost.
+    fn expected_peak(&self) -> u64 {
+        self.without.peak + self.with.connected.saturating_sub(self.without.connected)
+    }
+
+    /// What the memory may be.
     fn allowed_peak(&self) -> u64 {
-        let idle = self.with.connected.saturating_sub(self.without.connected);
-        (self.without.peak + idle) * (100 + MEMORY_PERCENT) / 100
+        let more = self.expected_peak() * MEMORY_PERCENT / 100;
+        self.expected_peak() + more.max(self.options.memory_noise)
     }
 
     fn is_possible(&self) -> bool {
@@ -100,7 +105,7 @@ impl Report {
             broken.push("readers beside stuck ones missed messages".to_owned());
         }
         if with.peak > self.allowed_peak() {
-            let percent = with.peak * 100 / (self.allowed_peak() * 100 / (100 + MEMORY_PERCENT)).max(1);
+            let percent = with.peak * 100 / self.expected_peak().max(1);
             broken.push(format!("the memory is {percent} % of what it is without the stuck ones"));
         }
         if with.peak.saturating_sub(with.connected) > HUB_BUDGET {
@@ -132,8 +137,8 @@ impl fmt::Display for Report {
         let Options { readers, stuck, rate, duration, history, .. } = &self.options;
         writeln!(
             f,
-            "{readers} readers and {stuck} stuck ones of one topic, {rate} messages of 1 KiB a second for {} s, {history} of them \
-             kept\n",
+            "{readers} readers and {stuck} stuck ones of one topic, {rate} messages of 1 KiB a second for {} s, {history} of \
+             them kept at most\n",
             duration.as_secs()
         )?;
         writeln!(
