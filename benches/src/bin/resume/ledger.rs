@@ -177,7 +177,7 @@ impl Ledger {
         let parsed = Cursor::parse(cursor)?;
         let offset = |topic: &Followed| match parsed.start(&topic.name) {
             Start::After(position) => Ok(position.offset),
-            other @ (Start::Live | Start::Earliest | Start::Unknown) => {
+            other @ (Start::Live | Start::Earliest | Start::Last(_) | Start::Unknown) => {
                 Err(Violation(format!("expected a position in {}, got {other:?}", topic.name.as_str())))
             }
         };
@@ -208,7 +208,8 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tidewire_hub::{Config, ConnectionId, Delivery, Hub, Incarnation};
+    use std::time::Duration;
+    use tidewire_hub::{Config, ConnectionId, Delivery, Hub, Incarnation, PublishOptions};
 
     /// What a client of topics 0 and 1 is handed: cursor, topic, offset and text of each message.
     fn deliveries() -> (String, Vec<(String, String, u64, String)>) {
@@ -223,12 +224,12 @@ mod tests {
                 let mut text = String::new();
                 content::write(topic, offset, &mut text);
                 let name = TopicName::new(&content::name(topic)).unwrap();
-                hub.publish(std::time::Duration::ZERO, &name, text, None).unwrap();
+                hub.publish(Duration::ZERO, &name, text, &PublishOptions::new()).unwrap();
             }
         }
         let mut handed = Vec::new();
-        while let Some(Delivery::Message { topic, position, message, .. }) = hub.pull(id) {
-            let place = (topic.as_str().to_owned(), position.offset, message.clone());
+        while let Some(Delivery::Message(lent)) = hub.pull(Duration::ZERO, id) {
+            let place = (lent.topic().to_string(), lent.position().offset, lent.message().clone());
             handed.push((hub.cursor(id).encode(), place.0, place.1, place.2));
         }
         (start, handed)
