@@ -35,6 +35,10 @@ impl Message for Text {
     fn len_bytes(&self) -> usize {
         self.0.len()
     }
+
+    fn hash_body(&self, hasher: &mut dyn std::hash::Hasher) {
+        hasher.write(self.0.as_bytes());
+    }
 }
 
 fn topic(name: &str) -> TopicName {
