@@ -83,10 +83,10 @@ impl<M: Message + Send + 'static> SharedHub<M> {
 
     /// The same with `shards` shards, or fewer where a limit is too small to be shared.
     ///
-    /// Each shard has an even share of [`Config::max_bytes`], [`Config::max_topics`] and [`Config::max_subscriptions`], and
-    /// refuses or evicts when that is used up: names fall into shards at random, so that may be a few percent before the
-    /// whole is. A share holds at least 1,024 topics, 1,024 subscriptions and four topics that are full. The other limits
-    /// are the hub's own, or each topic's and each subscriber's.
+    /// Each shard has an even share of [`Config::max_bytes`], [`Config::max_topics`], [`Config::max_subscriptions`] and
+    /// [`Config::max_idempotency_keys`], and refuses or evicts when that is used up: names fall into shards at random, so
+    /// that may be a few percent before the whole is. A share holds at least 1,024 of each, and four topics that are full.
+    /// The other limits are the whole hub's, or each topic's and each subscriber's.
     #[must_use]
     pub fn with_shards(config: Config, shards: NonZeroUsize) -> Self {
         let (shares, share) = shares::of(&config, shards);

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use tidewire_hub::Config;
 
-/// Topics and subscriptions of a shard, at least.
+/// Topics, subscriptions and idempotency keys of a shard, at least.
 const MIN_SHARE: usize = 1024;
 
 /// Topics that are full in a shard, at least.
@@ -17,12 +17,18 @@ pub(super) fn of(config: &Config, shards: NonZeroUsize) -> (usize, Config) {
         .get()
         .min(config.max_topics / MIN_SHARE)
         .min(config.max_subscriptions / MIN_SHARE)
+        .min(if config.max_idempotency_keys == 0 {
+            usize::MAX
+        } else {
+            config.max_idempotency_keys / MIN_SHARE
+        })
         .min(config.max_bytes / full_topics)
         .max(1);
     let mut share = config.clone();
     share.max_topics = config.max_topics / shards;
     share.max_subscriptions = config.max_subscriptions / shards;
     share.max_bytes = config.max_bytes / shards;
+    share.max_idempotency_keys = config.max_idempotency_keys / shards;
     (shards, share)
 }
 
@@ -45,6 +51,7 @@ mod tests {
             assert!(share.max_bytes * count <= whole.max_bytes, "{wanted}");
             assert!(share.max_topics * count <= whole.max_topics, "{wanted}");
             assert!(share.max_subscriptions * count <= whole.max_subscriptions, "{wanted}");
+            assert!(share.max_idempotency_keys * count <= whole.max_idempotency_keys, "{wanted}");
         }
     }
 
@@ -53,6 +60,8 @@ mod tests {
         assert_eq!(shards(8, |config| config.max_topics = 2047).0, 1);
         assert_eq!(shards(8, |config| config.max_topics = 2048).0, 2);
         assert_eq!(shards(8, |config| config.max_subscriptions = 4096).0, 4);
+        assert_eq!(shards(8, |config| config.max_idempotency_keys = 3072).0, 3);
+        assert_eq!(shards(8, |config| config.max_idempotency_keys = 0).0, 8, "there is nothing to share");
         assert_eq!(shards(8, |config| config.max_bytes = 8 * config.max_bytes_per_topic).0, 2);
         let (count, share) = shards(8, |config| (config.max_topics, config.max_bytes) = (0, 0));
         assert_eq!((count, share.max_topics, share.max_bytes), (1, 0, 0));
