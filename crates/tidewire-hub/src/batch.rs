@@ -341,9 +341,8 @@ impl<'a, M> Batch<'a, M> {
             self.parts.turns.unlink(Node::element(*key));
             self.begin_turn(*key, Seat::None);
             let is_gap = self.turn.as_ref().is_some_and(|turn| turn.before != Before::Dismissal);
-            match is_gap.then(|| self.preface()).flatten() {
-                Some(Delivery::Gap(gap)) => gaps.push(*gap),
-                Some(Delivery::Message(_) | Delivery::Dismissed(_)) | None => {}
+            if let Some(Delivery::Gap(gap)) = is_gap.then(|| self.preface()).flatten() {
+                gaps.push(*gap);
             }
             self.end_turn();
         }

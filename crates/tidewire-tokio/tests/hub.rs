@@ -12,8 +12,8 @@ use std::{
 };
 
 use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Message, OnLag, Policy, PublishOptions, Start, SubscribeError,
-    TopicName,
+    Config, ConnectError, ConnectionId, Message, OnLag, Policy, PublishOptions, SendError, Start,
+    SubscribeError, TopicName,
 };
 use tidewire_tokio::hub::{BatchBudget, Delivered, SharedHub, Subscriber};
 
@@ -49,7 +49,7 @@ fn texts(batch: &[Delivered<Text>]) -> Vec<&str> {
     batch
         .iter()
         .map(|delivered| match delivered {
-            Delivered::Message { message, .. } => &*message.0,
+            Delivered::Message { message, .. } | Delivered::Direct { message } => &*message.0,
             Delivered::Gap { .. } | Delivered::Dismissed { .. } => "no text",
         })
         .collect()
@@ -157,7 +157,10 @@ async fn a_reader_of_many_topics_gets_all_of_them_from_all_shards_in_their_order
                 .iter()
                 .filter_map(|delivered| match delivered {
                     Delivered::Message { topic, message, .. } if topic == wanted => message.0.parse().ok(),
-                    Delivered::Message { .. } | Delivered::Gap { .. } | Delivered::Dismissed { .. } => None,
+                    Delivered::Message { .. }
+                    | Delivered::Gap { .. }
+                    | Delivered::Direct { .. }
+                    | Delivered::Dismissed { .. } => None,
                 })
                 .collect::<Vec<u32>>();
             assert_eq!(numbers, (0..10).collect::<Vec<_>>());
@@ -338,4 +341,42 @@ async fn a_topic_that_is_paused_waits_while_the_others_go_on() {
     assert!(subscriber.resume(&topics[0]));
     assert_eq!(subscriber.batch(BatchBudget::default(), &mut batch).await, 1);
     assert_eq!(texts(&batch), ["topic 0"]);
+}
+
+#[tokio::test]
+async fn one_connection_is_sent_to_ahead_of_its_topics_and_woken() {
+    let (hub, topics) = (hub(7), topics());
+    let mut subscriber = hub.subscriber(ConnectionId::new(3)).unwrap();
+    let address = subscriber.address().unwrap();
+    let waiting = tokio::spawn(async move {
+        let mut batch = Vec::new();
+        subscriber.batch(BatchBudget::default(), &mut batch).await;
+        (subscriber, batch)
+    });
+    tokio::task::yield_now().await;
+    address.send(Text("for you".into())).unwrap();
+    let (mut subscriber, mut batch) = waiting.await.unwrap();
+    assert_eq!(texts(&batch), ["for you"]);
+    // Its inbox stays where it is, whatever it follows and leaves.
+    for topic in &topics {
+        subscriber.subscribe(topic, Start::Live).unwrap();
+    }
+    for topic in &topics {
+        assert!(subscriber.unsubscribe(topic));
+    }
+    subscriber.subscribe(&topics[0], Start::Live).unwrap();
+    hub.publish(&topics[0], Text("for all".into()), &PublishOptions::new()).unwrap();
+    address.clone().send(Text("again".into())).unwrap();
+    batch.clear();
+    while subscriber.try_batch(BatchBudget::default(), &mut batch) > 0 {}
+    let mut all = texts(&batch);
+    all.sort_unstable();
+    assert_eq!(all, ["again", "for all"]);
+    assert_eq!(subscriber.cursor().topics(), 1);
+    for _ in 0..Config::default().max_inbox_messages {
+        address.send(Text("more".into())).unwrap();
+    }
+    assert_eq!(address.send(Text("too much".into())), Err(SendError::InboxFull));
+    drop(subscriber);
+    assert_eq!(address.send(Text("nobody".into())), Err(SendError::UnknownSubscriber));
 }

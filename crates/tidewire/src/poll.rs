@@ -86,6 +86,8 @@ impl Page {
 
     fn add(&mut self, delivered: Delivered) -> Fit {
         match delivered {
+            // The gateway gives nobody the address of a connection.
+            Delivered::Direct { .. } => {}
             // The next request makes another subscriber.
             Delivered::Dismissed { .. } => return Fit::Full,
             Delivered::Gap { gap, cursor } => {

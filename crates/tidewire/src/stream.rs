@@ -187,6 +187,8 @@ fn chunk<F: Format>(batch: &[Delivered]) -> Bytes {
             Delivered::Gap { gap, cursor } => F::gap(gap, cursor, &mut output),
             // The stream ends behind what came before.
             Delivered::Dismissed { .. } => {}
+            // The gateway gives nobody the address of a connection.
+            Delivered::Direct { .. } => {}
         }
     }
     output.into()

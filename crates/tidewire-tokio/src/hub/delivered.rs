@@ -23,6 +23,11 @@ pub enum Delivered<M> {
         /// The subscriber's cursor after it.
         cursor: Cursor,
     },
+    /// A message to this connection alone, from [`Address::send`](super::Address::send).
+    Direct {
+        /// The message.
+        message: M,
+    },
     /// It lags further behind than its policy allows, and is to go: nothing more comes.
     Dismissed {
         /// In which topic, and how far.
@@ -37,7 +42,7 @@ impl<M> Delivered<M> {
     #[must_use]
     pub fn gap(&self) -> Option<&Gap> {
         match self {
-            Self::Message { .. } | Self::Dismissed { .. } => None,
+            Self::Message { .. } | Self::Direct { .. } | Self::Dismissed { .. } => None,
             Self::Gap { gap, .. } => Some(gap),
         }
     }
@@ -47,7 +52,7 @@ impl<M: Message> Delivered<M> {
     /// What it counts in a budget, in bytes.
     pub(super) fn len_bytes(&self) -> usize {
         match self {
-            Self::Message { message, .. } => message.len_bytes(),
+            Self::Message { message, .. } | Self::Direct { message } => message.len_bytes(),
             Self::Gap { .. } | Self::Dismissed { .. } => 0,
         }
     }
@@ -70,6 +75,7 @@ impl<M: Clone> Delivered<M> {
                 progress.reach(&gap.topic, gap.to);
                 Self::Gap { gap: *gap, cursor: progress.cursor() }
             }
+            Delivery::Direct(message) => Self::Direct { message: *message },
             Delivery::Dismissed(dismissal) => {
                 Self::Dismissed { dismissal: *dismissal, cursor: progress.cursor() }
             }

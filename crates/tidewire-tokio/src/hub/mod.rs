@@ -18,7 +18,7 @@ mod subscriber;
 mod upkeep;
 
 pub use delivered::Delivered;
-pub use subscriber::Subscriber;
+pub use subscriber::{Address, Subscriber};
 /// What one batch may take.
 pub use tidewire_hub::Budget as BatchBudget;
 

@@ -28,6 +28,7 @@ pub(super) fn of(config: &Config, shards: NonZeroUsize) -> (usize, Config) {
     share.max_topics = config.max_topics / shards;
     share.max_subscriptions = config.max_subscriptions / shards;
     share.max_bytes = config.max_bytes / shards;
+    share.max_inboxes_bytes = config.max_inboxes_bytes / shards;
     share.max_idempotency_keys = config.max_idempotency_keys / shards;
     (shards, share)
 }
@@ -49,6 +50,7 @@ mod tests {
             let (count, share) = shards(wanted, |_| {});
             assert_eq!(count, wanted);
             assert!(share.max_bytes * count <= whole.max_bytes, "{wanted}");
+            assert!(share.max_inboxes_bytes * count <= whole.max_inboxes_bytes, "{wanted}");
             assert!(share.max_topics * count <= whole.max_topics, "{wanted}");
             assert!(share.max_subscriptions * count <= whole.max_subscriptions, "{wanted}");
             assert!(share.max_idempotency_keys * count <= whole.max_idempotency_keys, "{wanted}");

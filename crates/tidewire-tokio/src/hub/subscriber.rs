@@ -8,8 +8,8 @@ use std::{
 };
 
 use tidewire_hub::{
-    ConnectionId, Cursor, Gap, Hub, Message, Policy, Position, Progress, Start, SubscribeError, SubscriberId,
-    TopicName,
+    ConnectError, ConnectionId, Cursor, Gap, Hub, Message, Policy, Position, Progress, SendError, Start,
+    SubscribeError, SubscriberId, TopicName,
 };
 
 use super::{BatchBudget, Delivered, SharedHub, shard::State};
@@ -24,6 +24,8 @@ pub struct Subscriber<M: Message> {
     turn: usize,
     progress: Progress,
     standing: Standing,
+    /// The shard that has its inbox, once it has one.
+    inbox: Option<usize>,
 }
 
 /// Whether a subscriber is served.
@@ -44,7 +46,15 @@ impl<M: Message> Subscriber<M> {
     /// One that was counted already.
     pub(super) fn new(hub: SharedHub<M>, connection: ConnectionId) -> Self {
         let progress = Progress::new(hub.shared.incarnation);
-        Self { hub, connection, shards: Vec::new(), turn: 0, progress, standing: Standing::Served }
+        Self {
+            hub,
+            connection,
+            shards: Vec::new(),
+            turn: 0,
+            progress,
+            standing: Standing::Served,
+            inbox: None,
+        }
     }
 
     /// Follows a topic from `start`; answers with the position after which it goes on.
@@ -68,14 +78,11 @@ impl<M: Message> Subscriber<M> {
         let shared = &self.hub.shared;
         let (index, shard) = shared.home(topic);
         let mut state = shard.lock();
-        let known = self.shards.iter().find(|place| place.shard == index).copied();
+        let known = self.place_in(index);
         let id = match known {
             Some(place) => place.id,
-            None => match state.connect(self.connection) {
-                Ok(id) => id,
-                // Not reached: a shard may serve as many as the hub, and this one is counted already.
-                Err(_) => return Err(SubscribeError::TooManySubscriptions),
-            },
+            // A shard may serve as many as the hub, and this one is counted already: it is not refused.
+            None => state.connect(self.connection).map_err(|_| SubscribeError::TooManySubscriptions)?,
         };
         // A shard counts the topics that are at home there.
         let is_full = self.progress.topics() >= shared.max_topics_per_subscriber;
@@ -107,7 +114,7 @@ impl<M: Message> Subscriber<M> {
             return false;
         }
         self.progress.forget(topic);
-        let waker = if state.hub.topics_of(id) == 0 {
+        let waker = if state.hub.topics_of(id) == 0 && self.inbox != Some(index) {
             self.shards.remove(at);
             state.disconnect(id)
         } else {
@@ -131,8 +138,33 @@ impl<M: Message> Subscriber<M> {
 
     fn in_shard_of(&self, topic: &TopicName, change: impl FnOnce(&mut Hub<M>, SubscriberId) -> bool) -> bool {
         let (index, shard) = self.hub.shared.home(topic);
-        let place = self.shards.iter().find(|place| place.shard == index);
+        let place = self.place_in(index);
         place.is_some_and(|place| shard.change(|hub| change(hub, place.id)))
+    }
+
+    fn place_in(&self, shard: usize) -> Option<Place> {
+        self.shards.iter().find(|place| place.shard == shard).copied()
+    }
+
+    /// Where this connection alone can be sent to, by whoever is given the address.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: the shard that would have the inbox serves as many as it may.
+    pub fn address(&mut self) -> Result<Address<M>, ConnectError> {
+        // One that follows nothing yet has its inbox in any shard, as long as all are used alike.
+        let any = (self.connection.as_u64() % self.hub.shared.shards.len() as u64) as usize;
+        let index = self.inbox.or_else(|| self.shards.first().map(|place| place.shard)).unwrap_or(any);
+        let place = match self.place_in(index) {
+            Some(place) => place,
+            None => {
+                let id = self.hub.shared.shards[index].lock().connect(self.connection)?;
+                let place = Place { shard: index, id };
+                self.shards.push(place);
+                place
+            }
+        };
+        self.inbox = Some(index);
+        Ok(Address { hub: self.hub.clone(), place })
     }
 
     /// Whether it was told to go, with [`Delivered::Dismissed`]: nothing more comes.
@@ -235,6 +267,35 @@ impl<M: Message + Clone> Subscriber<M> {
             self.turn = (self.turn + 1) % places;
         }
         batch.len() - already
+    }
+}
+
+/// Where one connection can be sent to. It keeps the hub, and not the subscriber.
+pub struct Address<M> {
+    hub: SharedHub<M>,
+    place: Place,
+}
+
+impl<M: Message> Address<M> {
+    /// Sends a message to the connection, ahead of what waits for it in its topics, and wakes it. There is no resume: what
+    /// it has not taken when it ends is gone.
+    ///
+    /// # Errors
+    /// As [`Hub::send_to`]: the inbox is full, or the connection has ended.
+    pub fn send(&self, message: M) -> Result<(), SendError> {
+        self.hub.shared.shards[self.place.shard].change(|hub| hub.send_to(self.place.id, message))
+    }
+}
+
+impl<M> Clone for Address<M> {
+    fn clone(&self) -> Self {
+        Self { hub: self.hub.clone(), place: self.place }
+    }
+}
+
+impl<M> fmt::Debug for Address<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

@@ -142,6 +142,8 @@ pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
                 let _ = session.socket.feed_pieces(MessageKind::Text, &pieces);
             }
             Delivered::Gap { gap, cursor } => send(session, &Record::gap(gap, cursor).to_text()),
+            // The gateway gives nobody the address of a connection.
+            Delivered::Direct { .. } => {}
             Delivered::Dismissed { .. } => return dismissed(),
         }
     }

@@ -41,6 +41,8 @@ pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
                 let told = batch[index..].iter().filter_map(Delivered::gap);
                 return close(cursor.clone(), told.chain(&session.take_gaps()));
             }
+            // The gateway gives nobody the address of a connection.
+            Delivered::Direct { .. } => {}
             Delivered::Dismissed { .. } => return dismissed(),
         }
     }
