@@ -64,40 +64,55 @@ pub(crate) enum Event {
     Sweep,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Entry {
+#[derive(Clone, Copy, Debug)]
+struct Entry<E> {
     at: Nanos,
     sequence: u64,
-    event: Event,
+    event: E,
 }
 
-impl Ord for Entry {
+/// No two have the same sequence.
+impl<E> PartialEq for Entry<E> {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl<E> Eq for Entry<E> {}
+
+impl<E> Ord for Entry<E> {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         (self.at, self.sequence).cmp(&(other.at, other.sequence))
     }
 }
 
-impl PartialOrd for Entry {
+impl<E> PartialOrd for Entry<E> {
     fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
 /// The events to come.
-#[derive(Debug, Default)]
-pub(crate) struct Events {
-    heap: BinaryHeap<Reverse<Entry>>,
+#[derive(Debug)]
+pub(crate) struct Events<E> {
+    heap: BinaryHeap<Reverse<Entry<E>>>,
     sequence: u64,
 }
 
-impl Events {
-    pub(crate) fn push(&mut self, at: Nanos, event: Event) {
+impl<E> Default for Events<E> {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), sequence: 0 }
+    }
+}
+
+impl<E> Events<E> {
+    pub(crate) fn push(&mut self, at: Nanos, event: E) {
         self.sequence += 1;
         self.heap.push(Reverse(Entry { at, sequence: self.sequence, event }));
     }
 
     /// The next event, if it is not behind `end`.
-    pub(crate) fn pop(&mut self, end: Nanos) -> Option<(Nanos, Event)> {
+    pub(crate) fn pop(&mut self, end: Nanos) -> Option<(Nanos, E)> {
         if self.heap.peek()?.0.at > end {
             return None;
         }

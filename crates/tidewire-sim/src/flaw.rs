@@ -46,6 +46,51 @@ pub enum Flaw {
     DeafHost,
     /// A host tells that it reads no more, and it reads.
     PretendedPause,
+    /// A message is taken from the hub and not sent.
+    SkippedMessage,
+    /// A message is sent twice.
+    DoubledMessage,
+    /// A publish whose answer was lost comes again without its idempotency key.
+    ForgottenKey,
+    /// A gap is not told.
+    SilentGap,
+    /// A gap is told where nothing is lost.
+    InventedGap,
+    /// A token is that of before the message that it comes with.
+    StaleToken,
+    /// A token is another subscriber's.
+    ForeignToken,
+    /// A subscription starts live, whatever the token says.
+    MisreadToken,
+    /// Another run of the hub says that it is the one before.
+    SameIncarnation,
+    /// A hub takes more than its budget.
+    LargerBudget,
+    /// A hub keeps messages beyond their age.
+    LongMemory,
+    /// A hub forgets a topic that was just used.
+    ShortMemory,
+    /// Something of a message stays when the hub has dropped it.
+    KeptMessages,
+    /// A server takes from the hub though what it took before waits.
+    EagerPulls,
+    /// Whom the hub tells to be ready is not heard now and then.
+    LostWakeUp,
+    /// Whoever becomes ready last is served first.
+    FavouredReader,
+    /// A topic keeps its turn while it has something.
+    GreedyTopic,
+    /// A server is not told that there is room again.
+    LostRoom,
+}
+
+/// Which kind of run a flaw shows in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Connections alone.
+    Connections,
+    /// A hub and its readers.
+    Fanout,
 }
 
 impl Flaw {
@@ -67,6 +112,37 @@ impl Flaw {
                 Invariant::Reason
             }
             Self::PretendedPause => Invariant::HalfOpen,
+            Self::SkippedMessage | Self::SilentGap => Invariant::Loss,
+            Self::DoubledMessage | Self::ForgottenKey => Invariant::Order,
+            Self::InventedGap => Invariant::Gap,
+            Self::StaleToken | Self::ForeignToken | Self::MisreadToken | Self::SameIncarnation => {
+                Invariant::Token
+            }
+            Self::LargerBudget | Self::LongMemory | Self::ShortMemory => Invariant::Budget,
+            Self::KeptMessages | Self::EagerPulls => Invariant::Lag,
+            Self::LostWakeUp | Self::FavouredReader | Self::GreedyTopic => Invariant::Fairness,
+            Self::LostRoom => Invariant::CaughtUp,
+        }
+    }
+
+    /// Where it shows.
+    pub(crate) fn kind(self) -> Kind {
+        match self.invariant() {
+            Invariant::Delivery
+            | Invariant::Deadline
+            | Invariant::End
+            | Invariant::Usage
+            | Invariant::Memory
+            | Invariant::Reason
+            | Invariant::HalfOpen => Kind::Connections,
+            Invariant::Loss
+            | Invariant::Order
+            | Invariant::Gap
+            | Invariant::Token
+            | Invariant::Budget
+            | Invariant::Lag
+            | Invariant::Fairness
+            | Invariant::CaughtUp => Kind::Fanout,
         }
     }
 
@@ -96,7 +172,25 @@ impl Flaw {
             | Self::NoPongs
             | Self::UnansweredCall
             | Self::DeafHost
-            | Self::PretendedPause => None,
+            | Self::PretendedPause
+            | Self::SkippedMessage
+            | Self::DoubledMessage
+            | Self::ForgottenKey
+            | Self::SilentGap
+            | Self::InventedGap
+            | Self::StaleToken
+            | Self::ForeignToken
+            | Self::MisreadToken
+            | Self::SameIncarnation
+            | Self::LargerBudget
+            | Self::LongMemory
+            | Self::ShortMemory
+            | Self::KeptMessages
+            | Self::EagerPulls
+            | Self::LostWakeUp
+            | Self::FavouredReader
+            | Self::GreedyTopic
+            | Self::LostRoom => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A world in which connections live and die: hosts, pipes, clocks and faults, all drawn from one number.
 //!
-//! Unpublished. `tidewire-connection` and `tidewire-lifecycle` are driven as an adapter drives them, with real frames and
+//! Unpublished. `tidewire-connection`, `tidewire-lifecycle` and `tidewire-hub` are driven as an adapter drives them, with real frames and
 //! real events, but without a socket, a clock or a thread: so a run of one seed is the same each time, byte for byte, and
 //! an hour takes less than a second.
 //!
@@ -20,6 +20,7 @@
 //! | `websocket`, `stream`, `source`, `heard`, `application` | the ends, and what is said on them |
 //! | `faults`, `outages`, `history` | what goes wrong, and what of it was in a connection's way |
 //! | `invariants`, `sweep` | what must hold, and when it is looked at |
+//! | `fanout` | a world of another kind: a hub and its readers |
 //! | `flaw` | what can be wrong on purpose |
 //! | `settings`, `report` | what is drawn, and what is told |
 
@@ -28,6 +29,7 @@ mod application;
 mod client;
 mod connection;
 mod event;
+mod fanout;
 mod faults;
 mod flaw;
 mod heard;
@@ -49,5 +51,15 @@ mod world;
 
 pub use flaw::Flaw;
 pub use invariants::Invariant;
-pub use report::{Figures, Outcome, Violation, summary};
-pub use world::{Options, run};
+pub use report::{Fanout, Figures, Outcome, Violation, summary};
+pub use world::{Follow, Options};
+
+/// Simulates one seed: its connections, and its hub; with a flaw, the kind of run that it shows in.
+#[must_use]
+pub fn run(seed: u64, options: &Options) -> Outcome {
+    match options.flaw.map(Flaw::kind) {
+        None => world::run(seed, options).and(fanout::run(seed, options)),
+        Some(flaw::Kind::Connections) => world::run(seed, options),
+        Some(flaw::Kind::Fanout) => fanout::run(seed, options),
+    }
+}

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use tidewire_sim::{Flaw, Options, Outcome, run, summary};
+use tidewire_sim::{Flaw, Follow, Options, Outcome, run, summary};
 
 /// Simulates connections and what goes wrong with them, and checks that none dies unnoticed or is killed wrongly.
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ struct Cli {
     /// Each step of the connection of this number, of a single seed.
     #[arg(long, requires = "seed")]
     follow: Option<u32>,
+    /// Each step of the hub's reader of this number, of a single seed.
+    #[arg(long, requires = "seed", conflicts_with = "follow")]
+    follow_reader: Option<u32>,
     /// Something wrong on purpose, to see it found.
     #[arg(long)]
     flaw: Option<Flaw>,
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
     let options = Options {
         length: Duration::from_secs(cli.hours.saturating_mul(3600)),
         flaw: cli.flaw,
-        follow: cli.follow,
+        follow: cli.follow.map(Follow::Connection).or(cli.follow_reader.map(Follow::Reader)),
     };
     let (first, count) = cli.seed.map_or((cli.first_seed, cli.seeds), |seed| (seed, 1));
     let began = Instant::now();

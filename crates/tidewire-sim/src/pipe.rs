@@ -237,6 +237,16 @@ impl Pipe {
         self.segments.clear();
     }
 
+    /// From here on nothing arrives. Of what is on the way a part still does, up to any byte, and at once.
+    pub(crate) fn tear(&mut self, random: &mut Random) {
+        let on_the_way: usize = self.segments.iter().map(|segment| segment.len).sum();
+        let arrives = random.below(on_the_way as u64 + 1) as usize;
+        self.arrived += arrives;
+        self.bytes.truncate(self.arrived);
+        self.fin = Fin::None;
+        self.reroute(Route::Dropped);
+    }
+
     /// All of it is lost.
     pub(crate) fn clear(&mut self) {
         self.bytes = Vec::new();
@@ -333,6 +343,26 @@ mod tests {
         assert_eq!((pipe.arrive(500), pipe.at_end()), (1, false));
         pipe.read(1);
         assert!(pipe.at_end());
+    }
+
+    #[test]
+    fn what_is_torn_ends_behind_any_byte() {
+        let mut ends = [0; 7];
+        let mut random = Random::new(1);
+        for _ in 0..1000 {
+            let mut pipe = Pipe::new(PATH);
+            while pipe.held() < 6 {
+                pipe.write(0, &b"abcdef"[pipe.held()..], &mut random);
+            }
+            pipe.shut_down(0, &mut random);
+            pipe.tear(&mut random);
+            let len = pipe.unread().len();
+            assert_eq!((pipe.arrive(1000), &*pipe.unread()), (0, &b"abcdef"[..len]));
+            pipe.read(len);
+            assert!(!pipe.at_end());
+            ends[len] += 1;
+        }
+        assert!(ends.iter().all(|times| *times > 0), "{ends:?}");
     }
 
     #[test]

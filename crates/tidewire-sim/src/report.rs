@@ -6,6 +6,7 @@ use crate::connection::{ConnectionId, Kind, Side};
 use crate::invariants::{Breach, Invariant};
 use crate::random::mix;
 use crate::time::{Nanos, SECOND, shown};
+use crate::world::Options;
 
 /// An invariant that did not hold, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,31 @@ pub struct Figures {
     alive_times: u64,
     /// The most connections that were alive at once.
     pub alive_most: u64,
+    /// What the hub and its readers did.
+    pub fanout: Fanout,
+}
+
+/// What a hub and its readers did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fanout {
+    /// Messages that were published.
+    pub published: u64,
+    /// Messages and gaps that were taken from the hub.
+    pub taken: u64,
+    /// Messages that arrived: over WebSockets, event streams, NDJSON and polls.
+    pub delivered: [u64; 4],
+    /// Messages to one connection that arrived.
+    pub direct: u64,
+    /// Gaps that arrived: evicted, of another epoch, unknown, lagged.
+    pub gaps: [u64; 4],
+    /// Readers that were told to go, for they lagged.
+    pub dismissed: u64,
+    /// Messages that were published once more, under their idempotency keys.
+    pub repeated: u64,
+    /// Links that readers had, each poll one.
+    pub links: u64,
+    /// Times that a reader came with another token than its last.
+    pub lies: u64,
 }
 
 impl Figures {
@@ -71,6 +97,30 @@ impl Figures {
     #[must_use]
     pub fn alive(&self) -> u64 {
         self.alive_sum / self.alive_times.max(1)
+    }
+}
+
+impl Figures {
+    /// Those of two runs of one seed.
+    fn and(mut self, other: Self) -> Self {
+        self.connections += other.connections;
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+        self.events += other.events;
+        self.faults.extend(other.faults);
+        self.ends.extend(other.ends);
+        self.fanout = other.fanout;
+        self
+    }
+}
+
+impl Outcome {
+    /// What came of both kinds of run of one seed: this is of the connections, the other of the hub.
+    pub(crate) fn and(mut self, fanout: Self) -> Self {
+        self.violations.extend(fanout.violations);
+        self.figures = self.figures.and(fanout.figures);
+        self.digest = self.digest.rotate_left(1) ^ fanout.digest;
+        self
     }
 }
 
@@ -96,7 +146,9 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(seed: u64, hours: u64, flaw: Option<String>) -> Self {
+    pub(crate) fn new(seed: u64, options: &Options) -> Self {
+        let hours = options.length.as_secs().div_ceil(3600).max(1);
+        let flaw = options.flaw.map(|flaw| flaw.name());
         let outcome = Outcome { seed, violations: Vec::new(), figures: Figures::default(), digest: seed };
         Self { outcome, hours, flaw }
     }
@@ -177,6 +229,12 @@ impl fmt::Display for Outcome {
             figures.messages,
             figures.bytes >> 20,
             figures.events
+        )?;
+        let Fanout { published, taken, delivered, direct, gaps, dismissed, repeated, links, lies } =
+            figures.fanout;
+        writeln!(
+            f,
+            "hub: {published} published, {taken} taken, {delivered:?} delivered, {direct} direct, {gaps:?} gaps, {dismissed} dismissed, {repeated} repeated, {links} links, {lies} lies"
         )?;
         writeln!(f, "faults: {}", figures.faults())?;
         for (name, count) in &figures.faults {

@@ -20,8 +20,17 @@ pub struct Options {
     pub length: std::time::Duration,
     /// What is wrong on purpose.
     pub flaw: Option<Flaw>,
-    /// Each step of the connection of this number is to be printed.
-    pub follow: Option<u32>,
+    /// Whose steps are to be printed.
+    pub follow: Option<Follow>,
+}
+
+/// Somebody whose steps are to be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follow {
+    /// The connection of this number.
+    Connection(u32),
+    /// The hub's reader of this number.
+    Reader(u32),
 }
 
 /// Whether faults still happen.
@@ -43,7 +52,7 @@ const SWEEP: Nanos = SECOND;
 pub(crate) struct World {
     pub(crate) now: Nanos,
     pub(crate) random: Random,
-    pub(crate) events: Events,
+    pub(crate) events: Events<Event>,
     pub(crate) hosts: Vec<Host>,
     pub(crate) clients: Vec<Client>,
     /// By their ids; one that is over is `None`.
@@ -52,15 +61,14 @@ pub(crate) struct World {
     pub(crate) live: Vec<ConnectionId>,
     pub(crate) stage: Stage,
     pub(crate) flaw: Option<Flaw>,
-    follow: Option<u32>,
+    follow: Option<Follow>,
     pub(crate) report: Report,
     text: String,
     payload: Vec<u8>,
 }
 
-/// Simulates one seed.
-#[must_use]
-pub fn run(seed: u64, options: &Options) -> Outcome {
+/// Simulates the connections of one seed.
+pub(crate) fn run(seed: u64, options: &Options) -> Outcome {
     let mut world = World::new(seed, options);
     let end = u64::try_from(options.length.as_nanos()).unwrap_or(NEVER);
     world.populate();
@@ -74,8 +82,6 @@ pub fn run(seed: u64, options: &Options) -> Outcome {
 
 impl World {
     fn new(seed: u64, options: &Options) -> Self {
-        let hours = options.length.as_secs().div_ceil(3600).max(1);
-        let flaw = options.flaw.map(|flaw| flaw.name());
         Self {
             now: 0,
             random: Random::new(seed),
@@ -87,7 +93,7 @@ impl World {
             stage: Stage::Running,
             flaw: options.flaw,
             follow: options.follow,
-            report: Report::new(seed, hours, flaw),
+            report: Report::new(seed, options),
             text: String::new(),
             payload: Vec::new(),
         }
@@ -194,7 +200,7 @@ impl World {
 
     /// Prints a step, if that was asked for.
     pub(crate) fn told(&self, connection: &Connection, side: Side, what: impl FnOnce() -> String) {
-        if self.follow == Some(connection.id.0) {
+        if self.follow == Some(Follow::Connection(connection.id.0)) {
             // Whoever reads the beginning alone, as `head` does, may go.
             let _ = writeln!(
                 std::io::stdout(),

@@ -35,6 +35,14 @@ fn each_flaw_is_noticed() {
         Invariant::Memory,
         Invariant::Reason,
         Invariant::HalfOpen,
+        Invariant::Loss,
+        Invariant::Order,
+        Invariant::Gap,
+        Invariant::Token,
+        Invariant::Budget,
+        Invariant::Lag,
+        Invariant::Fairness,
+        Invariant::CaughtUp,
     ] {
         assert!(noticed.contains(&invariant), "{invariant:?} cannot fail");
     }

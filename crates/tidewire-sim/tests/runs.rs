@@ -30,6 +30,22 @@ fn fifty_connections_and_five_hundred_faults_an_hour() {
 }
 
 #[test]
+fn a_hub_has_readers_on_every_transport_who_lose_their_links_and_are_told_of_every_loss() {
+    let outcome = run(2, &minutes(20));
+    let fanout = &outcome.figures.fanout;
+    assert_eq!(outcome.violations, []);
+    assert!(fanout.published >= 4_000, "{fanout:?}");
+    assert!(fanout.delivered.iter().all(|messages| *messages >= 5_000), "{fanout:?}");
+    // What is taken and on its way when a link is cut comes again behind the next.
+    assert!(fanout.taken > fanout.delivered.iter().sum(), "{fanout:?}");
+    assert!(fanout.gaps.iter().all(|gaps| *gaps >= 3), "{fanout:?}");
+    assert!(fanout.links >= 2_000 && fanout.lies >= 70, "{fanout:?}");
+    assert!(fanout.dismissed >= 5 && fanout.repeated >= 400 && fanout.direct >= 100, "{fanout:?}");
+    let drops = outcome.figures.faults.iter().find(|(name, _)| *name == "hub: drop").unwrap().1;
+    assert!(drops >= 200, "{drops} drops");
+}
+
+#[test]
 fn the_last_line_counts() {
     let line = summary(200, 1, 0, Duration::from_secs(100));
     assert_eq!(line, "200 seeds, 200 simulated hours, 0 violations, 7200 x real time");

@@ -31,6 +31,22 @@ pub enum Invariant {
     Reason,
     /// A half-open peer is found.
     HalfOpen,
+    /// A reader of a hub misses nothing that it is not told of.
+    Loss,
+    /// In a topic each message comes once, and behind those before it.
+    Order,
+    /// A gap says what is lost, and is told for a reason.
+    Gap,
+    /// A token is where its reader is, in its topics and no others; a position is one message for ever.
+    Token,
+    /// A hub keeps within its budget, and makes room by its rule.
+    Budget,
+    /// Who is not served costs its cursors and what is on its way.
+    Lag,
+    /// Nobody who has something to take waits for long while others are served.
+    Fairness,
+    /// Whoever is left in peace has all there is.
+    CaughtUp,
 }
 
 /// One that did not hold.

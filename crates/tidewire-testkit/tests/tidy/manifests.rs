@@ -25,7 +25,10 @@ const EDGES: [(&str, &[&str]); 10] = [
             "tidewire-lifecycle",
         ],
     ),
-    ("tidewire-sim", &["tidewire-connection", "tidewire-ws", "tidewire-sse", "tidewire-lifecycle"]),
+    (
+        "tidewire-sim",
+        &["tidewire-connection", "tidewire-hub", "tidewire-ws", "tidewire-sse", "tidewire-lifecycle"],
+    ),
     ("tidewire-testkit", &["tidewire-ws", "tidewire-sse", "tidewire-lifecycle", "tidewire-hub"]),
     (
         "tidewire-bench",

@@ -1,0 +1,314 @@
+//! What was really published: each topic's lives, and each life's posts. What the hub says is compared with it.
+
+use tidewire_hub::{ConnectionId, Epoch, Incarnation, Position, Reads, Replay, TopicName};
+
+use crate::invariants::{Breach, Checked, Invariant, check};
+use crate::time::Nanos;
+
+/// An index into the world's topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TopicId(pub(crate) u16);
+
+/// One published message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) number: u64,
+    /// What it counts in the hub's budget.
+    pub(crate) cost: usize,
+    pub(crate) at: Nanos,
+    /// The connection that does not get it.
+    pub(crate) exclude: Option<ConnectionId>,
+    /// From when on nobody does.
+    pub(crate) expires_at: Nanos,
+    pub(crate) replay: Replay,
+    pub(crate) event: Option<&'static str>,
+    pub(crate) key: Option<&'static str>,
+    /// Another was published with its key while it was held.
+    pub(crate) superseded: bool,
+}
+
+/// One reader of one topic at one time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Eyes {
+    pub(crate) connection: ConnectionId,
+    /// The head when it began to follow: what is ephemeral is for those who were there.
+    pub(crate) live_from: u64,
+    pub(crate) reads: Reads,
+    pub(crate) now: Nanos,
+}
+
+/// One epoch of a topic.
+#[derive(Debug)]
+pub(crate) struct Life {
+    pub(crate) epoch: Epoch,
+    pub(crate) entries: Vec<Entry>,
+    /// How many of them are gone; the rest is held.
+    pub(crate) evicted: usize,
+    /// The offset of the newest that is gone and was a loss to who reads every one; 0 when there is none.
+    lost: u64,
+    /// The same for who reads the latest of each key.
+    lost_latest: u64,
+    pub(crate) held_bytes: usize,
+}
+
+impl Life {
+    pub(crate) fn head(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.entries.len() - self.evicted
+    }
+
+    pub(crate) fn entry(&self, offset: u64) -> Option<&Entry> {
+        self.entries.get(usize::try_from(offset).ok()?.checked_sub(1)?)
+    }
+
+    /// The offset of the newest that is gone and was a loss to who reads so; 0 when there is none.
+    pub(crate) fn lost(&self, reads: Reads) -> u64 {
+        match reads {
+            Reads::Every => self.lost,
+            Reads::Latest => self.lost_latest,
+        }
+    }
+
+    /// What is held behind an offset, in bytes.
+    pub(crate) fn bytes_after(&self, offset: u64) -> u64 {
+        let from = (offset as usize).max(self.evicted).min(self.entries.len());
+        self.entries[from..].iter().map(|entry| entry.cost as u64).sum()
+    }
+
+    /// Whether a reader is not handed a message, without that being a loss.
+    pub(crate) fn skips_one(&self, offset: u64, eyes: &Eyes) -> bool {
+        let Some(entry) = self.entry(offset) else { return false };
+        let is_gone = offset <= self.evicted as u64;
+        let missed = match entry.replay {
+            Replay::Kept => is_gone && offset > self.lost(eyes.reads),
+            Replay::Ephemeral => is_gone || offset <= eyes.live_from,
+        };
+        let conflated = eyes.reads == Reads::Latest && entry.superseded;
+        missed || conflated || entry.exclude == Some(eyes.connection) || entry.expires_at <= eyes.now
+    }
+
+    /// Whether nothing between two offsets, the second included, is for a reader.
+    pub(crate) fn skips(&self, after: u64, up_to: u64, eyes: &Eyes) -> bool {
+        up_to <= self.head() && (after + 1..=up_to).all(|offset| self.skips_one(offset, eyes))
+    }
+
+    /// Behind what somebody stands who is to get the last so many of what a newcomer gets.
+    pub(crate) fn before_last(&self, count: u64, now: Nanos) -> u64 {
+        let (mut at, mut left) = (self.head(), count);
+        while at > self.evicted as u64 && left > 0 {
+            let counts =
+                self.entry(at).is_some_and(|entry| entry.replay == Replay::Kept && entry.expires_at > now);
+            left -= u64::from(counts);
+            at -= 1;
+        }
+        at
+    }
+
+    /// The oldest went; answers what they counted.
+    pub(crate) fn evict(&mut self, up_to: u64, now: Nanos) -> usize {
+        let mut freed = 0;
+        for offset in self.evicted as u64 + 1..=up_to {
+            let Some(entry) = self.entry(offset).copied() else { break };
+            freed += entry.cost;
+            if entry.replay == Replay::Kept && entry.expires_at > now {
+                self.lost = offset;
+                if !entry.superseded {
+                    self.lost_latest = offset;
+                }
+            }
+        }
+        self.evicted = self.evicted.max(up_to as usize);
+        self.held_bytes -= freed;
+        freed
+    }
+}
+
+/// One topic.
+#[derive(Debug)]
+pub(crate) struct Book {
+    pub(crate) name: TopicName,
+    lives: Vec<Life>,
+    /// When somebody followed it, left it, published to it, or something of it went.
+    pub(crate) used: Nanos,
+}
+
+impl Book {
+    pub(crate) fn life(&self, epoch: Epoch) -> Option<&Life> {
+        self.lives.iter().rev().find(|life| life.epoch == epoch)
+    }
+
+    pub(crate) fn newest(&self) -> Option<&Life> {
+        self.lives.last()
+    }
+
+    pub(crate) fn newest_mut(&mut self) -> Option<&mut Life> {
+        self.lives.last_mut()
+    }
+
+    /// The life that runs in this run of the hub.
+    pub(crate) fn current(&self, incarnation: Incarnation) -> Option<&Life> {
+        self.newest().filter(|life| life.epoch.incarnation == incarnation)
+    }
+}
+
+/// All topics.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    pub(crate) books: Vec<Book>,
+}
+
+impl Ledger {
+    pub(crate) fn new(names: impl IntoIterator<Item = TopicName>) -> Self {
+        Self { books: names.into_iter().map(|name| Book { name, lives: Vec::new(), used: 0 }).collect() }
+    }
+
+    pub(crate) fn book(&self, topic: TopicId) -> &Book {
+        &self.books[topic.0 as usize]
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<TopicId> {
+        let index = self.books.iter().position(|book| book.name.as_str() == name)?;
+        Some(TopicId(index as u16))
+    }
+
+    pub(crate) fn life(&self, topic: TopicId, epoch: Epoch) -> Option<&Life> {
+        self.book(topic).life(epoch)
+    }
+
+    /// The hub has named this epoch of a topic: it is the one that runs, or a new one that never was.
+    pub(crate) fn meets(&mut self, topic: TopicId, epoch: Epoch) -> Checked {
+        let book = &mut self.books[topic.0 as usize];
+        if book.newest().is_some_and(|life| life.epoch == epoch) {
+            return Ok(());
+        }
+        check(book.life(epoch).is_none(), || {
+            Breach::new(
+                Invariant::Token,
+                "an epoch that never was",
+                format!("{epoch} of {} again", book.name),
+            )
+        })?;
+        book.lives.push(Life {
+            epoch,
+            entries: Vec::new(),
+            evicted: 0,
+            lost: 0,
+            lost_latest: 0,
+            held_bytes: 0,
+        });
+        Ok(())
+    }
+
+    /// The hub has published it there: next to the last, and nowhere else.
+    pub(crate) fn published(&mut self, topic: TopicId, position: Position, entry: Entry) -> Checked {
+        self.meets(topic, position.epoch)?;
+        let Some(life) = self.books[topic.0 as usize].newest_mut() else { return Ok(()) };
+        let next = life.head() + 1;
+        check(position.offset == next, || {
+            Breach::new(
+                Invariant::Token,
+                format!("offset {next} for the next message"),
+                position.offset.to_string(),
+            )
+        })?;
+        let held = &mut life.entries[life.evicted..];
+        if let Some(before) = held.iter_mut().rev().find(|held| entry.key.is_some() && held.key == entry.key)
+        {
+            before.superseded = true;
+        }
+        life.held_bytes += entry.cost;
+        life.entries.push(entry);
+        Ok(())
+    }
+
+    /// What all topics hold in this run of the hub: topics that hold anything, messages and bytes.
+    pub(crate) fn held(&self, incarnation: Incarnation) -> (usize, usize, usize) {
+        let lives = self.books.iter().filter_map(|book| book.current(incarnation));
+        lives.fold((0, 0, 0), |(topics, messages, bytes), life| {
+            (topics + usize::from(life.held() > 0), messages + life.held(), bytes + life.held_bytes)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EPOCH: Epoch = Epoch { incarnation: Incarnation::new(1), life: 0 };
+    const TOPIC: TopicId = TopicId(0);
+
+    const ENTRY: Entry = Entry {
+        number: 0,
+        cost: 10,
+        at: 0,
+        exclude: None,
+        expires_at: Nanos::MAX,
+        replay: Replay::Kept,
+        event: None,
+        key: None,
+        superseded: false,
+    };
+
+    fn ledger(entries: &[Entry]) -> Ledger {
+        let mut ledger = Ledger::new([TopicName::new("a").unwrap()]);
+        for (index, entry) in entries.iter().enumerate() {
+            ledger.published(TOPIC, Position { epoch: EPOCH, offset: index as u64 + 1 }, *entry).unwrap();
+        }
+        ledger
+    }
+
+    fn eyes(connection: u64, live_from: u64, now: Nanos) -> Eyes {
+        Eyes { connection: ConnectionId::new(connection), live_from, reads: Reads::Every, now }
+    }
+
+    #[test]
+    fn a_life_is_numbered_without_a_hole_and_never_comes_back() {
+        let mut ledger = ledger(&[ENTRY, ENTRY]);
+        assert!(ledger.published(TOPIC, Position { epoch: EPOCH, offset: 2 }, ENTRY).is_err());
+        assert!(ledger.published(TOPIC, Position { epoch: EPOCH, offset: 4 }, ENTRY).is_err());
+        ledger.meets(TOPIC, Epoch { life: 1, ..EPOCH }).unwrap();
+        assert!(ledger.meets(TOPIC, EPOCH).is_err());
+    }
+
+    #[test]
+    fn what_excludes_has_expired_or_is_not_for_newcomers_is_skipped() {
+        let excluding = Entry { exclude: Some(ConnectionId::new(5)), ..ENTRY };
+        let expiring = Entry { expires_at: 100, ..ENTRY };
+        let ephemeral = Entry { replay: Replay::Ephemeral, ..ENTRY };
+        let mut ledger = ledger(&[excluding, expiring, ephemeral, ENTRY]);
+        let life = ledger.books[0].newest_mut().unwrap();
+        assert!(life.skips(0, 3, &eyes(5, 3, 100)) && life.skips(3, 3, &eyes(6, 0, 0)));
+        for other in [eyes(6, 3, 100), eyes(5, 2, 100), eyes(5, 3, 99)] {
+            assert!(!life.skips(0, 3, &other), "{other:?}");
+        }
+        assert!(!life.skips(0, 4, &eyes(5, 4, 100)) && !life.skips(0, 9, &eyes(5, 9, 100)));
+        assert_eq!([life.before_last(1, 0), life.before_last(2, 0), life.before_last(2, 100)], [3, 1, 0]);
+    }
+
+    #[test]
+    fn who_reads_the_latest_skips_what_is_superseded() {
+        let keyed = Entry { key: Some("k"), ..ENTRY };
+        let mut ledger = ledger(&[keyed, ENTRY, keyed]);
+        let life = ledger.books[0].newest_mut().unwrap();
+        let latest = Eyes { reads: Reads::Latest, ..eyes(1, 0, 0) };
+        assert!(life.skips(0, 1, &latest) && !life.skips(0, 1, &eyes(1, 0, 0)));
+        assert!(!life.skips(0, 2, &latest) && !life.skips(2, 3, &latest));
+        assert_eq!((life.evict(1, 0), life.lost(Reads::Every), life.lost(Reads::Latest)), (10, 1, 0));
+        assert_eq!((life.bytes_after(0), life.bytes_after(2), life.bytes_after(3)), (20, 10, 0));
+    }
+
+    #[test]
+    fn what_was_evicted_is_not_held_and_is_lost_if_it_meant_something() {
+        let ephemeral = Entry { replay: Replay::Ephemeral, ..ENTRY };
+        let mut ledger = ledger(&[ENTRY, ephemeral, Entry { expires_at: 100, ..ENTRY }, ENTRY]);
+        let life = ledger.books[0].newest_mut().unwrap();
+        assert_eq!((life.evict(1, 100), life.lost, life.evict(1, 100)), (10, 1, 0));
+        assert_eq!((life.evict(3, 100), life.lost, life.held(), life.held_bytes), (20, 1, 1, 10));
+        assert!(life.skips(1, 3, &eyes(1, 0, 0)) && !life.skips(0, 3, &eyes(1, 0, 0)));
+        assert_eq!(ledger.held(EPOCH.incarnation), (1, 1, 10));
+        assert_eq!(ledger.held(Incarnation::new(2)), (0, 0, 0));
+    }
+}
