@@ -14,9 +14,9 @@ use crate::gap::{Gap, GapReason};
 use crate::hub::{READY, of_subscriber, waiting};
 use crate::inbox::CALLED;
 use crate::links::{Links, Node};
-use crate::log::{Entry, Log};
+use crate::log::Entry;
 use crate::message::ENTRY_OVERHEAD_BYTES;
-use crate::policy::{Dismissal, OnLag, Policies, Policy, PolicyKey};
+use crate::policy::{Dismissal, OnLag, Policies, PolicyKey};
 use crate::position::Position;
 use crate::subscriber::{Attention, Flow, Subscriber, SubscriberId, Subscription};
 use crate::topic::{Topic, Topics};
@@ -102,6 +102,48 @@ pub(crate) struct Parts<'a, M> {
 }
 
 impl<M> Parts<'_, M> {
+    /// How a subscription's reader sees its topic.
+    #[inline]
+    fn filter(&self, subscription: &Subscription) -> Filter {
+        Filter {
+            connection: self.subscribers[subscription.subscriber as usize].connection,
+            live_from: subscription.live_from,
+            now: self.now,
+            reads: self.policies[subscription.policy].reads,
+        }
+    }
+
+    /// What a subscription has to be told before it goes on, and after which offset it does.
+    #[cold]
+    fn entrance(&self, key: u32) -> (Before, u64) {
+        let subscription = &self.subscriptions[key as usize];
+        let log = &self.topics[subscription.topic].log;
+        let policy = &self.policies[subscription.policy];
+        let filter = self.filter(subscription);
+        let earliest = log.before_earliest();
+        if subscription.gap.is_some() {
+            return (Before::PendingGap, earliest);
+        }
+        let lost = subscription.offset < log.lost(policy.reads);
+        let offset = subscription.offset.max(earliest);
+        let exceeded = policy.is_exceeded(log, offset, subscription.live_from);
+        if !lost && !exceeded {
+            return (Before::Nothing, offset);
+        }
+        let slow = exceeded || subscription.has_lost_live(log, policy.reads);
+        if slow && policy.on_lag == OnLag::Disconnect {
+            return (Before::Dismissal, offset);
+        }
+        let on = if slow { policy.goes_on_after(log).max(offset) } else { earliest };
+        if lost {
+            return (Before::Gap(GapReason::Evicted), on);
+        }
+        // What is passed over may be what it would have skipped.
+        let missed = (offset + 1..=on)
+            .any(|offset| log.entry(offset).is_some_and(|entry| !filter.skips(entry, offset)));
+        (if missed { Before::Gap(GapReason::Lagged) } else { Before::Nothing }, on)
+    }
+
     /// Looks after those subscriptions of a subscriber that `poll_ready` has yet to see, for when no other has anything:
     /// so that an empty batch means that nothing is left. Answers whether there is something.
     #[cold]
@@ -124,15 +166,14 @@ impl<M> Parts<'_, M> {
     pub(crate) fn take_place(&mut self, key: u32) {
         let subscription = &mut self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;
-        let reads = self.policies[subscription.policy].reads;
         let filter = Filter {
             connection: self.subscribers[subscription.subscriber as usize].connection,
             live_from: subscription.live_from,
             now: self.now,
-            reads,
+            reads: self.policies[subscription.policy].reads,
         };
         // One that has a gap to tell, or lags behind one, stays: the gap decides where it goes on.
-        if subscription.gap.is_none() && subscription.offset >= log.lost(reads) {
+        if subscription.gap.is_none() && subscription.offset >= log.lost(filter.reads) {
             subscription.offset = subscription.offset.max(log.before_earliest());
             while log
                 .entry(subscription.offset + 1)
@@ -239,25 +280,25 @@ impl<'a, M> Batch<'a, M> {
         let topic = &self.parts.topics[subscription.topic];
         let policy = &self.parts.policies[subscription.policy];
         let earliest = topic.log.before_earliest();
-        let filter = Filter {
-            connection: self.parts.subscribers[subscription.subscriber as usize].connection,
-            live_from: subscription.live_from,
-            now: self.parts.now,
-            reads: policy.reads,
-        };
         let (mut before, mut offset) = (Before::Nothing, subscription.offset.max(earliest));
         if subscription.gap.is_some()
             || subscription.offset < topic.log.lost(policy.reads)
             || subscription.policy != PolicyKey::DEFAULT
         {
-            (before, offset) = entrance(subscription, &topic.log, policy, &filter);
+            (before, offset) = self.parts.entrance(key);
         }
         let (entries, next) = topic.log.after(offset);
+        let connection = self.parts.subscribers[subscription.subscriber as usize].connection;
         self.turn = Some(Turn {
             subscription: key,
             seat,
             before,
-            filter,
+            filter: Filter {
+                connection,
+                live_from: subscription.live_from,
+                now: self.parts.now,
+                reads: policy.reads,
+            },
             topic,
             entries,
             next,
@@ -415,33 +456,6 @@ impl<'a, M> Batch<'a, M> {
             subscriber.inbox.is_none() && self.parts.turns.is_alone(of_subscriber(reader.index));
         *attention = if nothing_left { Attention::Idle } else { Attention::Announced };
     }
-}
-
-/// What a subscription has to be told before it goes on, and after which offset it does.
-#[cold]
-fn entrance<M>(subscription: &Subscription, log: &Log<M>, policy: &Policy, filter: &Filter) -> (Before, u64) {
-    let earliest = log.before_earliest();
-    if subscription.gap.is_some() {
-        return (Before::PendingGap, earliest);
-    }
-    let lost = subscription.offset < log.lost(policy.reads);
-    let offset = subscription.offset.max(earliest);
-    let exceeded = policy.is_exceeded(log, offset, subscription.live_from);
-    if !lost && !exceeded {
-        return (Before::Nothing, offset);
-    }
-    let slow = exceeded || subscription.has_lost_live(log, policy.reads);
-    if slow && policy.on_lag == OnLag::Disconnect {
-        return (Before::Dismissal, offset);
-    }
-    let on = if slow { policy.goes_on_after(log).max(offset) } else { earliest };
-    if lost {
-        return (Before::Gap(GapReason::Evicted), on);
-    }
-    // What is passed over may be what it would have skipped.
-    let missed =
-        (offset + 1..=on).any(|offset| log.entry(offset).is_some_and(|entry| !filter.skips(entry, offset)));
-    (if missed { Before::Gap(GapReason::Lagged) } else { Before::Nothing }, on)
 }
 
 fn dismissal<M>(topic: &Topic<M>, position: Position) -> Dismissal {

@@ -20,9 +20,11 @@ impl Filter {
     /// Whether the entry at that offset is skipped: the reader's own, ephemeral and of before its time, conflated, or expired.
     #[inline]
     pub(crate) fn skips<M>(&self, entry: &Entry<M>, offset: u64) -> bool {
-        if entry.is_for_everybody() {
-            return false;
-        }
+        !entry.is_for_everybody() && self.is_left_out(entry, offset)
+    }
+
+    #[cold]
+    fn is_left_out<M>(&self, entry: &Entry<M>, offset: u64) -> bool {
         let missed = match entry.replay {
             Replay::Kept => false,
             Replay::Ephemeral => offset <= self.live_from,

@@ -25,6 +25,15 @@ pub(crate) struct Entry<M> {
     pub(crate) len_bytes: u32,
     pub(crate) replay: Replay,
     pub(crate) standing: Standing,
+    audience: Audience,
+}
+
+/// Whether there may be readers that skip a message: one field to look at for nearly all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    Everybody,
+    /// The other fields tell who.
+    Some,
 }
 
 /// Whether a message is the latest of its key.
@@ -58,7 +67,7 @@ impl<M> Entry<M> {
     /// Whether no reader skips it.
     #[inline]
     pub(crate) fn is_for_everybody(&self) -> bool {
-        self.exclude.is_none() && self.extras.is_none() && self.replay == Replay::Kept
+        self.audience == Audience::Everybody
     }
 
     /// Its conflation key.
@@ -203,8 +212,18 @@ impl<M> Log<M> {
         if let Some((key, hash)) = extras.as_ref().and_then(|extras| extras.key.as_ref()) {
             self.supersede(key, *hash);
         }
-        let standing = Standing::Latest;
-        let entry = Entry { message, published_at, exclude, extras, end_bytes, len_bytes, replay, standing };
+        let for_all = exclude.is_none() && extras.is_none() && replay == Replay::Kept;
+        let entry = Entry {
+            message,
+            published_at,
+            exclude,
+            extras,
+            end_bytes,
+            len_bytes,
+            replay,
+            standing: Standing::Latest,
+            audience: if for_all { Audience::Everybody } else { Audience::Some },
+        };
         self.entries.push_back(entry);
         self.head
     }
