@@ -34,8 +34,8 @@ fn a_hub_has_readers_on_every_transport_who_lose_their_links_and_are_told_of_eve
     let outcome = run(2, &minutes(20));
     let fanout = &outcome.figures.fanout;
     assert_eq!(outcome.violations, []);
-    assert!(fanout.published >= 4_000, "{fanout:?}");
-    assert!(fanout.delivered.iter().all(|messages| *messages >= 5_000), "{fanout:?}");
+    assert!(fanout.published >= 3_000, "{fanout:?}");
+    assert!(fanout.delivered.iter().all(|messages| *messages >= 4_000), "{fanout:?}");
     // What is taken and on its way when a link is cut comes again behind the next.
     assert!(fanout.taken > fanout.delivered.iter().sum(), "{fanout:?}");
     assert!(fanout.gaps.iter().all(|gaps| *gaps >= 3), "{fanout:?}");

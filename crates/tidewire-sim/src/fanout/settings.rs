@@ -74,8 +74,8 @@ pub(crate) fn hub(random: &mut Random) -> Config {
     config.max_messages_per_topic = random.between(8, 250) as usize;
     config.max_bytes_per_topic = random.between(110, 160) as usize * 1024;
     config.max_bytes = random.between(120, 400) as usize * 1024;
-    config.max_age = Duration::from_nanos(random.between(20 * SECOND, 600 * SECOND));
-    config.topic_expiry = Duration::from_nanos(random.between(5 * SECOND, 90 * SECOND));
+    config.max_age = Duration::from_nanos(random.between(10 * SECOND, 300 * SECOND));
+    config.topic_expiry = Duration::from_nanos(random.between(2 * SECOND, 40 * SECOND));
     config.max_inbox_messages = random.between(1, 8) as usize;
     config.max_inbox_bytes = random.between(512, 16 * 1024) as usize;
     config.max_inboxes_bytes = random.between(8 * 1024, 64 * 1024) as usize;
