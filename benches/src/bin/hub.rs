@@ -92,7 +92,7 @@ fn topic() -> TopicName {
 
 fn follow(hub: &mut Hub<Payload>, topic: &TopicName, start: Start) -> Option<SubscriberId> {
     let id = hub.connect(ConnectionId::new(1)).ok()?;
-    hub.subscribe(id, topic, start).ok()?;
+    hub.subscribe(Duration::ZERO, id, topic, start).ok()?;
     Some(id)
 }
 
@@ -248,7 +248,7 @@ fn resume() {
             timed(|| {
                 let Some(id) = follow(&mut ours.hub, &topic, start) else { return 0 };
                 let count = ours.take(id);
-                ours.hub.disconnect(id);
+                ours.hub.disconnect(Duration::ZERO, id);
                 count
             })
         },

@@ -62,7 +62,7 @@
 //!
 //! // A client opens its stream. It has a token before its first message.
 //! let alice = hub.connect(ConnectionId::new(1))?;
-//! assert_eq!(hub.subscribe(alice, &chat, Start::Live)?, at(0));
+//! assert_eq!(hub.subscribe(Duration::ZERO, alice, &chat, Start::Live)?, at(0));
 //! let token = hub.cursor(alice).encode();
 //! assert_eq!(token, "EAEjRWeJq83vIZ_AZAJVNA");
 //!
@@ -78,12 +78,12 @@
 //! assert!(!hub.wants_batch(alice)); // caught up: poll_ready names her again
 //!
 //! // She is gone for three messages; the log holds two. She comes back with the token of before the first.
-//! hub.disconnect(alice);
+//! hub.disconnect(Duration::ZERO, alice);
 //! for message in ["one", "two", "three"] {
 //!     hub.publish(now, &chat, message, &PublishOptions::new())?;
 //! }
 //! let alice = hub.connect(ConnectionId::new(2))?;
-//! hub.subscribe(alice, &chat, Cursor::parse(&token)?.start(&chat))?;
+//! hub.subscribe(Duration::ZERO, alice, &chat, Cursor::parse(&token)?.start(&chat))?;
 //! let gap = Gap { topic: chat.clone(), reason: GapReason::Evicted, from: Some(at(0)), to: at(2) };
 //! let mut told = Vec::new();
 //! let mut rest = Vec::new();

@@ -36,12 +36,35 @@ enum Audience {
     Some,
 }
 
+/// How long a message is of use to those who come later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Lasting {
+    /// Not at all.
+    Ephemeral,
+    /// For a while.
+    Expiring,
+    /// Until it makes room.
+    Kept,
+}
+
+impl Lasting {
+    const ALL: [Self; 3] = [Self::Ephemeral, Self::Expiring, Self::Kept];
+
+    fn of(replay: Replay, extras: Option<&Extras>) -> Self {
+        match (replay, extras.and_then(|extras| extras.expires_at)) {
+            (Replay::Ephemeral, _) => Self::Ephemeral,
+            (Replay::Kept, Some(_)) => Self::Expiring,
+            (Replay::Kept, None) => Self::Kept,
+        }
+    }
+}
+
 /// Whether a message is the latest of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// It is, or has no key.
     Latest,
-    /// Another was published with its key.
+    /// Another was published with its key, and lasts as long at least.
     Superseded,
 }
 
@@ -73,6 +96,10 @@ impl<M> Entry<M> {
     /// Its conflation key.
     pub(crate) fn key(&self) -> Option<&str> {
         self.extras.as_ref()?.key.as_ref().map(|(key, _)| &**key)
+    }
+
+    fn lasting(&self) -> Lasting {
+        Lasting::of(self.replay, self.extras.as_deref())
     }
 
     /// Whether it means nothing any more.
@@ -111,7 +138,7 @@ pub(crate) struct Log<M> {
 /// What a log knows of keys. Few have any.
 #[derive(Debug)]
 struct Keyed {
-    /// The latest of each key that is held: its hash and its offset.
+    /// The latest of each key that is held, and of those that last longer than it: its hash and its offset.
     latest: HashTable<(u64, u64)>,
     /// See [`Log::lost`]: for those who read the latest.
     lost: u64,
@@ -210,7 +237,7 @@ impl<M> Log<M> {
         let len_bytes = u32::try_from(len_bytes).unwrap_or(u32::MAX);
         let end_bytes = self.appended_bytes;
         if let Some((key, hash)) = extras.as_ref().and_then(|extras| extras.key.as_ref()) {
-            self.supersede(key, *hash);
+            self.supersede(key, *hash, Lasting::of(replay, extras.as_deref()));
         }
         let for_all = exclude.is_none() && extras.is_none() && replay == Replay::Kept;
         let entry = Entry {
@@ -228,27 +255,27 @@ impl<M> Log<M> {
         self.head
     }
 
-    /// The message that is about to be appended as the head is the latest of its key.
-    fn supersede(&mut self, key: &str, hash: u64) {
+    /// The message that is about to be appended as the head is the latest of its key, and of those that last no longer
+    /// than it.
+    fn supersede(&mut self, key: &str, hash: u64, lasting: Lasting) {
         let before = self.head - 1 - self.entries.len() as u64;
         let entries = &mut self.entries;
         let place = |offset: u64| usize::try_from(offset - before - 1).unwrap_or(usize::MAX);
         let lost = self.lost;
         let keyed = self.keyed.get_or_insert_with(|| Box::new(Keyed { latest: HashTable::new(), lost }));
-        let found = keyed.latest.find_mut(hash, |(_, offset)| {
-            entries.get(place(*offset)).is_some_and(|entry| entry.key() == Some(key))
-        });
-        match found {
-            Some((_, offset)) => {
-                if let Some(entry) = entries.get_mut(place(*offset)) {
+        for lasts in Lasting::ALL.into_iter().filter(|lasts| *lasts <= lasting) {
+            let found = keyed.latest.find_entry(hash, |(_, offset)| {
+                let entry = entries.get(place(*offset));
+                entry.is_some_and(|entry| entry.key() == Some(key) && entry.lasting() == lasts)
+            });
+            if let Ok(found) = found {
+                let ((_, offset), _) = found.remove();
+                if let Some(entry) = entries.get_mut(place(offset)) {
                     entry.standing = Standing::Superseded;
                 }
-                *offset = self.head;
-            }
-            None => {
-                keyed.latest.insert_unique(hash, (hash, self.head), |(hash, _)| *hash);
             }
         }
+        keyed.latest.insert_unique(hash, (hash, self.head), |(hash, _)| *hash);
     }
 
     /// Forgets the latest of a key, which stood at that offset.

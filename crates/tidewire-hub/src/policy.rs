@@ -52,7 +52,9 @@ pub enum Reads {
     #[default]
     Every,
     /// The latest of each key: one that was published with a [key](crate::PublishOptions::key) is skipped, without a
-    /// gap, once another is there with that key. Lag counts it all the same until the cursor has passed it.
+    /// gap, once another is there with that key that lasts as long. (An ephemeral one takes the place of ephemeral ones
+    /// alone, one that expires of those that are kept for good of none: who comes later finds the last state that is kept.)
+    /// Lag counts it all the same until the cursor has passed it.
     Latest,
 }
 

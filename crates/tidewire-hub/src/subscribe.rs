@@ -36,7 +36,8 @@ impl<M: Message> Hub<M> {
     }
 
     /// Lets a subscriber go, with all its subscriptions. Nothing happens when it has left already.
-    pub fn disconnect(&mut self, id: SubscriberId) {
+    pub fn disconnect(&mut self, now: Duration, id: SubscriberId) {
+        self.tell(now);
         if self.subscriber(id).is_none() {
             return;
         }
@@ -57,11 +58,12 @@ impl<M: Message> Hub<M> {
     /// [`SubscribeError`]; nothing has changed then.
     pub fn subscribe(
         &mut self,
+        now: Duration,
         id: SubscriberId,
         topic: &TopicName,
         start: Start,
     ) -> Result<Position, SubscribeError> {
-        self.subscribe_with(id, topic, start, Policy::default())
+        self.subscribe_with(now, id, topic, start, Policy::default())
     }
 
     /// As [`Hub::subscribe`], with what happens when the subscriber does not keep up.
@@ -70,11 +72,13 @@ impl<M: Message> Hub<M> {
     /// [`SubscribeError`]; nothing has changed then.
     pub fn subscribe_with(
         &mut self,
+        now: Duration,
         id: SubscriberId,
         topic: &TopicName,
         start: Start,
         policy: Policy,
     ) -> Result<Position, SubscribeError> {
+        self.tell(now);
         let subscriber = self.subscriber(id).ok_or(SubscribeError::UnknownSubscriber)?;
         let followed = subscriber.topics as usize;
         if self.subscription_to(id, topic).is_some() {
@@ -114,7 +118,8 @@ impl<M: Message> Hub<M> {
     }
 
     /// Follows a topic no longer. Answers whether it was followed.
-    pub fn unsubscribe(&mut self, id: SubscriberId, topic: &TopicName) -> bool {
+    pub fn unsubscribe(&mut self, now: Duration, id: SubscriberId, topic: &TopicName) -> bool {
+        self.tell(now);
         let found = self.subscription_to(id, topic);
         if let Some(subscription) = found {
             self.drop_subscription(subscription);

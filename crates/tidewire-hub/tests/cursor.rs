@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::*;
 use tidewire_hub::{Cursor, Epoch, Hub, InvalidCursor, Position, Start, SubscriberId, TopicName};
 
@@ -37,7 +39,7 @@ fn ten_topics(hub: &mut Hub<Note>) -> (SubscriberId, Vec<TopicName>) {
         for number in 0..=index as u64 {
             publish(hub, name.as_str(), number);
         }
-        hub.subscribe(id, name, Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, name, Start::Live).unwrap();
     }
     (id, names)
 }
@@ -121,7 +123,7 @@ fn names_whose_short_hashes_collide_keep_their_own_positions() {
         for number in 0..count {
             publish(&mut hub, name.as_str(), number);
         }
-        hub.subscribe(id, name, Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, name, Start::Live).unwrap();
     }
     let token = hub.cursor(id).encode();
     assert_eq!(token.len(), ((9 + 2 * (8 + 1) + 2) * 8_usize).div_ceil(6), "both hashes are wide");

@@ -25,7 +25,7 @@ fn a_burst_is_one_wake_up() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     for name in ["a", "b"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
     }
     assert_eq!(ready(&mut hub), []);
     for number in 0..8 {
@@ -58,7 +58,7 @@ fn a_pull_finds_what_the_ready_list_has_yet_to_see() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     for name in ["a", "b"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
     }
     publish(&mut hub, "b", 1);
     assert_eq!(pull_all(&mut hub, id), [note("b", 1)]);
@@ -74,7 +74,7 @@ fn a_pull_goes_on_behind_an_excluded_message() {
     let mut hub = hub();
     let id = connect(&mut hub, 5);
     for name in ["a", "b"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
     }
     publish(&mut hub, "a", 1);
     publish_without(&mut hub, "a", 2, ConnectionId::new(5));
@@ -89,7 +89,7 @@ fn topics_take_turns_and_keep_their_order() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     for name in ["a", "b", "c"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
     }
     for number in 0..4 {
         publish(&mut hub, "a", number);
@@ -108,7 +108,7 @@ fn a_topic_that_never_rests_starves_no_other() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     for name in ["busy", "quiet"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
     }
     for number in 0..100 {
         publish(&mut hub, "busy", number);
@@ -125,7 +125,7 @@ fn a_topic_that_never_rests_starves_no_other() {
 fn the_excluded_connection_is_skipped_without_a_gap_and_without_a_wake_up() {
     let mut hub = hub();
     let sender = connect(&mut hub, 7);
-    hub.subscribe(sender, &topic("a"), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, sender, &topic("a"), Start::Live).unwrap();
     let other = follow(&mut hub, "a", Start::Live);
     publish_without(&mut hub, "a", 1, ConnectionId::new(7));
     assert_eq!(ready(&mut hub), [other]);
@@ -147,7 +147,7 @@ fn an_excluded_backlog_wakes_nobody() {
         publish_without(&mut hub, "a", number, ConnectionId::new(7));
     }
     let id = connect(&mut hub, 7);
-    hub.subscribe(id, &topic("a"), Start::Earliest).unwrap();
+    hub.subscribe(Duration::ZERO, id, &topic("a"), Start::Earliest).unwrap();
     assert_eq!(ready(&mut hub), []);
     assert_eq!(pull(&mut hub, id), None);
 }
@@ -157,10 +157,10 @@ fn who_leaves_while_ready_is_named_no_more() {
     let mut hub = hub();
     let ids: Vec<_> = (0..4).map(|_| follow(&mut hub, "a", Start::Live)).collect();
     publish(&mut hub, "a", 1);
-    hub.disconnect(ids[0]);
+    hub.disconnect(Duration::ZERO, ids[0]);
     assert_eq!(hub.poll_ready(), Some(ids[1]));
-    hub.disconnect(ids[1]);
-    assert!(hub.unsubscribe(ids[2], &topic("a")));
+    hub.disconnect(Duration::ZERO, ids[1]);
+    assert!(hub.unsubscribe(Duration::ZERO, ids[2], &topic("a")));
     assert_eq!(ready(&mut hub), [ids[3]]);
     assert_eq!(pull(&mut hub, ids[2]), None);
     assert_eq!(numbers(&mut hub, ids[3]), [1]);
@@ -172,15 +172,15 @@ fn unsubscribing_ends_the_deliveries_of_that_topic_alone() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     for name in ["a", "b"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
         publish(&mut hub, name, 1);
         publish(&mut hub, name, 2);
     }
     assert_eq!(ready(&mut hub), [id]);
     assert_eq!(pull(&mut hub, id), Some(note("a", 1)));
-    assert!(hub.unsubscribe(id, &topic("a")));
-    assert!(!hub.unsubscribe(id, &topic("a")));
-    assert!(!hub.unsubscribe(id, &topic("never")));
+    assert!(hub.unsubscribe(Duration::ZERO, id, &topic("a")));
+    assert!(!hub.unsubscribe(Duration::ZERO, id, &topic("a")));
+    assert!(!hub.unsubscribe(Duration::ZERO, id, &topic("never")));
     assert_eq!(pull_all(&mut hub, id), [note("b", 1), note("b", 2)]);
     assert_eq!(hub.topics_of(id), 1);
 }
@@ -189,16 +189,19 @@ fn unsubscribing_ends_the_deliveries_of_that_topic_alone() {
 fn an_id_never_names_another() {
     let mut hub = hub();
     let first = follow(&mut hub, "a", Start::Live);
-    hub.disconnect(first);
+    hub.disconnect(Duration::ZERO, first);
     let second = follow(&mut hub, "a", Start::Live);
     assert_eq!(first.index(), second.index(), "the place is taken again");
     assert_ne!(first, second);
     publish(&mut hub, "a", 1);
     assert_eq!(pull(&mut hub, first), None);
-    assert_eq!(hub.subscribe(first, &topic("b"), Start::Live), Err(SubscribeError::UnknownSubscriber));
-    assert!(!hub.unsubscribe(first, &topic("a")));
+    assert_eq!(
+        hub.subscribe(Duration::ZERO, first, &topic("b"), Start::Live),
+        Err(SubscribeError::UnknownSubscriber)
+    );
+    assert!(!hub.unsubscribe(Duration::ZERO, first, &topic("a")));
     assert_eq!((hub.cursor(first).topics(), hub.topics_of(first)), (0, 0));
-    hub.disconnect(first);
+    hub.disconnect(Duration::ZERO, first);
     assert_eq!(ready(&mut hub), [second]);
     assert_eq!(numbers(&mut hub, second), [1]);
 }
@@ -208,7 +211,10 @@ fn following_twice_is_refused_and_changes_nothing() {
     let mut hub = hub();
     publish(&mut hub, "a", 1);
     let id = follow(&mut hub, "a", Start::Earliest);
-    assert_eq!(hub.subscribe(id, &topic("a"), Start::Live), Err(SubscribeError::AlreadySubscribed));
+    assert_eq!(
+        hub.subscribe(Duration::ZERO, id, &topic("a"), Start::Live),
+        Err(SubscribeError::AlreadySubscribed)
+    );
     assert_eq!(numbers(&mut hub, id), [1]);
     assert_eq!(hub.topic(&topic("a")).unwrap().subscribers, 1);
 }
@@ -230,12 +236,12 @@ fn topics_are_listed_in_the_order_of_their_places() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     publish(&mut hub, "z", 1);
-    hub.subscribe(id, &topic("blank"), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, id, &topic("blank"), Start::Live).unwrap();
     publish(&mut hub, "a", 1);
     publish(&mut hub, "a", 2);
-    hub.unsubscribe(id, &topic("blank"));
+    hub.unsubscribe(Duration::ZERO, id, &topic("blank"));
     hub.handle_timeout(tidewire_hub::Config::default().topic_expiry + Duration::from_secs(1));
-    hub.subscribe(id, &TopicName::reserved("$user:1").unwrap(), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, id, &TopicName::reserved("$user:1").unwrap(), Start::Live).unwrap();
     let listed: Vec<_> = hub
         .topics()
         .map(|info| (info.name.to_string(), info.head.offset, info.messages, info.bytes, info.subscribers))
@@ -253,7 +259,7 @@ fn topics_are_listed_in_the_order_of_their_places() {
 fn two_backlogs(hub: &mut tidewire_hub::Hub<Note>, count: u64) -> tidewire_hub::SubscriberId {
     let id = connect(hub, 1);
     for (name, first) in [("a", 0), ("b", 100)] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
         for number in first..first + count {
             publish(hub, name, number);
         }
@@ -357,11 +363,11 @@ fn all_who_are_ready_get_their_batches_in_one_go() {
     let mut hub = hub();
     let one = follow(&mut hub, "a", Start::Live);
     let both = follow(&mut hub, "a", Start::Live);
-    hub.subscribe(both, &topic("b"), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, both, &topic("b"), Start::Live).unwrap();
     let announced = follow(&mut hub, "a", Start::Live);
     let two = follow(&mut hub, "b", Start::Live);
     let last = follow(&mut hub, "a", Start::Live);
-    hub.subscribe(announced, &topic("c"), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, announced, &topic("c"), Start::Live).unwrap();
     publish(&mut hub, "c", 9);
     assert_eq!(ready(&mut hub), [announced]);
     for turn in 0..3 {
@@ -382,8 +388,8 @@ fn all_who_are_ready_get_their_batches_in_one_go() {
         assert_eq!(all[index(announced)], [0; 0], "it is in hand elsewhere");
         assert_eq!(ready(&mut hub), []);
         if turn == 1 {
-            hub.unsubscribe(one, &topic("a"));
-            hub.subscribe(one, &topic("a"), Start::Live).unwrap();
+            hub.unsubscribe(Duration::ZERO, one, &topic("a"));
+            hub.subscribe(Duration::ZERO, one, &topic("a"), Start::Live).unwrap();
         }
     }
     assert_eq!(numbers(&mut hub, announced), [9, 1, 3, 1, 3, 1, 3]);

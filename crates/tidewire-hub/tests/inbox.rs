@@ -90,7 +90,7 @@ fn max_inboxes_bytes() {
     send(&mut hub, ids[0], 1, 0).unwrap();
     send(&mut hub, ids[1], 2, 0).unwrap();
     assert_eq!(send(&mut hub, ids[2], 3, 0), Err(SendError::InboxesFull));
-    hub.disconnect(ids[0]);
+    hub.disconnect(Duration::ZERO, ids[0]);
     assert_eq!(hub.usage().inboxes_bytes, ENTRY_OVERHEAD_BYTES);
     send(&mut hub, ids[2], 3, 0).unwrap();
     assert_eq!(send(&mut hub, ids[0], 4, 0), Err(SendError::UnknownSubscriber));
@@ -106,7 +106,7 @@ fn who_was_dismissed_is_sent_nothing() {
     let id = connect(&mut hub, 1);
     let mut policy = Policy::default();
     (policy.max_lag_messages, policy.on_lag) = (0, OnLag::Disconnect);
-    hub.subscribe_with(id, &topic("a"), Start::Live, policy).unwrap();
+    hub.subscribe_with(Duration::ZERO, id, &topic("a"), Start::Live, policy).unwrap();
     publish(&mut hub, "a", 1);
     assert!(matches!(pull(&mut hub, id), Some(Got::Dismissed(..))));
     assert_eq!(send(&mut hub, id, 2, 0), Err(SendError::UnknownSubscriber));

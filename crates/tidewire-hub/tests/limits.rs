@@ -39,12 +39,15 @@ fn max_topics() {
     let mut hub = hub_with(|limits| limits.max_topics = 2);
     let id = connect(&mut hub, 1);
     publish(&mut hub, "a", 1);
-    hub.subscribe(id, &topic("b"), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, id, &topic("b"), Start::Live).unwrap();
     assert_eq!(send(&mut hub, "c", 0), Err(PublishError::TooManyTopics));
-    assert_eq!(hub.subscribe(id, &topic("c"), Start::Live), Err(SubscribeError::TooManyTopics));
+    assert_eq!(
+        hub.subscribe(Duration::ZERO, id, &topic("c"), Start::Live),
+        Err(SubscribeError::TooManyTopics)
+    );
     assert_eq!((hub.topics_of(id), hub.usage().topics), (1, 2));
     publish(&mut hub, "a", 2);
-    assert!(hub.unsubscribe(id, &topic("b")));
+    assert!(hub.unsubscribe(Duration::ZERO, id, &topic("b")));
     assert_eq!(send(&mut hub, "c", 0), Ok(1), "the blank topic made room");
 }
 
@@ -54,7 +57,7 @@ fn max_subscribers() {
     let first = connect(&mut hub, 1);
     connect(&mut hub, 2);
     assert_eq!(hub.connect(ConnectionId::new(3)), Err(ConnectError::TooManySubscribers));
-    hub.disconnect(first);
+    hub.disconnect(Duration::ZERO, first);
     connect(&mut hub, 3);
 }
 
@@ -62,12 +65,15 @@ fn max_subscribers() {
 fn max_subscriptions() {
     let mut hub = hub_with(|limits| limits.max_subscriptions = 2);
     let (one, two) = (connect(&mut hub, 1), connect(&mut hub, 2));
-    hub.subscribe(one, &topic("a"), Start::Live).unwrap();
-    hub.subscribe(two, &topic("a"), Start::Live).unwrap();
-    assert_eq!(hub.subscribe(two, &topic("b"), Start::Live), Err(SubscribeError::TooManySubscriptions));
+    hub.subscribe(Duration::ZERO, one, &topic("a"), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, two, &topic("a"), Start::Live).unwrap();
+    assert_eq!(
+        hub.subscribe(Duration::ZERO, two, &topic("b"), Start::Live),
+        Err(SubscribeError::TooManySubscriptions)
+    );
     assert_eq!((hub.topics_of(two), hub.usage().topics), (1, 1));
-    hub.disconnect(one);
-    hub.subscribe(two, &topic("b"), Start::Live).unwrap();
+    hub.disconnect(Duration::ZERO, one);
+    hub.subscribe(Duration::ZERO, two, &topic("b"), Start::Live).unwrap();
 }
 
 #[test]
@@ -76,9 +82,9 @@ fn max_topics_per_subscriber() {
         let mut hub = hub_with(|limits| limits.max_topics_per_subscriber = given);
         let id = connect(&mut hub, 1);
         for index in 0..most {
-            hub.subscribe(id, &topic(&format!("t{index}")), Start::Live).unwrap();
+            hub.subscribe(Duration::ZERO, id, &topic(&format!("t{index}")), Start::Live).unwrap();
         }
-        let beyond = hub.subscribe(id, &topic("beyond"), Start::Live);
+        let beyond = hub.subscribe(Duration::ZERO, id, &topic("beyond"), Start::Live);
         assert_eq!(beyond, Err(SubscribeError::TooManyTopicsOfSubscriber));
         assert_eq!(Cursor::parse(&hub.cursor(id).encode()).unwrap().topics(), most);
         assert_eq!(hub.usage().topics, most);

@@ -16,7 +16,7 @@ fn under(hub: &mut Hub<Note>, start: Start, set: impl FnOnce(&mut Policy)) -> Su
     let mut policy = Policy::default();
     set(&mut policy);
     let id = connect(hub, 1);
-    hub.subscribe_with(id, &topic("a"), start, policy).unwrap();
+    hub.subscribe_with(Duration::ZERO, id, &topic("a"), start, policy).unwrap();
     id
 }
 
@@ -87,7 +87,7 @@ fn skipping_to_the_newest() {
 fn who_is_dismissed_is_told_once_and_may_resume() {
     let mut hub = hub_with(|limits| limits.max_messages_per_topic = 4);
     let id = under(&mut hub, Start::Live, |policy| policy.on_lag = OnLag::Disconnect);
-    hub.subscribe(id, &topic("b"), Start::Live).unwrap();
+    hub.subscribe(Duration::ZERO, id, &topic("b"), Start::Live).unwrap();
     publish_many(&mut hub, 1..=4);
     publish(&mut hub, "b", 100);
     assert_eq!(pull(&mut hub, id), Some(note("a", 1)));
@@ -100,7 +100,7 @@ fn who_is_dismissed_is_told_once_and_may_resume() {
     assert_eq!((ready(&mut hub), pull(&mut hub, id), hub.wants_batch(id)), (vec![], None, false));
     assert!(hub.ready_batches(Duration::ZERO, Budget::default()).next().is_none());
     let token = hub.cursor(id);
-    hub.disconnect(id);
+    hub.disconnect(Duration::ZERO, id);
     let again = follow(&mut hub, "a", token.start(&topic("a")));
     assert_eq!(pull(&mut hub, again), Some(gap(GapReason::Evicted, 1, 3)), "a loss of before is a gap");
     assert_eq!(numbers(&mut hub, again), [4, 5, 6, 7]);
@@ -170,7 +170,7 @@ fn max_policies() {
         let id = connect(&mut hub, 1);
         let mut another = Policy::default();
         another.max_lag_messages = 9_999;
-        let refused = hub.subscribe_with(id, &topic("b"), Start::Live, another);
+        let refused = hub.subscribe_with(Duration::ZERO, id, &topic("b"), Start::Live, another);
         assert_eq!(refused, Err(SubscribeError::TooManyPolicies));
         assert_eq!((hub.topics_of(id), hub.usage().topics), (0, 1));
     }
@@ -182,7 +182,7 @@ fn a_topic_that_pauses_loses_nothing_and_holds_up_no_other() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     for name in ["a", "b"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
     }
     publish(&mut hub, "a", 1);
     assert!(hub.pause(id, &topic("a")));
@@ -201,7 +201,30 @@ fn a_topic_that_pauses_loses_nothing_and_holds_up_no_other() {
     assert_eq!((ready(&mut hub), numbers(&mut hub, id)), (vec![id], vec![4]));
     assert!(!hub.pause(id, &topic("never")) && !hub.resume(id, &topic("never")));
     hub.pause(id, &topic("a"));
-    assert!(hub.unsubscribe(id, &topic("a")));
-    hub.disconnect(id);
+    assert!(hub.unsubscribe(Duration::ZERO, id, &topic("a")));
+    hub.disconnect(Duration::ZERO, id);
     assert!(!hub.resume(id, &topic("a")));
+}
+
+#[test]
+fn who_comes_later_and_reads_the_latest_finds_the_last_state_that_is_kept() {
+    let mut hub = hub();
+    let keyed = PublishOptions::new().key("k");
+    let expiring = keyed.expires_in(Duration::from_secs(5));
+    let ephemeral = keyed.replay(Replay::Ephemeral);
+    let live = under(&mut hub, Start::Live, |policy| policy.reads = Reads::Latest);
+    for (number, options) in
+        [(1, keyed), (2, keyed), (3, expiring), (4, expiring), (5, ephemeral), (6, ephemeral)]
+    {
+        hub.publish(Duration::ZERO, &topic("a"), Note(number, 0), &options).unwrap();
+    }
+    assert_eq!(numbers(&mut hub, live), [2, 4, 6], "one of each that lasts differently");
+    let late = under(&mut hub, Start::Earliest, |policy| policy.reads = Reads::Latest);
+    assert_eq!(numbers(&mut hub, late), [2, 4]);
+    let later = under(&mut hub, Start::Earliest, |policy| policy.reads = Reads::Latest);
+    hub.handle_timeout(Duration::from_secs(5));
+    assert_eq!(numbers(&mut hub, later), [2]);
+    hub.publish(Duration::ZERO, &topic("a"), Note(7, 0), &keyed).unwrap();
+    let last = under(&mut hub, Start::Earliest, |policy| policy.reads = Reads::Latest);
+    assert_eq!(numbers(&mut hub, last), [7]);
 }

@@ -47,7 +47,7 @@ fn every_start_and_what_comes_first() {
     ] {
         let mut hub = evicted_to_five();
         let id = connect(&mut hub, 1);
-        assert_eq!(hub.subscribe(id, &topic("a"), start), Ok(at(answer)), "{start:?}");
+        assert_eq!(hub.subscribe(Duration::ZERO, id, &topic("a"), start), Ok(at(answer)), "{start:?}");
         let behind = first_gap.is_some() || first_number.is_some();
         assert_eq!(ready(&mut hub).len(), usize::from(behind), "{start:?}");
         if first_gap.is_some() {
@@ -82,7 +82,7 @@ fn a_topic_that_holds_nothing_gives_gaps_up_to_its_head() {
         let id = follow(&mut hub, "a", start);
         assert_eq!(pull(&mut hub, id), first, "{start:?}");
         assert_eq!(pull(&mut hub, id), None);
-        hub.disconnect(id);
+        hub.disconnect(Duration::ZERO, id);
     }
 }
 
@@ -146,7 +146,7 @@ fn a_gap_comes_before_a_backlog_that_excludes_its_reader() {
         publish_without(&mut hub, "a", number, ConnectionId::new(7));
     }
     let id = connect(&mut hub, 7);
-    hub.subscribe(id, &topic("a"), Start::Unknown).unwrap();
+    hub.subscribe(Duration::ZERO, id, &topic("a"), Start::Unknown).unwrap();
     assert_eq!(ready(&mut hub), [id]);
     assert_eq!(hub.cursor(id).start(&topic("a")), Start::Unknown);
     assert_eq!(pull(&mut hub, id), gap(GapReason::Unknown, None, 0));
@@ -178,7 +178,7 @@ fn a_drop_before_the_first_message_loses_nothing() {
     let mut hub = hub();
     let id = follow(&mut hub, "a", Start::Live);
     let token = hub.cursor(id).encode();
-    hub.disconnect(id);
+    hub.disconnect(Duration::ZERO, id);
     hub.handle_timeout(Config::default().topic_expiry);
     assert_eq!(hub.usage().topics, 0, "nobody listens and nothing was said");
     publish(&mut hub, "a", 1);
@@ -191,7 +191,7 @@ fn a_topic_with_a_past_outlives_its_subscribers() {
     let mut hub = hub();
     let id = follow(&mut hub, "a", Start::Live);
     publish(&mut hub, "a", 1);
-    hub.disconnect(id);
+    hub.disconnect(Duration::ZERO, id);
     assert_eq!(hub.topic(&topic("a")).unwrap().head, at(1));
     let id = follow(&mut hub, "a", Start::After(at(0)));
     assert_eq!(numbers(&mut hub, id), [1]);
@@ -202,7 +202,7 @@ fn a_client_resumes_in_all_its_topics_from_one_token() {
     let mut hub = hub();
     let id = connect(&mut hub, 1);
     for name in ["a", "b"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
         publish(&mut hub, name, 1);
         publish(&mut hub, name, 2);
     }
@@ -210,12 +210,12 @@ fn a_client_resumes_in_all_its_topics_from_one_token() {
     assert_eq!(pull(&mut hub, id), Some(note("b", 1)));
     assert_eq!(pull(&mut hub, id), Some(note("a", 2)));
     let cursor = Cursor::parse(&hub.cursor(id).encode()).unwrap();
-    hub.disconnect(id);
+    hub.disconnect(Duration::ZERO, id);
     publish(&mut hub, "a", 3);
     publish(&mut hub, "new", 3);
     let id = connect(&mut hub, 2);
     for name in ["a", "b", "new"] {
-        hub.subscribe(id, &topic(name), cursor.start(&topic(name))).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), cursor.start(&topic(name))).unwrap();
     }
     assert_eq!(pull_all(&mut hub, id), [note("a", 3), note("b", 2)], "what the token lacks starts live");
 }
@@ -246,10 +246,10 @@ fn gaps_of_all_topics_can_be_taken_before_any_message() {
     let mut hub = hub_with(|limits| limits.max_messages_per_topic = 2);
     let id = connect(&mut hub, 1);
     for name in ["a", "b", "c", "d"] {
-        hub.subscribe(id, &topic(name), Start::Live).unwrap();
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
     }
     let unreadable = topic("e");
-    hub.subscribe(id, &unreadable, Start::Unknown).unwrap();
+    hub.subscribe(Duration::ZERO, id, &unreadable, Start::Unknown).unwrap();
     for number in 1..=3 {
         for name in ["a", "b"] {
             publish(&mut hub, name, number);
@@ -279,6 +279,6 @@ fn gaps_of_all_topics_can_be_taken_before_any_message() {
     while hub.poll_ready().is_some() {}
     publish(&mut hub, "e", 8);
     assert_eq!(hub.poll_ready(), Some(id));
-    hub.disconnect(id);
+    hub.disconnect(Duration::ZERO, id);
     assert_eq!(hub.take_gaps(Duration::ZERO, id), []);
 }

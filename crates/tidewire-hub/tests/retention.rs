@@ -119,12 +119,12 @@ fn topic_expiry() {
     hub.handle_timeout(5 * MS);
     let id = follow(&mut hub, "a", Start::Live);
     let token = hub.cursor(id);
-    hub.disconnect(id);
+    hub.disconnect(Duration::ZERO, id);
     assert_eq!(hub.poll_timeout(), Some((15 * MS, Due::TopicExpiry)));
     hub.handle_timeout(15 * MS - Duration::from_nanos(1));
     let again = follow(&mut hub, "a", token.start(&topic("a")));
     assert_eq!((take(&mut hub, 15 * MS, again), hub.poll_timeout()), ((vec![], false), None));
-    hub.disconnect(again);
+    hub.disconnect(Duration::ZERO, again);
     hub.handle_timeout(25 * MS);
     assert_eq!(hub.usage().topics, 0);
     let last = follow(&mut hub, "a", token.start(&topic("a")));
@@ -162,8 +162,8 @@ fn a_topic_that_comes_back_has_another_life() {
 fn the_topic_that_is_unused_for_longest_makes_room() {
     let mut hub = hub_with(|limits| limits.max_topics = 3);
     let ids = ["a", "b", "c"].map(|name| follow(&mut hub, name, Start::Live));
-    hub.disconnect(ids[1]);
-    hub.disconnect(ids[0]);
+    hub.disconnect(Duration::ZERO, ids[1]);
+    hub.disconnect(Duration::ZERO, ids[0]);
     let names = |hub: &Hub<Note>| hub.topics().map(|info| info.name.to_string()).collect::<Vec<_>>();
     publish(&mut hub, "d", 1);
     assert_eq!(names(&hub), ["a", "d", "c"]);
@@ -179,4 +179,38 @@ fn the_defaults_of_time_are_those_of_the_documentation() {
     assert_eq!(config.max_age, Duration::from_secs(86_400));
     assert_eq!(config.topic_expiry, Duration::from_secs(300));
     assert_eq!((config.max_turn_messages, config.max_turn_bytes), (32, 16_384));
+}
+
+#[test]
+fn a_topic_is_remembered_from_when_its_last_follower_left() {
+    let second = Duration::from_secs;
+    for leaves in [true, false] {
+        let mut hub = hub_with(|limits| (limits.max_age, limits.topic_expiry) = (second(10), second(300)));
+        let id = follow(&mut hub, "a", Start::Live);
+        publish(&mut hub, "a", 1);
+        assert_eq!(pull_all(&mut hub, id).len(), 1);
+        let cursor = hub.cursor(id);
+        hub.handle_timeout(second(11));
+        assert_eq!(hub.poll_timeout(), None, "nobody has to tell the time");
+        if leaves {
+            assert!(hub.unsubscribe(second(1000), id, &topic("a")));
+        } else {
+            hub.disconnect(second(1000), id);
+        }
+        hub.handle_timeout(second(1299));
+        let again = connect(&mut hub, 2);
+        hub.subscribe(second(1299), again, &topic("a"), cursor.start(&topic("a"))).unwrap();
+        assert_eq!(pull_all(&mut hub, again), [], "no gap: nothing was missed");
+    }
+}
+
+#[test]
+fn the_last_few_are_counted_at_the_present_time() {
+    let mut hub = hub();
+    publish(&mut hub, "a", 1);
+    let passing = PublishOptions::new().expires_in(Duration::from_secs(5));
+    hub.publish(Duration::from_secs(1), &topic("a"), Note(2, 0), &passing).unwrap();
+    let id = connect(&mut hub, 1);
+    hub.subscribe(Duration::from_secs(100), id, &topic("a"), Start::Last(1)).unwrap();
+    assert_eq!(pull_all(&mut hub, id), [note("a", 1)]);
 }

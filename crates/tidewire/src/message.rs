@@ -230,7 +230,7 @@ pub(crate) mod tests {
         let subscriber = hub.connect(tidewire_hub::ConnectionId::new(1)).unwrap();
         for name in ["t", "u"] {
             let topic = TopicName::new(name).unwrap();
-            hub.subscribe(subscriber, &topic, tidewire_hub::Start::Live).unwrap();
+            hub.subscribe(std::time::Duration::ZERO, subscriber, &topic, tidewire_hub::Start::Live).unwrap();
         }
         let two = hub.cursor(subscriber);
         assert!(form.shared(&two).is_none());

@@ -216,7 +216,8 @@ mod tests {
         let mut hub = Hub::<String>::new(Config::default(), Incarnation::new(1), 1);
         let id = hub.connect(ConnectionId::new(1)).unwrap();
         for topic in 0..2 {
-            hub.subscribe(id, &TopicName::new(&content::name(topic)).unwrap(), Start::Live).unwrap();
+            hub.subscribe(Duration::ZERO, id, &TopicName::new(&content::name(topic)).unwrap(), Start::Live)
+                .unwrap();
         }
         let start = hub.cursor(id).encode();
         for offset in 1..=3 {

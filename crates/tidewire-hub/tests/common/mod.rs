@@ -68,7 +68,7 @@ pub fn connect(hub: &mut Hub<Note>, connection: u64) -> SubscriberId {
 /// A subscriber of one topic.
 pub fn follow(hub: &mut Hub<Note>, name: &str, start: Start) -> SubscriberId {
     let id = connect(hub, 0);
-    hub.subscribe(id, &topic(name), start).unwrap();
+    hub.subscribe(Duration::ZERO, id, &topic(name), start).unwrap();
     id
 }
 

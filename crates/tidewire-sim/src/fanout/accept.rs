@@ -124,7 +124,7 @@ impl World {
             let start = resume.as_ref().map_or(Start::Unknown, |resume| resume.start(&name));
             let given = if misread { Start::Live } else { start };
             let policy = self.policies[self.random.index(self.policies.len())];
-            let answered = self.desk.hub.subscribe_with(subscriber, &name, given, policy);
+            let answered = self.desk.hub.subscribe_with(clock(self.now), subscriber, &name, given, policy);
             let Ok(answered) = answered else { return Err(503) };
             let met = self.meets(topic, answered.epoch);
             let (shadow, expected) =

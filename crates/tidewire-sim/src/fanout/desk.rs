@@ -229,7 +229,7 @@ impl World {
             }
             if let Some(place) = self.desk.by_subscriber.get_mut(subscriber.index()) {
                 *place = None;
-                self.desk.hub.disconnect(subscriber);
+                self.desk.hub.disconnect(super::link::clock(self.now), subscriber);
             }
         }
     }

@@ -27,6 +27,17 @@ pub(crate) struct Entry {
     pub(crate) superseded: bool,
 }
 
+impl Entry {
+    /// How long it is of use: not to those who come later, for a while, or for good.
+    fn lasting(&self) -> u8 {
+        match self.replay {
+            Replay::Ephemeral => 0,
+            Replay::Kept if self.expires_at < Nanos::MAX => 1,
+            Replay::Kept => 2,
+        }
+    }
+}
+
 /// One reader of one topic at one time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Eyes {
@@ -214,11 +225,9 @@ impl Ledger {
                 position.offset.to_string(),
             )
         })?;
-        let held = &mut life.entries[life.evicted..];
-        if let Some(before) = held.iter_mut().rev().find(|held| entry.key.is_some() && held.key == entry.key)
-        {
-            before.superseded = true;
-        }
+        let held = life.entries[life.evicted..].iter_mut();
+        held.filter(|held| entry.key.is_some() && held.key == entry.key && held.lasting() <= entry.lasting())
+            .for_each(|held| held.superseded = true);
         life.held_bytes += entry.cost;
         life.entries.push(entry);
         Ok(())

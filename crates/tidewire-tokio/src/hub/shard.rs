@@ -4,6 +4,7 @@ use std::{
     fmt,
     sync::{Mutex, MutexGuard, PoisonError},
     task::Waker,
+    time::Duration,
 };
 
 use tidewire_hub::{ConnectError, ConnectionId, Hub, Message, SubscriberId};
@@ -57,8 +58,8 @@ impl<M: Message> State<M> {
 
     /// The waker that was there is to be dropped without the lock: it may be the last of its task.
     #[must_use]
-    pub(super) fn disconnect(&mut self, id: SubscriberId) -> Option<Waker> {
-        self.hub.disconnect(id);
+    pub(super) fn disconnect(&mut self, now: Duration, id: SubscriberId) -> Option<Waker> {
+        self.hub.disconnect(now, id);
         self.wakers.get_mut(id.index()).and_then(Option::take)
     }
 

@@ -77,6 +77,7 @@ impl<M: Message> Subscriber<M> {
     ) -> Result<Position, SubscribeError> {
         let shared = &self.hub.shared;
         let (index, shard) = shared.home(topic);
+        let now = shared.clock.now();
         let mut state = shard.lock();
         let known = self.place_in(index);
         let id = match known {
@@ -89,12 +90,12 @@ impl<M: Message> Subscriber<M> {
         let subscribed = if is_full && !self.progress.has(topic) {
             Err(SubscribeError::TooManyTopicsOfSubscriber)
         } else {
-            state.hub.subscribe_with(id, topic, start, policy)
+            state.hub.subscribe_with(now, id, topic, start, policy)
         };
         match (known, &subscribed) {
             (_, Ok(_)) => state.hub.note_progress(id, &mut self.progress),
             // Nobody waits by an id that was never told.
-            (None, Err(_)) => drop(state.disconnect(id)),
+            (None, Err(_)) => drop(state.disconnect(now, id)),
             (Some(_), Err(_)) => {}
         }
         drop(state);
@@ -108,15 +109,15 @@ impl<M: Message> Subscriber<M> {
     pub fn unsubscribe(&mut self, topic: &TopicName) -> bool {
         let (index, shard) = self.hub.shared.home(topic);
         let Some(at) = self.shards.iter().position(|place| place.shard == index) else { return false };
-        let id = self.shards[at].id;
+        let (id, now) = (self.shards[at].id, self.hub.shared.clock.now());
         let mut state = shard.lock();
-        if !state.hub.unsubscribe(id, topic) {
+        if !state.hub.unsubscribe(now, id, topic) {
             return false;
         }
         self.progress.forget(topic);
         let waker = if state.hub.topics_of(id) == 0 && self.inbox != Some(index) {
             self.shards.remove(at);
-            state.disconnect(id)
+            state.disconnect(now, id)
         } else {
             None
         };
@@ -301,8 +302,9 @@ impl<M> fmt::Debug for Address<M> {
 
 impl<M: Message> Drop for Subscriber<M> {
     fn drop(&mut self) {
+        let now = self.hub.shared.clock.now();
         for place in &self.shards {
-            let waker = self.state(*place).disconnect(place.id);
+            let waker = self.state(*place).disconnect(now, place.id);
             drop(waker);
         }
         self.hub.shared.subscribers.fetch_sub(1, Ordering::Relaxed);

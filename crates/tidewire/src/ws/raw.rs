@@ -76,7 +76,7 @@ mod tests {
         let subscriber = hub.connect(ConnectionId::new(1)).unwrap();
         for index in 0..topics {
             let topic = TopicName::new(&format!("topic {index}")).unwrap();
-            hub.subscribe(subscriber, &topic, Start::Live).unwrap();
+            hub.subscribe(std::time::Duration::ZERO, subscriber, &topic, Start::Live).unwrap();
         }
         hub.cursor(subscriber)
     }

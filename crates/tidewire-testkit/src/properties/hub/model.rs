@@ -63,6 +63,15 @@ struct Once {
 }
 
 impl Said {
+    /// How long it is of use: not to those who come later, for a while, or for good.
+    fn lasting(&self) -> u8 {
+        match (self.replay, self.expires_in) {
+            (Replay::Ephemeral, _) => 0,
+            (Replay::Kept, Some(_)) => 1,
+            (Replay::Kept, None) => 2,
+        }
+    }
+
     pub(super) fn options(&self) -> PublishOptions<'_> {
         let mut options = PublishOptions::new().replay(self.replay);
         if let Some(event) = &self.event {
@@ -412,7 +421,8 @@ impl Model {
         let before = class(topic.bytes());
         if said.key.is_some() {
             let held = topic.notes[topic.evicted..].iter_mut();
-            held.filter(|kept| kept.said.key == said.key).for_each(|kept| kept.superseded = true);
+            held.filter(|kept| kept.said.key == said.key && kept.said.lasting() <= said.lasting())
+                .for_each(|kept| kept.superseded = true);
         }
         let (remembered, window) = (note.clone(), self.config.idempotency_window);
         topic.notes.push(Kept { note, said, at: self.now, unheard: false, superseded: false });

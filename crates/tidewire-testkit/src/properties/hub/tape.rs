@@ -227,7 +227,8 @@ impl Pair {
     fn disconnect(&mut self, tape: &mut Tape<'_>) {
         let place = tape.below(PLACES);
         if let Some(id) = self.places[place] {
-            self.hub.disconnect(id);
+            self.model.tell(self.now);
+            self.hub.disconnect(self.now, id);
             self.model.disconnect(self.serials[place]);
             assert_eq!(self.hub.cursor(id).topics(), 0);
         }
@@ -252,16 +253,18 @@ impl Pair {
         };
         if let Some(id) = self.places[place] {
             let policy = tape.policy();
+            self.model.tell(self.now);
             let expected = self.model.subscribe(self.serials[place], topic.as_str(), start, policy);
-            assert_eq!(self.hub.subscribe_with(id, &topic, start, policy), expected);
+            assert_eq!(self.hub.subscribe_with(self.now, id, &topic, start, policy), expected);
         }
     }
 
     fn unsubscribe(&mut self, tape: &mut Tape<'_>) {
         let (place, topic) = (tape.below(PLACES), tape.topic());
         if let Some(id) = self.places[place] {
+            self.model.tell(self.now);
             let expected = self.model.unsubscribe(self.serials[place], topic.as_str());
-            assert_eq!(self.hub.unsubscribe(id, &topic), expected);
+            assert_eq!(self.hub.unsubscribe(self.now, id, &topic), expected);
         }
     }
 
