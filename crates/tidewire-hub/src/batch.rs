@@ -44,7 +44,7 @@ impl Default for Budget {
 }
 
 /// What one topic may give before another of the subscriber's topics has its turn.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantum {
     pub(crate) messages: usize,
     pub(crate) bytes: usize,
@@ -322,13 +322,20 @@ impl<'a, M> Batch<'a, M> {
         }
         // What is skipped anyway must not look like something to come back for.
         let caught_up = turn.before == Before::Nothing && turn.peek().is_none();
+        let gave_nothing = turn.left == self.quantum;
         if turn.before == Before::Nothing {
             subscription.offset = turn.offset;
         }
         self.turn = None;
         if !caught_up {
             self.ring = Ring::Unknown;
-            self.parts.turns.move_back(of_subscriber(subscription.subscriber), node);
+            let ring = of_subscriber(subscription.subscriber);
+            if gave_nothing {
+                // It had no room: the next batch begins with it, where it is taken whatever its length.
+                self.parts.turns.move_front(ring, node);
+            } else {
+                self.parts.turns.move_back(ring, node);
+            }
             return;
         }
         let topic = subscription.topic;

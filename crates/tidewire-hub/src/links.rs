@@ -139,6 +139,14 @@ impl Links {
         self.push_back(head, element);
     }
 
+    /// Moves an element from whatever list it is in to the beginning of another.
+    pub(crate) fn move_front(&mut self, head: Node, element: Node) {
+        self.unlink(element);
+        let first = self.link(head).next;
+        self.join(head, element);
+        self.join(element, first);
+    }
+
     /// Appends the elements of one list, from its first to `last`, to another, in order, in constant time.
     #[inline]
     pub(crate) fn splice_up_to(&mut self, from: Node, last: Node, to: Node) {
@@ -200,6 +208,10 @@ mod tests {
         assert_eq!(list(&links, A), [2, 0, 1]);
         links.move_back(A, Node::element(2));
         assert_eq!(list(&links, A), [0, 1, 2]);
+        links.move_front(A, Node::element(1));
+        assert_eq!(list(&links, A), [1, 0, 2]);
+        links.move_front(B, Node::element(0));
+        assert_eq!((list(&links, A), list(&links, B)), (alloc::vec![1, 2], alloc::vec![0]));
     }
 
     #[test]

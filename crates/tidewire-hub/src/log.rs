@@ -284,8 +284,10 @@ impl<M> Log<M> {
         if let Ok(entry) = keyed.latest.find_entry(hash, |(_, found)| *found == offset) {
             entry.remove();
         }
-        if keyed.latest.is_empty() {
-            keyed.latest = HashTable::new();
+        // A table that emptied out gives its room back, like the ring.
+        let (len, capacity) = (keyed.latest.len(), keyed.latest.capacity());
+        if capacity > MIN_CAPACITY && len < capacity / 4 {
+            keyed.latest.shrink_to(len * 2, |(hash, _)| *hash);
         }
     }
 

@@ -20,8 +20,8 @@ use crate::subscriber::Subscription;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Messages behind the newest, of those that were published since it subscribed: a replay of history is no lag.
-    /// Default no limit but the log's.
+    /// Messages that it has yet to take, of those that were published since it subscribed: a replay of history is no lag,
+    /// and neither is the newest message alone. Default no limit but the log's.
     pub max_lag_messages: u64,
     /// Bytes of these messages, as [`Config::max_bytes`](crate::Config::max_bytes) counts them.
     /// Default no limit but the log's.
@@ -130,7 +130,9 @@ impl Policy {
     /// Whether a subscription at that offset, which is held or right before the earliest, lags beyond the limits.
     pub(crate) fn is_exceeded<M>(&self, log: &Log<M>, offset: u64, live_from: u64) -> bool {
         let since = offset.max(live_from).max(log.before_earliest());
-        log.head() - since > self.max_lag_messages || log.bytes_after(since) > self.max_lag_bytes
+        let lag_messages = log.head() - since;
+        lag_messages > 1
+            && (lag_messages > self.max_lag_messages || log.bytes_after(since) > self.max_lag_bytes)
     }
 
     /// Where a subscription goes on that has lost messages or lags beyond the limits: after that offset.

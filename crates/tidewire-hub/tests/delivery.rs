@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use std::time::Duration;
 
-use tidewire_hub::{Budget, ConnectionId, Delivery, PublishOptions, Start, SubscribeError, TopicName};
+use tidewire_hub::{Budget, ConnectionId, Delivery, Hub, PublishOptions, Start, SubscribeError, TopicName};
 
 #[test]
 fn a_message_reaches_every_subscriber_of_its_topic_once() {
@@ -414,4 +414,29 @@ fn who_is_not_given_everything_is_to_be_come_back_for() {
     assert_eq!(ready(&mut hub).len(), 2, "the first was named by its batch, and left it");
     assert!(hub.wants_batch(ids[0]));
     assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [3]));
+}
+
+/// What does not fit behind the others' turns is first in the next batch, and taken whatever its length.
+#[test]
+fn a_message_that_never_fits_behind_the_others_is_not_put_off_for_ever() {
+    let mut hub = hub();
+    let id = connect(&mut hub, 1);
+    for name in ["a", "b"] {
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
+    }
+    let note = |hub: &mut Hub<Note>, name: &str, number: u64, len_bytes| {
+        hub.publish(Duration::ZERO, &topic(name), Note(number, len_bytes), &PublishOptions::new()).unwrap();
+    };
+    (0..100).for_each(|number| note(&mut hub, "a", number, 10));
+    note(&mut hub, "b", 7, 1000);
+    let mut batches = 0;
+    loop {
+        // The one with a backlog never runs out.
+        (0..40).for_each(|number| note(&mut hub, "a", number, 10));
+        batches += 1;
+        if batch(&mut hub, id, 200, 1000).iter().any(|got| matches!(got, Got::Note(name, 7) if name == "b")) {
+            break;
+        }
+        assert!(batches < 3, "put off");
+    }
 }

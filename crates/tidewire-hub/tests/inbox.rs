@@ -108,6 +108,7 @@ fn who_was_dismissed_is_sent_nothing() {
     (policy.max_lag_messages, policy.on_lag) = (0, OnLag::Disconnect);
     hub.subscribe_with(Duration::ZERO, id, &topic("a"), Start::Live, policy).unwrap();
     publish(&mut hub, "a", 1);
+    publish(&mut hub, "a", 2);
     assert!(matches!(pull(&mut hub, id), Some(Got::Dismissed(..))));
     assert_eq!(send(&mut hub, id, 2, 0), Err(SendError::UnknownSubscriber));
 }

@@ -53,9 +53,9 @@ impl Shadow {
     fn is_slow(&self, life: &Life, at: u64) -> bool {
         let since = at.max(self.live_from).max(life.evicted as u64);
         let lost = life.lost(self.policy.reads);
-        life.head() - since > self.policy.max_lag_messages
-            || life.bytes_after(since) > self.policy.max_lag_bytes
-            || at < lost && lost > self.live_from
+        let lag = life.head() - since;
+        let over = lag > self.policy.max_lag_messages || life.bytes_after(since) > self.policy.max_lag_bytes;
+        lag > 1 && over || at < lost && lost > self.live_from
     }
 
     /// Where it goes on behind a gap, by its policy.

@@ -85,7 +85,7 @@ impl<M: Message + Send + 'static> SharedHub<M> {
     ///
     /// Each shard has an even share of [`Config::max_bytes`], [`Config::max_topics`], [`Config::max_subscriptions`] and
     /// [`Config::max_idempotency_keys`], and refuses or evicts when that is used up: names fall into shards at random, so
-    /// that may be a few percent before the whole is. A share holds at least 1,024 of each, and four topics that are full.
+    /// that may be a few percent before the whole is. A share holds at least 1,024 of each, and sixteen topics that are full.
     /// The other limits are the whole hub's, or each topic's and each subscriber's.
     #[must_use]
     pub fn with_shards(config: Config, shards: NonZeroUsize) -> Self {

@@ -8,7 +8,7 @@ use tidewire_hub::Config;
 const MIN_SHARE: usize = 1024;
 
 /// Topics that are full in a shard, at least.
-const MIN_FULL_TOPICS: usize = 4;
+const MIN_FULL_TOPICS: usize = 16;
 
 /// How many shards there are, at most `shards`, and what each may hold.
 pub(super) fn of(config: &Config, shards: NonZeroUsize) -> (usize, Config) {
@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn the_whole_is_shared_evenly_and_never_exceeded() {
         let whole = Config::default();
-        for wanted in [1, 2, 3, 8, 64] {
+        for wanted in [1, 2, 3, 8, 16] {
             let (count, share) = shards(wanted, |_| {});
             assert_eq!(count, wanted);
             assert!(share.max_bytes * count <= whole.max_bytes, "{wanted}");
@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(shards(8, |config| config.max_subscriptions = 4096).0, 4);
         assert_eq!(shards(8, |config| config.max_idempotency_keys = 3072).0, 3);
         assert_eq!(shards(8, |config| config.max_idempotency_keys = 0).0, 8, "there is nothing to share");
-        assert_eq!(shards(8, |config| config.max_bytes = 8 * config.max_bytes_per_topic).0, 2);
+        assert_eq!(shards(8, |config| config.max_bytes = 32 * config.max_bytes_per_topic).0, 2);
         let (count, share) = shards(8, |config| (config.max_topics, config.max_bytes) = (0, 0));
         assert_eq!((count, share.max_topics, share.max_bytes), (1, 0, 0));
     }

@@ -260,7 +260,8 @@ impl<M: Message + Clone> Subscriber<M> {
             left.max_messages -= batch.len() - begun;
             let taken = batch[begun..].iter().map(Delivered::len_bytes).sum();
             left.max_bytes = left.max_bytes.saturating_sub(taken);
-            if left.max_messages == 0 || left.max_bytes == 0 {
+            let is_used_up = left.max_messages == 0 || left.max_bytes == 0;
+            if is_used_up && batch.len() > already {
                 break;
             }
         }

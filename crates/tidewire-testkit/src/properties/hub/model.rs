@@ -149,7 +149,7 @@ impl Topic {
 
     fn exceeds(&self, offset: u64, cursor: &Subscription) -> bool {
         let (messages, bytes) = self.lag(offset, cursor);
-        messages > cursor.policy.max_lag_messages || bytes > cursor.policy.max_lag_bytes
+        messages > 1 && (messages > cursor.policy.max_lag_messages || bytes > cursor.policy.max_lag_bytes)
     }
 
     /// Where who was too slow goes on.
