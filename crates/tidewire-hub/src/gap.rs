@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 
+use crate::cursor::Cursor;
 use crate::names::TopicName;
 use crate::position::Position;
 
@@ -66,6 +67,19 @@ pub enum Start {
     After(Position),
     /// After a position that nobody can read any more (a broken or foreign cursor): with a gap in any case.
     Unknown,
+}
+
+impl Start {
+    /// Where somebody starts who came with a token, or with none: as [`Cursor::start`] tells; with a gap when the token
+    /// cannot be read, so that nothing is lost in silence; and [live](Self::Live) without one.
+    #[must_use]
+    pub fn resume(token: Option<&str>, topic: &TopicName) -> Self {
+        match token.map(Cursor::parse) {
+            Some(Ok(cursor)) => cursor.start(topic),
+            Some(Err(_)) => Self::Unknown,
+            None => Self::Live,
+        }
+    }
 }
 
 /// A gap that was found when the subscription was made, and is told by the first pull.

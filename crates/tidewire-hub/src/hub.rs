@@ -2,6 +2,7 @@
 //! `retention`, subscribing in `subscribe`, delivery in `pull`.)
 
 use core::fmt;
+use core::ops::AddAssign;
 use core::time::Duration;
 
 use slab::Slab;
@@ -66,6 +67,18 @@ pub struct Usage {
     pub bytes: usize,
     /// What all inboxes count, in bytes; at most [`Config::max_inboxes_bytes`].
     pub inboxes_bytes: usize,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        let Self { topics, subscribers, subscriptions, messages, bytes, inboxes_bytes } = other;
+        self.topics += topics;
+        self.subscribers += subscribers;
+        self.subscriptions += subscriptions;
+        self.messages += messages;
+        self.bytes += bytes;
+        self.inboxes_bytes += inboxes_bytes;
+    }
 }
 
 /// The subscriptions that became ready and that `poll_ready` has yet to see.

@@ -78,6 +78,17 @@ impl Progress {
 }
 
 impl<M: Message> Hub<M> {
+    /// The same for one of its topics: where the subscriber is there. Nothing is noted when it does not follow it.
+    pub fn note_progress_in(&self, id: SubscriberId, topic: &TopicName, progress: &mut Progress) {
+        let key = self.topics.find(topic);
+        if let Some(key) =
+            self.subscriptions_of(id).find(|of| Some(self.subscriptions[*of as usize].topic) == key)
+        {
+            let (topic, reached) = self.reached(key);
+            progress.note(topic.name_hash, &topic.name, reached);
+        }
+    }
+
     /// Notes where a subscriber is in all its topics here. One whose gap is yet to be handed out has no position, so that
     /// who resumes from it meets the gap. Nothing is noted when the subscriber has left.
     pub fn note_progress(&self, id: SubscriberId, progress: &mut Progress) {
@@ -130,5 +141,23 @@ mod tests {
         assert_eq!((progress.topics(), progress.cursor().topics()), (2, 1));
         progress.note(NameHash(1 << 40), &other, Reached::up_to(at(3)));
         assert_eq!(progress.topics(), 2);
+    }
+
+    #[test]
+    fn one_topic_is_noted_without_the_others() {
+        let mut hub = Hub::<&str>::new(crate::Config::default(), HUB, 1);
+        let (now, a, b) = (core::time::Duration::ZERO, topic("a"), topic("b"));
+        let id = hub.connect(crate::ConnectionId::new(1)).unwrap();
+        for name in [&a, &b] {
+            hub.publish(now, name, "one", &crate::PublishOptions::new()).unwrap();
+            hub.subscribe(now, id, name, Start::Live).unwrap();
+        }
+        let mut progress = Progress::new(HUB);
+        hub.note_progress_in(id, &a, &mut progress);
+        hub.note_progress_in(id, &topic("not followed"), &mut progress);
+        assert_eq!((progress.topics(), progress.has(&a)), (1, true));
+        assert_eq!(progress.cursor().start(&a), Start::After(at(1)));
+        hub.note_progress(id, &mut progress);
+        assert_eq!(progress.cursor(), hub.cursor(id));
     }
 }

@@ -235,6 +235,18 @@ fn a_restarted_hub_tells_a_gap() {
 }
 
 #[test]
+fn a_token_of_any_kind_is_a_place_to_start() {
+    let (mut hub, a, b) = (evicted_to_five(), topic("a"), topic("b"));
+    let id = connect(&mut hub, 1);
+    hub.subscribe(Duration::ZERO, id, &a, Start::Last(2)).unwrap();
+    let token = hub.cursor(id).encode();
+    assert_eq!(Start::resume(Some(&token), &a), Start::After(at(8)));
+    assert_eq!(Start::resume(Some(&token), &b), Start::Live, "it does not have the topic");
+    assert_eq!(Start::resume(Some("no token"), &a), Start::Unknown);
+    assert_eq!(Start::resume(None, &a), Start::Live);
+}
+
+#[test]
 fn the_reasons_have_their_words() {
     let words = [GapReason::Evicted, GapReason::Lagged, GapReason::Epoch, GapReason::Unknown]
         .map(|reason| reason.to_string());

@@ -10,7 +10,7 @@ use axum::response::Response;
 use http::{HeaderValue, header};
 use std::sync::Arc;
 use tidewire_hub::Cursor;
-use tidewire_tokio::hub::BatchBudget;
+use tidewire_tokio::hub::{Budget, Kept};
 
 /// The most messages in one answer.
 pub(crate) const MAX_MESSAGES: usize = 1_000;
@@ -44,8 +44,8 @@ pub(crate) async fn poll(State(app): State<Arc<App>>, request: Request) -> Resul
 }
 
 /// A fresh budget for one round.
-fn round() -> BatchBudget {
-    BatchBudget { max_messages: ROUND, max_bytes: MAX_LEN_BYTES }
+fn round() -> Budget {
+    Budget { max_messages: ROUND, max_bytes: MAX_LEN_BYTES }
 }
 
 /// The answer from what is there already, `batch` first.
@@ -53,7 +53,7 @@ fn answer(subscriber: &mut Subscriber, mut batch: Vec<Delivered>) -> Vec<u8> {
     let mut page = Page::new(subscriber.cursor());
     loop {
         let nothing_left = batch.is_empty();
-        let full = batch.drain(..).any(|delivered| page.add(delivered) == Fit::Full);
+        let full = batch.drain(..).any(|delivered| page.add(subscriber, &delivered) == Fit::Full);
         if full || nothing_left {
             return page.encode();
         }
@@ -84,22 +84,23 @@ impl Page {
         Self { messages: Vec::new(), gaps: Vec::new(), count: 0, cursor }
     }
 
-    fn add(&mut self, delivered: Delivered) -> Fit {
+    fn add(&mut self, subscriber: &mut Subscriber, delivered: &Delivered) -> Fit {
+        let cursor = subscriber.cursor_after(delivered);
         match delivered {
             // The gateway gives nobody the address of a connection.
-            Delivered::Direct { .. } => {}
+            Delivered::Direct(_) => {}
             // The next request makes another subscriber.
-            Delivered::Dismissed { .. } => return Fit::Full,
-            Delivered::Gap { gap, cursor } => {
+            Delivered::Dismissed(_) => return Fit::Full,
+            Delivered::Gap(gap) => {
                 if !self.gaps.is_empty() {
                     self.gaps.push(b',');
                 }
-                Record::gap(&gap, &cursor).encode(&mut self.gaps);
+                Record::gap(gap, &cursor).encode(&mut self.gaps);
                 self.cursor = cursor;
             }
-            Delivered::Message { topic, position, message, cursor } => {
+            Delivered::Message(Kept { topic, position, message, .. }) => {
                 let mut token = String::new();
-                let pieces = message.record(&topic, position).pieces(&cursor, &mut token);
+                let pieces = message.record(topic, *position).pieces(&cursor, &mut token);
                 let len: usize = pieces.iter().map(|piece| piece.len()).sum();
                 let over = self.count == MAX_MESSAGES || self.messages.len() + len > MAX_LEN_BYTES;
                 if over && self.count > 0 {

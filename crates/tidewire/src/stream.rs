@@ -23,7 +23,7 @@ use tidewire_hub::{ConnectionId, Cursor, Gap, Position, TopicName};
 use tidewire_lifecycle::{Action, Lifecycle};
 use tidewire_sse::content::{HEADERS, LAST_EVENT_ID};
 use tidewire_tokio::alarm::Alarm;
-use tidewire_tokio::hub::BatchBudget;
+use tidewire_tokio::hub::{Budget, Kept};
 
 /// Where a stream starts, as a header.
 pub(crate) const CURSOR: HeaderName = HeaderName::from_static("tidewire-cursor");
@@ -33,7 +33,7 @@ pub(crate) const CONNECTION: HeaderName = HeaderName::from_static("tidewire-conn
 
 /// What one chunk may take from the hub. Bytes are those that the hub counts, which are the message's forms
 /// together; the chunk itself is about a quarter of that.
-const CHUNK: BatchBudget = BatchBudget { max_messages: 256, max_bytes: 256 * 1024 };
+const CHUNK: Budget = Budget { max_messages: 256, max_bytes: 256 * 1024 };
 
 /// How a stream is written.
 pub(crate) trait Format: Send + Unpin + 'static {
@@ -135,7 +135,7 @@ impl<F: Format> Stream<F> {
         }
         let mut batch = Vec::new();
         if self.subscriber.poll_batch(cx, CHUNK, &mut batch).is_ready() {
-            return Poll::Ready(Some(chunk::<F>(&batch)));
+            return Poll::Ready(Some(chunk::<F>(&mut self.subscriber, &batch)));
         }
         // What was published before the end is delivered before it.
         if self.drain.as_mut().poll(cx).is_ready() {
@@ -169,26 +169,26 @@ impl<F: Format> http_body::Body for Stream<F> {
 }
 
 /// What was delivered at a time, in one piece: one write. A single message that is shared whole is not even copied.
-fn chunk<F: Format>(batch: &[Delivered]) -> Bytes {
-    if let [Delivered::Message { topic, position, message, cursor }] = batch {
-        if let Some(shared) = F::form(message, topic, *position).shared(cursor) {
-            return shared.clone();
-        }
-    }
+fn chunk<F: Format>(subscriber: &mut Subscriber, batch: &[Delivered]) -> Bytes {
     let mut output = Vec::new();
     let mut token = String::new();
     for delivered in batch {
+        let cursor = subscriber.cursor_after(delivered);
         match delivered {
-            Delivered::Message { topic, position, message, cursor } => {
-                for piece in F::form(message, topic, *position).pieces(cursor, &mut token) {
+            Delivered::Message(Kept { topic, position, message, .. }) => {
+                let form = F::form(message, topic, *position);
+                if let ([_], Some(shared)) = (batch, form.shared(&cursor)) {
+                    return shared.clone();
+                }
+                for piece in form.pieces(&cursor, &mut token) {
                     output.extend_from_slice(piece);
                 }
             }
-            Delivered::Gap { gap, cursor } => F::gap(gap, cursor, &mut output),
+            Delivered::Gap(gap) => F::gap(gap, &cursor, &mut output),
             // The stream ends behind what came before.
-            Delivered::Dismissed { .. } => {}
+            Delivered::Dismissed(_) => {}
             // The gateway gives nobody the address of a connection.
-            Delivered::Direct { .. } => {}
+            Delivered::Direct(_) => {}
         }
     }
     output.into()

@@ -41,16 +41,17 @@ struct Row {
 /// Lists the topics.
 pub(crate) async fn topics(State(app): State<Arc<App>>) -> Response {
     let (mut rows, mut total) = (Vec::new(), 0);
-    app.hub().each_shard(|hub| {
-        let room = MAX_LISTED - rows.len();
-        rows.extend(hub.topics().filter(|topic| !topic.name.is_reserved()).take(room).map(|topic| Row {
-            name: topic.name.clone(),
-            head: topic.head,
-            messages: topic.messages,
-            bytes: topic.bytes,
-            subscribers: topic.subscribers,
-        }));
-        total += hub.usage().topics;
+    app.hub().topics(|topic| {
+        total += 1;
+        if rows.len() < MAX_LISTED && !topic.name.is_reserved() {
+            rows.push(Row {
+                name: topic.name.clone(),
+                head: topic.head,
+                messages: topic.messages,
+                bytes: topic.bytes,
+                subscribers: topic.subscribers,
+            });
+        }
     });
     rows.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     let topics = rows

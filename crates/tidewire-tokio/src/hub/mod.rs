@@ -8,19 +8,57 @@
 //! ```
 //!
 //! A topic's shard assigns its offsets and holds its only log, so its order is one for everybody. Publishing takes one
-//! lock, for as long as an append; so does each shard that a batch is taken from. No lock is held while another is
-//! taken, a task is woken or a socket is written.
+//! lock, for an append, and again for each 256 of those who are to be woken by it; a batch takes that of each shard that it
+//! is from. No lock is held while another is taken, a task is woken or a socket is written. The message is cloned under it
+//! (an `Arc` is what to publish), and dropped under it when it is evicted: neither may call the hub.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tidewire_tokio::hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, TopicName};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let hub = SharedHub::<Arc<str>>::new(Config::default());
+//! let room = TopicName::new("room")?;
+//!
+//! // A reader, in the task of its connection. A client that comes back gives the last token that it had.
+//! let mut reader = hub.subscriber(ConnectionId::new(1))?;
+//! let token: Option<&str> = None;
+//! reader.subscribe(&room, Start::resume(token, &room))?;
+//!
+//! hub.publish(&room, "hello".into(), &PublishOptions::new().event("chat"))?;
+//!
+//! // It waits, and takes what is there. A client that reads slowly costs a cursor: take nothing until it has read.
+//! let mut batch = Vec::new();
+//! reader.batch(Budget::default(), &mut batch).await;
+//! for delivered in &batch {
+//!     let token = reader.cursor_after(delivered);
+//!     match delivered {
+//!         Delivered::Message(kept) => assert_eq!((&*kept.message, kept.event.as_deref()), ("hello", Some("chat"))),
+//!         Delivered::Gap(gap) => println!("{} lost some; go on with {token}", gap.topic),
+//!         Delivered::Direct(message) => println!("to you alone: {message}"),
+//!         Delivered::Dismissed(_) => return Ok(()), // Close the connection: nothing more comes.
+//!     }
+//! }
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
 
+mod address;
 mod delivered;
 mod shard;
 mod shares;
 mod subscriber;
 mod upkeep;
 
-pub use delivered::Delivered;
-pub use subscriber::{Address, Subscriber};
-/// What one batch may take.
-pub use tidewire_hub::Budget as BatchBudget;
+pub use address::Address;
+pub use delivered::{Delivered, Kept};
+pub use subscriber::Subscriber;
+pub use tidewire_hub::{
+    Budget, Config, ConnectError, ConnectionId, Cursor, Dismissal, Gap, GapReason, Message, OnLag, Policy,
+    Position, Progress, PublishError, PublishOptions, Published, Reads, SendError, Start, SubscribeError,
+    TopicInfo, TopicName, Usage,
+};
 
 use std::{
     fmt,
@@ -31,13 +69,11 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
+    time::SystemTime,
 };
 
 use rand::random;
-use tidewire_hub::{
-    Config, ConnectError, ConnectionId, Cursor, Hub, Incarnation, Message, PublishError, PublishOptions,
-    Published, TopicName, Usage,
-};
+use tidewire_hub::{Hub, Incarnation};
 
 use self::shard::Shard;
 use crate::clock::Clock;
@@ -56,6 +92,8 @@ struct Shared<M> {
     max_subscribers: usize,
     max_topics_per_subscriber: usize,
     clock: Clock,
+    /// The wall time at which the clock stood at zero.
+    origin: SystemTime,
 }
 
 impl<M> Clone for SharedHub<M> {
@@ -74,8 +112,8 @@ impl<M: Message + Send + 'static> SharedHub<M> {
     /// An empty hub with a shard for each thread that can run at a time, with an incarnation and hash seeds drawn from the
     /// operating system's entropy.
     ///
-    /// Made within a tokio runtime, which has to have time enabled, it is looked after each second: what grew too old gives
-    /// its memory back. Made outside of one, that waits for a call.
+    /// Made within a tokio runtime, which has to have time enabled, it is looked after there for as long as the runtime
+    /// lives. Made outside of one, or in one that ends before it, it wants its [`upkeep`](Self::upkeep) to be spawned.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self::with_shards(config, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
@@ -84,8 +122,9 @@ impl<M: Message + Send + 'static> SharedHub<M> {
     /// The same with `shards` shards, or fewer where a limit is too small to be shared.
     ///
     /// Each shard has an even share of [`Config::max_bytes`], [`Config::max_topics`], [`Config::max_subscriptions`] and
-    /// [`Config::max_idempotency_keys`], and refuses or evicts when that is used up: names fall into shards at random, so
-    /// that may be a few percent before the whole is. A share holds at least 1,024 of each, and sixteen topics that are full.
+    /// [`Config::max_idempotency_keys`], and of [`Config::max_inboxes_bytes`], and refuses or evicts when that is used
+    /// up. Names fall into shards at random, and what is in them does not: a shard may be full before the whole is. A share
+    /// holds at least 1,024 of each, and sixteen topics that are full.
     /// The other limits are the whole hub's, or each topic's and each subscriber's.
     #[must_use]
     pub fn with_shards(config: Config, shards: NonZeroUsize) -> Self {
@@ -101,9 +140,18 @@ impl<M: Message + Send + 'static> SharedHub<M> {
             max_subscribers: config.max_subscribers,
             max_topics_per_subscriber: config.max_topics_per_subscriber.min(Cursor::MAX_TOPICS),
             clock: Clock::start(),
+            origin: SystemTime::now(),
         });
         upkeep::spawn(Arc::downgrade(&shared));
         Self { shared }
+    }
+
+    /// Looks after the hub each second until it is gone: what grew too old gives its memory back. (It is handed out to
+    /// nobody before either.) A hub that was made within a runtime has that already.
+    ///
+    /// Cancel safe.
+    pub fn upkeep(&self) -> impl Future<Output = ()> + Send + 'static {
+        upkeep::run(Arc::downgrade(&self.shared))
     }
 }
 
@@ -140,28 +188,26 @@ impl<M: Message> SharedHub<M> {
     #[must_use]
     pub fn usage(&self) -> Usage {
         let mut sum = Usage::default();
-        self.each_shard(|hub| {
-            let usage = hub.usage();
-            sum.topics += usage.topics;
-            sum.subscriptions += usage.subscriptions;
-            sum.messages += usage.messages;
-            sum.bytes += usage.bytes;
-        });
+        for shard in &self.shared.shards {
+            sum += shard.lock().hub.usage();
+        }
         // One that reads several shards is a subscriber in each.
         sum.subscribers = self.shared.subscribers.load(Ordering::Relaxed);
         sum
     }
 
-    /// Looks at each shard under its lock, one after the other and for as short as possible: whoever needs it waits.
-    pub fn each_shard(&self, mut look: impl FnMut(&Hub<M>)) {
+    /// Shows each topic to `look`, in no order that means anything. Each shard is locked in turn: `look` is to be
+    /// short, for whoever needs the shard waits; and it must not call the hub, for that would wait for ever.
+    pub fn topics(&self, mut look: impl FnMut(TopicInfo<'_>)) {
         for shard in &self.shared.shards {
-            look(&shard.lock().hub);
+            shard.lock().hub.topics().for_each(&mut look);
         }
     }
 
-    /// Looks at the shard that is a topic's home; see [`each_shard`](Self::each_shard).
-    pub fn with_topic<R>(&self, topic: &TopicName, look: impl FnOnce(&Hub<M>) -> R) -> R {
-        look(&self.shared.home(topic).1.lock().hub)
+    /// Shows a topic to `look`, if it exists. Its shard is locked meanwhile: the same goes for it as for
+    /// [`topics`](Self::topics).
+    pub fn topic<R>(&self, name: &TopicName, look: impl FnOnce(TopicInfo<'_>) -> R) -> Option<R> {
+        self.shared.home(name).1.lock().hub.topic(name).map(look)
     }
 }
 

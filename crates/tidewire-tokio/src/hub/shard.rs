@@ -9,6 +9,10 @@ use std::{
 
 use tidewire_hub::{ConnectError, ConnectionId, Hub, Message, SubscriberId};
 
+/// How many are looked up in one lock hold: a message for a hundred thousand keeps the shard's other topics waiting for no
+/// more than this.
+const MAX_WOKEN_AT_ONCE: usize = 256;
+
 pub(super) struct Shard<M> {
     state: Mutex<State<M>>,
 }
@@ -32,22 +36,44 @@ impl<M: Message> Shard<M> {
 
     /// Changes the hub, and wakes who is ready by that.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Hub<M>) -> R) -> R {
-        let mut ready = Vec::new();
-        let result = {
-            let mut state = self.lock();
-            let result = change(&mut state.hub);
-            while let Some(subscriber) = state.hub.poll_ready() {
-                ready.extend(state.wakers.get_mut(subscriber.index()).and_then(Option::take));
+        let mut wakers = Vec::new();
+        let mut state = self.lock();
+        let result = change(&mut state.hub);
+        loop {
+            let looked_at_all = state.take_wakers(&mut wakers);
+            drop(state);
+            // Outside the lock: whoever wakes wants it.
+            wakers.drain(..).for_each(Waker::wake);
+            if looked_at_all {
+                return result;
             }
-            result
-        };
-        // Outside the lock: whoever wakes wants it.
-        ready.into_iter().for_each(Waker::wake);
-        result
+            // The hub keeps the place. Others come between, and may find and wake the rest.
+            state = self.lock();
+        }
+    }
+
+    /// Does some of what is due, and says whether that was anything.
+    pub(super) fn look_after(&self, now: Duration) -> bool {
+        let mut state = self.lock();
+        let is_due = state.hub.poll_timeout().is_some_and(|(at, _)| at <= now);
+        if is_due {
+            state.hub.handle_timeout(now);
+        }
+        is_due
     }
 }
 
 impl<M: Message> State<M> {
+    /// Takes the wakers of those who are ready, of so many that the lock is not held for long, and says whether that
+    /// was everybody.
+    fn take_wakers(&mut self, wakers: &mut Vec<Waker>) -> bool {
+        for _ in 0..MAX_WOKEN_AT_ONCE {
+            let Some(subscriber) = self.hub.poll_ready() else { return true };
+            wakers.extend(self.wakers.get_mut(subscriber.index()).and_then(Option::take));
+        }
+        false
+    }
+
     pub(super) fn connect(&mut self, connection: ConnectionId) -> Result<SubscriberId, ConnectError> {
         let id = self.hub.connect(connection)?;
         if self.wakers.len() <= id.index() {

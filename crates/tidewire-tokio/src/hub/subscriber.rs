@@ -8,13 +8,16 @@ use std::{
 };
 
 use tidewire_hub::{
-    ConnectError, ConnectionId, Cursor, Gap, Hub, Message, Policy, Position, Progress, SendError, Start,
-    SubscribeError, SubscriberId, TopicName,
+    ConnectError, ConnectionId, Cursor, Gap, Hub, Message, Policy, Position, Progress, Start, SubscribeError,
+    SubscriberId, TopicName,
 };
 
-use super::{BatchBudget, Delivered, SharedHub, shard::State};
+use super::{Address, Budget, Delivered, SharedHub, shard::State};
 
 /// One reader of the hub. Dropping it ends its subscriptions.
+///
+/// What it takes is its own from then on: no lock is held while that is written. Whoever writes it has the token that
+/// resumes behind each piece from [`cursor_after`](Self::cursor_after), and pays for those that are asked for.
 pub struct Subscriber<M: Message> {
     hub: SharedHub<M>,
     connection: ConnectionId,
@@ -22,6 +25,7 @@ pub struct Subscriber<M: Message> {
     shards: Vec<Place>,
     /// The place that the next batch begins with: each has its turn, whatever waits in the others.
     turn: usize,
+    /// How far the owner is with what it was handed.
     progress: Progress,
     standing: Standing,
     /// The shard that has its inbox, once it has one.
@@ -37,9 +41,9 @@ enum Standing {
 
 /// A shard that a subscriber reads.
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    shard: usize,
-    id: SubscriberId,
+pub(super) struct Place {
+    pub(super) shard: usize,
+    pub(super) id: SubscriberId,
 }
 
 impl<M: Message> Subscriber<M> {
@@ -75,6 +79,9 @@ impl<M: Message> Subscriber<M> {
         start: Start,
         policy: Policy,
     ) -> Result<Position, SubscribeError> {
+        if self.is_dismissed() {
+            return Err(SubscribeError::UnknownSubscriber);
+        }
         let shared = &self.hub.shared;
         let (index, shard) = shared.home(topic);
         let now = shared.clock.now();
@@ -93,7 +100,7 @@ impl<M: Message> Subscriber<M> {
             state.hub.subscribe_with(now, id, topic, start, policy)
         };
         match (known, &subscribed) {
-            (_, Ok(_)) => state.hub.note_progress(id, &mut self.progress),
+            (_, Ok(_)) => state.hub.note_progress_in(id, topic, &mut self.progress),
             // Nobody waits by an id that was never told.
             (None, Err(_)) => drop(state.disconnect(now, id)),
             (Some(_), Err(_)) => {}
@@ -165,7 +172,7 @@ impl<M: Message> Subscriber<M> {
             }
         };
         self.inbox = Some(index);
-        Ok(Address { hub: self.hub.clone(), place })
+        Ok(Address::new(self.hub.clone(), place))
     }
 
     /// Whether it was told to go, with [`Delivered::Dismissed`]: nothing more comes.
@@ -174,7 +181,32 @@ impl<M: Message> Subscriber<M> {
         self.standing == Standing::Dismissed
     }
 
-    /// Where the subscriber stands in all its topics.
+    /// The token that resumes behind `delivered`, in all topics: call it for one thing after the other in the order of
+    /// their coming, and send it along. What came before and was not asked for comes again to who resumes by it.
+    ///
+    /// # Cost
+    /// O(n) in the subscriber's topics, and no lock.
+    pub fn cursor_after(&mut self, delivered: &Delivered<M>) -> Cursor {
+        self.reach(delivered);
+        self.progress.cursor()
+    }
+
+    /// Notes that `delivered` is dealt with, for a [`cursor_after`](Self::cursor_after) of later or the
+    /// [`progress`](Self::progress). O(log n) in the subscriber's topics, and no lock.
+    pub fn reach(&mut self, delivered: &Delivered<M>) {
+        if let Some((topic, position)) = delivered.up_to() {
+            self.progress.reach(topic, position);
+        }
+    }
+
+    /// How far the owner is, by what it asked a cursor after, or [reached](Self::reach).
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Where the subscriber stands in all its topics, behind everything that it has taken, and everything that is
+    /// skipped by what it follows. Takes one lock after the other, of the shards that it reads.
     #[must_use]
     pub fn cursor(&self) -> Cursor {
         // What was skipped since the last message counts, too.
@@ -185,7 +217,8 @@ impl<M: Message> Subscriber<M> {
         progress.cursor()
     }
 
-    /// The gaps in all topics, told at once and ahead of any message; see [`Hub::take_gaps`](tidewire_hub::Hub::take_gaps).
+    /// The gaps in all topics, told at once and ahead of any message, and [reached](Self::reach); see
+    /// [`Hub::take_gaps`](tidewire_hub::Hub::take_gaps).
     pub fn take_gaps(&mut self) -> Vec<Gap> {
         let (mut gaps, now) = (Vec::new(), self.hub.shared.clock.now());
         for place in &self.shards {
@@ -204,27 +237,33 @@ impl<M: Message> Subscriber<M> {
 
 impl<M: Message + Clone> Subscriber<M> {
     /// Appends what is there, within the budget, and says how many it was. Topics take turns, and so do shards; of each
-    /// shard the first message is taken whatever its length.
-    pub fn try_batch(&mut self, budget: BatchBudget, batch: &mut Vec<Delivered<M>>) -> usize {
+    /// shard the first message is taken whatever its length. A budget of no messages counts as one of one.
+    pub fn try_batch(&mut self, budget: Budget, batch: &mut Vec<Delivered<M>>) -> usize {
         self.take(None, budget, batch)
     }
 
     /// Appends what is there, within the budget; `Pending` when nothing is, and then the task is woken once
-    /// something is.
+    /// something is. Ready with 0 when nothing more comes, because the subscriber [is
+    /// dismissed](Self::is_dismissed).
     pub fn poll_batch(
         &mut self,
         cx: &mut Context<'_>,
-        budget: BatchBudget,
+        budget: Budget,
         batch: &mut Vec<Delivered<M>>,
     ) -> Poll<usize> {
         match self.take(Some(cx), budget, batch) {
+            0 if self.is_dismissed() => Poll::Ready(0),
             0 => Poll::Pending,
             taken => Poll::Ready(taken),
         }
     }
 
-    /// Waits for something and appends what is there, within the budget. Cancel safe: what was taken is in `batch`.
-    pub async fn batch(&mut self, budget: BatchBudget, batch: &mut Vec<Delivered<M>>) -> usize {
+    /// Waits for something and appends what is there, within the budget; says how many it was. 0 when nothing more
+    /// comes, because the subscriber [is dismissed](Self::is_dismissed). (One that follows nothing waits: it may be
+    /// told to follow something by whoever else its task listens to.)
+    ///
+    /// Cancel safe: what was taken is in `batch`.
+    pub async fn batch(&mut self, budget: Budget, batch: &mut Vec<Delivered<M>>) -> usize {
         poll_fn(|cx| self.poll_batch(cx, budget, batch)).await
     }
 
@@ -232,28 +271,30 @@ impl<M: Message + Clone> Subscriber<M> {
     fn take(
         &mut self,
         waits: Option<&mut Context<'_>>,
-        budget: BatchBudget,
+        budget: Budget,
         batch: &mut Vec<Delivered<M>>,
     ) -> usize {
         if self.is_dismissed() {
             return 0;
         }
         let (already, mut left) = (batch.len(), budget);
+        left.max_messages = left.max_messages.max(1);
         let places = self.shards.len();
-        let now = self.hub.shared.clock.now();
+        let shared = &self.hub.shared;
+        let now = shared.clock.now();
         for step in 0..places {
             let place = self.shards[(self.turn + step) % places];
-            let mut state = self.hub.shared.shards[place.shard].lock();
+            let mut state = shared.shards[place.shard].lock();
             let begun = batch.len();
             for delivery in state.hub.batch(now, place.id, left) {
-                batch.push(Delivered::keep(delivery, &mut self.progress));
+                batch.push(Delivered::keep(delivery, shared.origin));
             }
             let nothing = batch.len() == begun;
             let before =
                 waits.as_ref().filter(|_| nothing).and_then(|cx| state.wake_by(place.id, cx.waker()));
             drop(state);
             drop(before);
-            if let Some(Delivered::Dismissed { .. }) = batch.last() {
+            if let Some(Delivered::Dismissed(_)) = batch.last() {
                 self.standing = Standing::Dismissed;
                 break;
             }
@@ -269,35 +310,6 @@ impl<M: Message + Clone> Subscriber<M> {
             self.turn = (self.turn + 1) % places;
         }
         batch.len() - already
-    }
-}
-
-/// Where one connection can be sent to. It keeps the hub, and not the subscriber.
-pub struct Address<M> {
-    hub: SharedHub<M>,
-    place: Place,
-}
-
-impl<M: Message> Address<M> {
-    /// Sends a message to the connection, ahead of what waits for it in its topics, and wakes it. There is no resume: what
-    /// it has not taken when it ends is gone.
-    ///
-    /// # Errors
-    /// As [`Hub::send_to`]: the inbox is full, or the connection has ended.
-    pub fn send(&self, message: M) -> Result<(), SendError> {
-        self.hub.shared.shards[self.place.shard].change(|hub| hub.send_to(self.place.id, message))
-    }
-}
-
-impl<M> Clone for Address<M> {
-    fn clone(&self) -> Self {
-        Self { hub: self.hub.clone(), place: self.place }
-    }
-}
-
-impl<M> fmt::Debug for Address<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Address").field("place", &self.place).finish_non_exhaustive()
     }
 }
 

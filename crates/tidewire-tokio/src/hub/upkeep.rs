@@ -3,7 +3,7 @@
 use std::{sync::Weak, time::Duration};
 
 use tidewire_hub::Message;
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{runtime::Handle, task::yield_now, time::sleep};
 
 use super::Shared;
 
@@ -14,18 +14,19 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Looks after a hub until it is gone, where there is a runtime.
 pub(super) fn spawn<M: Message + Send + 'static>(hub: Weak<Shared<M>>) {
     if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(async move {
-            loop {
-                sleep(INTERVAL).await;
-                let Some(hub) = hub.upgrade() else { return };
-                let now = hub.clock.now();
-                for shard in &hub.shards {
-                    let mut state = shard.lock();
-                    if state.hub.poll_timeout().is_some_and(|(at, _)| at <= now) {
-                        state.hub.handle_timeout(now);
-                    }
-                }
+        runtime.spawn(run(hub));
+    }
+}
+
+/// Looks after a hub until it is gone.
+pub(super) async fn run<M: Message>(hub: Weak<Shared<M>>) {
+    loop {
+        sleep(INTERVAL).await;
+        let Some(hub) = hub.upgrade() else { return };
+        for shard in &hub.shards {
+            while shard.look_after(hub.clock.now()) {
+                yield_now().await;
             }
-        });
+        }
     }
 }

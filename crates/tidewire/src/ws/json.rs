@@ -19,6 +19,7 @@ use serde_json::{Map, Value};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tidewire_hub::{ConnectionId, Cursor, TopicName};
+use tidewire_tokio::hub::Kept;
 use tidewire_tokio::websocket::Message;
 use tidewire_ws::frame::CloseCode;
 use tidewire_ws::message::MessageKind;
@@ -136,15 +137,19 @@ fn send_error(session: &mut Session, error: &ApiError, reference: Option<&Refere
 pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
     for delivered in batch {
         match delivered {
-            Delivered::Message { topic, position, message, cursor } => {
-                let pieces = message.record(topic, *position).shared_pieces_but_last(cursor);
+            Delivered::Message(Kept { topic, position, message, .. }) => {
+                let cursor = session.cursor_after(delivered);
+                let pieces = message.record(topic, *position).shared_pieces_but_last(&cursor);
                 // A connection that is closing takes nothing more; its end is on the way.
                 let _ = session.socket.feed_pieces(MessageKind::Text, &pieces);
             }
-            Delivered::Gap { gap, cursor } => send(session, &Record::gap(gap, cursor).to_text()),
+            Delivered::Gap(gap) => {
+                let cursor = session.cursor_after(delivered);
+                send(session, &Record::gap(gap, &cursor).to_text());
+            }
             // The gateway gives nobody the address of a connection.
-            Delivered::Direct { .. } => {}
-            Delivered::Dismissed { .. } => return dismissed(),
+            Delivered::Direct(_) => {}
+            Delivered::Dismissed(_) => return dismissed(),
         }
     }
     Flow::Continue

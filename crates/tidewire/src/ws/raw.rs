@@ -7,7 +7,7 @@ use super::session::{Flow, Session, dismissed};
 use crate::app::Delivered;
 use crate::message::Payload;
 use std::borrow::Cow;
-use tidewire_hub::{Cursor, Gap};
+use tidewire_hub::Cursor;
 use tidewire_tokio::websocket::Message;
 use tidewire_ws::frame::{CloseCode, CloseFrame};
 
@@ -33,28 +33,27 @@ pub(super) fn receive(session: &mut Session, message: &Message) -> Flow {
 pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
     for (index, delivered) in batch.iter().enumerate() {
         match delivered {
-            Delivered::Message { message, .. } => {
+            Delivered::Message(kept) => {
                 // A connection that is closing takes nothing more; its end is on the way.
-                let _ = session.socket.feed_encoded(message.frame());
+                let _ = session.socket.feed_encoded(kept.message.frame());
+                session.reach(delivered);
             }
-            Delivered::Gap { cursor, .. } => {
-                let told = batch[index..].iter().filter_map(Delivered::gap);
-                return close(cursor.clone(), told.chain(&session.take_gaps()));
+            Delivered::Gap(_) => {
+                // One close tells of the gaps in all topics. The cursor is behind them, and before every message that
+                // was not sent.
+                batch[index..]
+                    .iter()
+                    .filter(|other| other.gap().is_some())
+                    .for_each(|gap| session.reach(gap));
+                let code = CloseCode::new(GAP_CODE).expect("4010 is a code for private use");
+                return Flow::Close(code, reason(&session.cursor_behind_gaps()));
             }
             // The gateway gives nobody the address of a connection.
-            Delivered::Direct { .. } => {}
-            Delivered::Dismissed { .. } => return dismissed(),
+            Delivered::Direct(_) => {}
+            Delivered::Dismissed(_) => return dismissed(),
         }
     }
     Flow::Continue
-}
-
-/// Closes for the gaps of all topics at once. `cursor` is behind the first of them, and before every message that was not
-/// sent.
-fn close<'a>(mut cursor: Cursor, gaps: impl Iterator<Item = &'a Gap>) -> Flow {
-    gaps.for_each(|gap| cursor.reach(&gap.topic, gap.to));
-    let code = CloseCode::new(GAP_CODE).expect("4010 is a code for private use");
-    Flow::Close(code, reason(&cursor))
 }
 
 fn reason(cursor: &Cursor) -> Cow<'static, str> {

@@ -10,8 +10,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tidewire_hub::{ConnectionId, Cursor, Gap, Position, TopicName};
-use tidewire_tokio::hub::BatchBudget;
+use tidewire_hub::{ConnectionId, Cursor, Position, TopicName};
+use tidewire_tokio::hub::Budget;
 use tidewire_tokio::websocket::{Message, WebSocket};
 use tidewire_ws::frame::CloseCode;
 use tokio::net::TcpStream;
@@ -19,7 +19,7 @@ use tracing::debug;
 
 /// What is taken from the hub at a time; the bytes are those of a message with all its forms, a quarter of which goes
 /// out. What the socket does not take of it is all that a client that does not read costs beside its cursor.
-const BATCH: BatchBudget = BatchBudget { max_messages: 256, max_bytes: 64 * 1024 };
+const BATCH: Budget = Budget { max_messages: 256, max_bytes: 64 * 1024 };
 
 /// Messages received in a row before what is published gets its turn. Until then it waits, so that the answers to
 /// all that came in one read go out in one write.
@@ -164,9 +164,20 @@ impl Session {
         Poll::Pending
     }
 
-    /// The gaps of all topics, those that no batch has told of yet.
-    pub(super) fn take_gaps(&mut self) -> Vec<Gap> {
-        self.subscriber.take_gaps()
+    /// The cursor behind what was delivered so far, this included.
+    pub(super) fn cursor_after(&mut self, delivered: &Delivered) -> Cursor {
+        self.subscriber.cursor_after(delivered)
+    }
+
+    /// Notes that this is delivered.
+    pub(super) fn reach(&mut self, delivered: &Delivered) {
+        self.subscriber.reach(delivered);
+    }
+
+    /// The cursor behind what was delivered so far, and behind all gaps that no batch has told of yet.
+    pub(super) fn cursor_behind_gaps(&mut self) -> Cursor {
+        self.subscriber.take_gaps();
+        self.subscriber.progress().cursor()
     }
 
     /// Publishes to the connection's own topic.
