@@ -22,6 +22,8 @@
 //! | `sse::Sse`: silence before a keep-alive | `tidewire_lifecycle::Config::event_stream`, 15 s |
 //! | `event_source::EventSource` | a table of its own, in its module |
 //!
+//! A [`SharedHub`](hub::SharedHub) has those of [`hub::Config`].
+//!
 //! An `sse::Body` holds no event: it asks for the next one when the client has taken the last.
 //!
 //! # Cancel safety

@@ -6,7 +6,8 @@ use tidewire_hub::{Message, SendError};
 
 use super::{SharedHub, subscriber::Place};
 
-/// Where one connection can be sent to, from [`Subscriber::address`](super::Subscriber::address). It keeps the hub, and not the subscriber.
+/// Where one connection can be sent to, from [`Subscriber::address`](super::Subscriber::address). It keeps the hub,
+/// and not the subscriber.
 pub struct Address<M> {
     hub: SharedHub<M>,
     place: Place,
@@ -17,8 +18,8 @@ impl<M: Message> Address<M> {
         Self { hub, place }
     }
 
-    /// Sends a message to the connection, ahead of what waits for it in its topics, and wakes it. There is no resume: what
-    /// it has not taken when it ends is gone.
+    /// Sends a message to the connection, ahead of what waits for it in its topics, and wakes it. There is no resume:
+    /// what it has not taken when it ends is gone.
     ///
     /// # Errors
     /// As [`Hub::send_to`](tidewire_hub::Hub::send_to): the inbox is full, or the connection has ended.

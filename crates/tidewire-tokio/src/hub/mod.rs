@@ -1,5 +1,5 @@
-//! The hub shared between tasks and spread over shards: each topic has one home, a lock a shard, a waker a subscriber,
-//! batches out of one lock hold.
+//! The hub shared between tasks and spread over shards: each topic has one home, a lock a shard, a waker a
+//! subscriber, batches out of one lock hold.
 //!
 //! ```text
 //!                     ┌ shard 0: lock ─ Hub ─ the topics whose names fall here ─ wakers ┐
@@ -7,10 +7,11 @@
 //!                     └ shard n: lock ─ Hub ─ …                                         ┘  each shard that it reads
 //! ```
 //!
-//! A topic's shard assigns its offsets and holds its only log, so its order is one for everybody. Publishing takes one
-//! lock, for an append, and again for each 256 of those who are to be woken by it; a batch takes that of each shard that it
-//! is from. No lock is held while another is taken, a task is woken or a socket is written. The message is cloned under it
-//! (an `Arc` is what to publish), and dropped under it when it is evicted: neither may call the hub.
+//! A topic's shard assigns its offsets and holds its only log, so its order is one for everybody. Publishing takes
+//! one lock, for an append, and again for each 256 of those who are to be woken by it; a batch takes that of each
+//! shard that it is from. No lock is held while another is taken, a task is woken or a socket is written. The
+//! message is cloned under it (an `Arc` is what to publish), and dropped under it when it is evicted: neither may
+//! call the hub.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -46,6 +47,7 @@
 
 mod address;
 mod delivered;
+mod reading;
 mod shard;
 mod shares;
 mod subscriber;
@@ -109,11 +111,12 @@ impl<M> fmt::Debug for SharedHub<M> {
 }
 
 impl<M: Message + Send + 'static> SharedHub<M> {
-    /// An empty hub with a shard for each thread that can run at a time, with an incarnation and hash seeds drawn from the
-    /// operating system's entropy.
+    /// An empty hub with a shard for each thread that can run at a time, with an incarnation and hash seeds drawn
+    /// from the operating system's entropy.
     ///
-    /// Made within a tokio runtime, which has to have time enabled, it is looked after there for as long as the runtime
-    /// lives. Made outside of one, or in one that ends before it, it wants its [`upkeep`](Self::upkeep) to be spawned.
+    /// Made within a tokio runtime, which has to have time enabled, it is looked after there for as long as the
+    /// runtime lives. Made outside of one, or in one that ends before it, it wants its [`upkeep`](Self::upkeep) to
+    /// be spawned.
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self::with_shards(config, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
@@ -121,11 +124,11 @@ impl<M: Message + Send + 'static> SharedHub<M> {
 
     /// The same with `shards` shards, or fewer where a limit is too small to be shared.
     ///
-    /// Each shard has an even share of [`Config::max_bytes`], [`Config::max_topics`], [`Config::max_subscriptions`] and
-    /// [`Config::max_idempotency_keys`], and of [`Config::max_inboxes_bytes`], and refuses or evicts when that is used
-    /// up. Names fall into shards at random, and what is in them does not: a shard may be full before the whole is. A share
-    /// holds at least 1,024 of each, and sixteen topics that are full.
-    /// The other limits are the whole hub's, or each topic's and each subscriber's.
+    /// Each shard has an even share of [`Config::max_bytes`], [`Config::max_topics`], [`Config::max_subscriptions`]
+    /// and [`Config::max_idempotency_keys`], and of [`Config::max_inboxes_bytes`], and refuses or evicts when that
+    /// is used up. Names fall into shards at random, and what is in them does not: a shard may be full before the
+    /// whole is. A share holds at least 1,024 of each, and sixteen topics that are full. The other limits are the
+    /// whole hub's, or each topic's and each subscriber's.
     #[must_use]
     pub fn with_shards(config: Config, shards: NonZeroUsize) -> Self {
         let (shares, share) = shares::of(&config, shards);
@@ -146,8 +149,8 @@ impl<M: Message + Send + 'static> SharedHub<M> {
         Self { shared }
     }
 
-    /// Looks after the hub each second until it is gone: what grew too old gives its memory back. (It is handed out to
-    /// nobody before either.) A hub that was made within a runtime has that already.
+    /// Looks after the hub each second until it is gone: what grew too old gives its memory back. (It is handed out
+    /// to nobody before either.) A hub that was made within a runtime has that already.
     ///
     /// Cancel safe.
     pub fn upkeep(&self) -> impl Future<Output = ()> + Send + 'static {

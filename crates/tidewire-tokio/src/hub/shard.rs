@@ -9,8 +9,8 @@ use std::{
 
 use tidewire_hub::{ConnectError, ConnectionId, Hub, Message, SubscriberId};
 
-/// How many are looked up in one lock hold: a message for a hundred thousand keeps the shard's other topics waiting for no
-/// more than this.
+/// How many are looked up in one lock hold: a message for a hundred thousand keeps the shard's other topics waiting
+/// for no more than this.
 const MAX_WOKEN_AT_ONCE: usize = 256;
 
 pub(super) struct Shard<M> {

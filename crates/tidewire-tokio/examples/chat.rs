@@ -1,0 +1,184 @@
+//! Rooms over WebSockets: `cargo run --release -p tidewire-tokio --example chat -- 127.0.0.1:9003`.
+//!
+//! `ws://127.0.0.1:9003/kitchen` joins a room, with the last twenty lines of it. Each text that a client sends is a line for
+//! all of the room; each line comes with a cursor, and who was cut off comes back to `/kitchen?CURSOR` and misses nothing:
+//!
+//! ```text
+//! {"type":"open","name":"guest 7","cursor":C}
+//! {"type":"line","text":"guest 7: hello","cursor":C}
+//! {"type":"gap","reason":"evicted","cursor":C}       lines are lost: the room had no room for them any more
+//! {"type":"error","detail":"…"}                      a line of ours was not taken
+//! ```
+
+use std::{
+    error::Error, future::poll_fn, mem, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration,
+};
+
+use serde_json::json;
+use tidewire_tokio::{
+    accept::{AcceptError, Acceptor},
+    drain::{Drain, ShutdownSignals},
+    hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
+    listener::{Limits, Listener},
+    websocket::{Message, WebSocket},
+};
+use tidewire_ws::{
+    frame::CloseCode,
+    handshake::{Refusal, Response},
+};
+use tokio::net::TcpStream;
+
+/// Lines are shared: a clone of one is a clone of its `Arc`.
+type Line = Arc<str>;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address: SocketAddr = match std::env::args().nth(1) {
+        Some(address) => address.parse()?,
+        None => SocketAddr::from(([127, 0, 0, 1], 9003)),
+    };
+    let listener = Listener::bind(address, Limits::default())?;
+    let mut signals = ShutdownSignals::listen()?;
+    let (hub, drain) = (SharedHub::new(Config::default()), Drain::new());
+    println!("listening on ws://{}", listener.local_addr()?);
+    for guest in 1.. {
+        tokio::select! {
+            _ = signals.next() => break,
+            (stream, _, permit) = listener.accept() => {
+                let (hub, end) = (hub.clone(), drain.clone());
+                drain.spawn(async move {
+                    if let Err(error) = serve(stream, hub, guest, end).await {
+                        eprintln!("guest {guest}: {error}");
+                    }
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drain.begin();
+    drain.finished(Duration::from_secs(10)).await;
+    Ok(())
+}
+
+/// Serves one guest, from the opening handshake to the end.
+pub(crate) async fn serve(
+    stream: TcpStream,
+    hub: SharedHub<Line>,
+    guest: u64,
+    end: Drain,
+) -> Result<(), AcceptError> {
+    let mut joined = None;
+    let websocket = Acceptor::default()
+        .accept_with(stream, |request| {
+            // A bad name or a full house is told before the 101, by a status.
+            let room = TopicName::new(request.path().trim_start_matches('/'))
+                .map_err(|_| Refusal::new(404, "expected the name of a room as the path"))?;
+            let mut reader = hub
+                .subscriber(ConnectionId::new(guest))
+                .map_err(|_| Refusal::new(503, "as many guests as there may be"))?;
+            // A token that cannot be read is told as a gap: nothing is lost in silence.
+            let start = match request.query() {
+                token @ Some(_) => Start::resume(token, &room),
+                None => Start::Last(20),
+            };
+            reader.subscribe(&room, start).map_err(|_| Refusal::new(503, "as many rooms as there may be"))?;
+            joined = Some((room, reader));
+            Ok(Response::new())
+        })
+        .await?;
+    if let Some((room, reader)) = joined {
+        Guest { websocket, reader, hub, room, name: format!("guest {guest}") }.chat(end).await;
+    }
+    Ok(())
+}
+
+struct Guest {
+    websocket: WebSocket<TcpStream>,
+    reader: Subscriber<Line>,
+    hub: SharedHub<Line>,
+    room: TopicName,
+    name: String,
+}
+
+/// What happened to a guest.
+enum Turn {
+    Said(Message),
+    Heard,
+    Left,
+    Closing,
+}
+
+impl Guest {
+    async fn chat(mut self, end: Drain) {
+        let mut end = pin!(end.begun());
+        let mut batch = Vec::new();
+        // Who drops before the first line has a place to come back to.
+        let cursor = self.reader.progress().cursor().encode();
+        self.send(&json!({ "type": "open", "name": self.name, "cursor": cursor }));
+        loop {
+            let turn = poll_fn(|cx| {
+                if end.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Turn::Closing);
+                }
+                // This writes, too: what was fed goes out when the input is drained.
+                if let Poll::Ready(message) = self.websocket.poll_message(cx) {
+                    return Poll::Ready(message.map_or(Turn::Left, Turn::Said));
+                }
+                // Nothing is taken from the hub for a socket that is full: a guest who does not read is a cursor that
+                // falls behind, and no queue. (So this comes last: what was written above made room, or will wake us.)
+                if self.websocket.output_len() == 0 {
+                    return self.reader.poll_batch(cx, Budget::default(), &mut batch).map(|_| Turn::Heard);
+                }
+                Poll::Pending
+            });
+            match turn.await {
+                Turn::Said(message) => self.say(message),
+                Turn::Heard => {
+                    for delivered in mem::take(&mut batch) {
+                        self.hear(&delivered);
+                    }
+                }
+                Turn::Left => return,
+                Turn::Closing => {
+                    // A close that is under way goes on.
+                    let _ = self.websocket.close(CloseCode::GOING_AWAY, "shutting down").await;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, message: Message) {
+        let published = match message {
+            Message::Text(text) => {
+                let line = format!("{}: {text}", self.name).into();
+                self.hub.publish(&self.room, line, &PublishOptions::new()).map_err(|error| error.to_string())
+            }
+            Message::Binary(_) => Err("expected text, got bytes".to_owned()),
+        };
+        if let Err(detail) = published {
+            self.send(&json!({ "type": "error", "detail": detail }));
+        }
+    }
+
+    fn hear(&mut self, delivered: &Delivered<Line>) {
+        let cursor = self.reader.cursor_after(delivered).encode();
+        match delivered {
+            Delivered::Message(kept) => {
+                self.send(&json!({ "type": "line", "text": &*kept.message, "cursor": cursor }));
+            }
+            Delivered::Gap(gap) => {
+                self.send(&json!({ "type": "gap", "reason": gap.reason.as_str(), "cursor": cursor }));
+            }
+            // Neither is asked for here: nobody has a guest's address, and its policy skips what it has no time for.
+            Delivered::Direct(_) | Delivered::Dismissed(_) => {
+                let _ = self.websocket.start_close(CloseCode::TRY_AGAIN_LATER, "too slow");
+            }
+        }
+    }
+
+    fn send(&mut self, record: &serde_json::Value) {
+        // A connection that is closing takes nothing more; the rest of its closing handshake goes on.
+        let _ = self.websocket.feed_text(&record.to_string());
+    }
+}
