@@ -9,12 +9,12 @@ use core::time::Duration;
 use slab::Slab;
 
 use crate::delivery::{Delivery, Lent};
+use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::gap::{Gap, GapReason};
 use crate::hub::{READY, of_subscriber, waiting};
 use crate::inbox::CALLED;
 use crate::links::{Links, Node};
-use crate::log::Entry;
 use crate::message::ENTRY_OVERHEAD_BYTES;
 use crate::policy::{Dismissal, OnLag, Policies, PolicyKey};
 use crate::position::Position;
@@ -139,8 +139,7 @@ impl<M> Parts<'_, M> {
             return (Before::Gap(GapReason::Evicted), on);
         }
         // What is passed over may be what it would have skipped.
-        let missed = (offset + 1..=on)
-            .any(|offset| log.entry(offset).is_some_and(|entry| !filter.skips(entry, offset)));
+        let missed = log.has_for(&filter, offset, on);
         (if missed { Before::Gap(GapReason::Lagged) } else { Before::Nothing }, on)
     }
 
@@ -174,13 +173,7 @@ impl<M> Parts<'_, M> {
         };
         // One that has a gap to tell, or lags behind one, stays: the gap decides where it goes on.
         if subscription.gap.is_none() && subscription.offset >= log.lost(filter.reads) {
-            subscription.offset = subscription.offset.max(log.before_earliest());
-            while log
-                .entry(subscription.offset + 1)
-                .is_some_and(|entry| filter.skips(entry, subscription.offset + 1))
-            {
-                subscription.offset += 1;
-            }
+            subscription.offset = log.pass_skipped(subscription.offset, &filter);
         }
         let caught_up = subscription.gap.is_none() && subscription.offset == log.head();
         let place =
@@ -226,23 +219,24 @@ enum Before {
 }
 
 impl<'a, M> Turn<'a, M> {
-    /// The next entry that is not skipped; the cursor stands before it.
+    /// The next entry that is not skipped; the cursor stands before it, or at the head when there is none.
     #[inline]
     fn peek(&mut self) -> Option<&'a Entry<M>> {
         while let Some(entry) = self.entries.get(self.next) {
-            if !self.filter.skips(entry, self.offset + 1) {
+            if !self.filter.skips(entry, entry.offset) {
                 return Some(entry);
             }
-            self.pass();
+            self.pass(entry);
         }
+        self.offset = self.topic.log.head();
         None
     }
 
     /// Moves the cursor over the entry next to it.
     #[inline]
-    fn pass(&mut self) {
+    fn pass(&mut self, entry: &Entry<M>) {
         self.next += 1;
-        self.offset += 1;
+        self.offset = entry.offset;
     }
 }
 
@@ -415,7 +409,7 @@ impl<'a, M> Batch<'a, M> {
             self.left.max_messages = 0;
             return None;
         }
-        turn.pass();
+        turn.pass(entry);
         turn.left.bytes = turn.left.bytes.saturating_sub(len_bytes);
         turn.left.messages = if turn.left.bytes == 0 { 0 } else { turn.left.messages - 1 };
         self.left.max_bytes = self.left.max_bytes.saturating_sub(len_bytes);
@@ -466,12 +460,11 @@ impl<'a, M> Batch<'a, M> {
 }
 
 fn dismissal<M>(topic: &Topic<M>, position: Position) -> Dismissal {
-    let held = position.offset.max(topic.log.before_earliest());
     Dismissal {
         topic: topic.name.clone(),
         position,
         lag_messages: topic.log.head() - position.offset,
-        lag_bytes: topic.log.bytes_after(held),
+        lag_bytes: topic.log.behind(position.offset).bytes as u64,
     }
 }
 

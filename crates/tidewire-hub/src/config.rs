@@ -25,7 +25,8 @@ pub struct Config {
     /// Subscriptions at a time, those of all subscribers together; more are refused. A subscription costs under
     /// 64 bytes. Default 4,000,000; at most 2^30, larger values count as that.
     pub max_subscriptions: usize,
-    /// Different [`Policy`](crate::Policy) values in the life of the hub, the default one included; more are refused.
+    /// Different [`Policy`](crate::Policy) values that subscriptions have at a time, the default one included; more are
+    /// refused.
     /// Default 64; at most 256, larger values count as that, and 0 as 1.
     pub max_policies: usize,
     /// Topics that one subscriber may follow; more are refused.

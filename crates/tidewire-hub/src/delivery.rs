@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::time::Duration;
 
+use crate::entry::Entry;
 use crate::gap::Gap;
-use crate::log::Entry;
 use crate::names::TopicName;
 use crate::policy::Dismissal;
 use crate::position::Position;

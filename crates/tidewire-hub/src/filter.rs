@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use crate::log::{Entry, Standing};
+use crate::entry::{Entry, Standing};
 use crate::names::ConnectionId;
 use crate::policy::Reads;
 use crate::publish::Replay;
@@ -33,6 +33,6 @@ impl Filter {
             Reads::Every => false,
             Reads::Latest => entry.standing == Standing::Superseded,
         };
-        missed || conflated || entry.exclude == Some(self.connection) || entry.is_expired(self.now)
+        missed || conflated || entry.exclude() == Some(self.connection) || entry.is_expired(self.now)
     }
 }

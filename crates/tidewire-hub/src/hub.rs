@@ -7,8 +7,8 @@ use core::time::Duration;
 
 use slab::Slab;
 
-use crate::budget::Sizes;
 use crate::config::Config;
+use crate::eviction::Sizes;
 use crate::idempotency::Idempotency;
 use crate::inbox::CALLED;
 use crate::links::{Kind, Links, Node};

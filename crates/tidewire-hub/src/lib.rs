@@ -168,9 +168,12 @@ mod inbox;
 mod policy;
 mod pull;
 
-mod budget;
+mod entry;
+mod eviction;
+mod keyed;
 mod links;
 mod log;
+mod room;
 mod subscriber;
 mod topic;
 

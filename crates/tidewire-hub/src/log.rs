@@ -1,155 +1,107 @@
 //! A topic's log: the newest messages in a ring, numbered from 1 for the topic's first.
+//!
+//! What is ephemeral, or has expired, must not push out what is kept, and may stand anywhere in the ring. It is swept
+//! out, once there is enough of it to be worth a walk: so each message pays for a few steps of such walks, and the
+//! ring needs no other order than that of its offsets.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use hashbrown::HashTable;
-
-use crate::message::EXTRAS_OVERHEAD_BYTES;
-use crate::names::ConnectionId;
+use crate::entry::{Draft, Entry, Lasting, Standing};
+use crate::filter::Filter;
+use crate::keyed::Keyed;
 use crate::policy::Reads;
 use crate::publish::Replay;
+use crate::room;
 
-/// One published message.
-#[derive(Debug)]
-pub(crate) struct Entry<M> {
-    pub(crate) message: M,
-    pub(crate) published_at: Duration,
-    /// The one connection that does not get it.
-    pub(crate) exclude: Option<ConnectionId>,
-    pub(crate) extras: Option<Box<Extras>>,
-    /// What the log ever took, up to and including this entry, in bytes.
-    end_bytes: u64,
-    /// The message's own length, at most `u32::MAX`.
-    pub(crate) len_bytes: u32,
-    pub(crate) replay: Replay,
-    pub(crate) standing: Standing,
-    audience: Audience,
-}
-
-/// Whether there may be readers that skip a message: one field to look at for nearly all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Audience {
-    Everybody,
-    /// The other fields tell who.
-    Some,
-}
-
-/// How long a message is of use to those who come later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Lasting {
-    /// Not at all.
-    Ephemeral,
-    /// For a while.
-    Expiring,
-    /// Until it makes room.
-    Kept,
-}
-
-impl Lasting {
-    const ALL: [Self; 3] = [Self::Ephemeral, Self::Expiring, Self::Kept];
-
-    fn of(replay: Replay, extras: Option<&Extras>) -> Self {
-        match (replay, extras.and_then(|extras| extras.expires_at)) {
-            (Replay::Ephemeral, _) => Self::Ephemeral,
-            (Replay::Kept, Some(_)) => Self::Expiring,
-            (Replay::Kept, None) => Self::Kept,
-        }
-    }
-}
-
-/// Whether a message is the latest of its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// It is, or has no key.
-    Latest,
-    /// Another was published with its key, and lasts as long at least.
-    Superseded,
-}
-
-/// What few messages have.
-#[derive(Debug)]
-pub(crate) struct Extras {
-    pub(crate) event: Option<Box<str>>,
-    /// The conflation key, and its hash under the hub's seed.
-    pub(crate) key: Option<(Box<str>, u64)>,
-    /// From when on it is skipped.
-    pub(crate) expires_at: Option<Duration>,
-}
-
-impl Extras {
-    /// What it keeps in memory, in bytes.
-    pub(crate) fn len_bytes(&self) -> usize {
-        let key = self.key.as_ref().map_or(0, |(key, _)| key.len());
-        EXTRAS_OVERHEAD_BYTES + self.event.as_ref().map_or(0, |event| event.len()) + key
-    }
-}
-
-impl<M> Entry<M> {
-    /// Whether no reader skips it.
-    #[inline]
-    pub(crate) fn is_for_everybody(&self) -> bool {
-        self.audience == Audience::Everybody
-    }
-
-    /// Its conflation key.
-    pub(crate) fn key(&self) -> Option<&str> {
-        self.extras.as_ref()?.key.as_ref().map(|(key, _)| &**key)
-    }
-
-    fn lasting(&self) -> Lasting {
-        Lasting::of(self.replay, self.extras.as_deref())
-    }
-
-    /// Whether it means nothing any more.
-    #[inline]
-    pub(crate) fn is_expired(&self, now: Duration) -> bool {
-        self.extras.as_ref().and_then(|extras| extras.expires_at).is_some_and(|at| at <= now)
-    }
-}
-
-/// A message on its way into a log.
-pub(crate) struct Draft<M> {
-    pub(crate) message: M,
-    pub(crate) len_bytes: usize,
-    /// What it counts with all that is kept beside it, in bytes.
-    pub(crate) cost: usize,
-    pub(crate) published_at: Duration,
-    pub(crate) exclude: Option<ConnectionId>,
-    pub(crate) replay: Replay,
-    pub(crate) extras: Option<Box<Extras>>,
-}
-
-/// The ring. Evicting from it leaves the numbering as it is.
+/// The ring. Dropping from it leaves the numbering as it is.
 #[derive(Debug)]
 pub(crate) struct Log<M> {
+    /// By offset, with holes where something was swept out.
     entries: VecDeque<Entry<M>>,
-    /// The offset of the newest message; 0 before the first.
+    /// The offset of the newest message, held or not; 0 before the first.
     head: u64,
+    /// What the log ever took but for what was swept out, in bytes.
     appended_bytes: u64,
     evicted_bytes: u64,
     /// See [`Log::lost`].
     lost: u64,
+    /// From the first message on that is not for everybody. Few logs have any.
+    special: Option<Box<Special>>,
+}
+
+/// What a log knows of its messages that are not for everybody.
+#[derive(Debug, Default)]
+struct Special {
+    messages: usize,
+    ephemeral: Tally,
+    /// Those that expire some time or other, and are not ephemeral.
+    expiring: Tally,
+    /// The head when the log was swept last.
+    swept_at: u64,
     /// From the first message with a key on.
-    keyed: Option<Box<Keyed>>,
+    keyed: Option<Keyed>,
 }
 
-/// What a log knows of keys. Few have any.
-#[derive(Debug)]
-struct Keyed {
-    /// The latest of each key that is held, and of those that last longer than it: its hash and its offset.
-    latest: HashTable<(u64, u64)>,
-    /// See [`Log::lost`]: for those who read the latest.
-    lost: u64,
+/// Messages and what they count, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub(crate) messages: usize,
+    pub(crate) bytes: usize,
 }
 
-/// A ring this small keeps its room.
-const MIN_CAPACITY: usize = 16;
+impl Tally {
+    fn add(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes;
+    }
+
+    fn subtract(&mut self, bytes: usize) {
+        self.messages -= 1;
+        self.bytes -= bytes;
+    }
+
+    /// Whether it is a part of the whole that is worth a walk: an eighth, in messages or in bytes.
+    fn is_much_of(self, messages: usize, bytes: usize) -> bool {
+        self.messages > 0 && (self.messages * SWEPT_PART >= messages || self.bytes * SWEPT_PART >= bytes)
+    }
+}
+
+/// What is ephemeral or expired goes before anything that is kept once it is this part of a log: an eighth.
+const SWEPT_PART: usize = 8;
+
+impl Special {
+    fn tally(&mut self, lasting: Lasting) -> Option<&mut Tally> {
+        match lasting {
+            Lasting::Ephemeral => Some(&mut self.ephemeral),
+            Lasting::Expiring => Some(&mut self.expiring),
+            Lasting::Kept => None,
+        }
+    }
+
+    /// An entry is held no more.
+    fn forget<M>(&mut self, entry: &Entry<M>, cost: usize) {
+        self.messages -= 1;
+        if let Some(tally) = self.tally(entry.lasting()) {
+            tally.subtract(cost);
+        }
+        if let Some(keyed) = &mut self.keyed {
+            keyed.forget(entry);
+        }
+    }
+}
 
 impl<M> Log<M> {
     pub(crate) fn new() -> Self {
-        Self { entries: VecDeque::new(), head: 0, appended_bytes: 0, evicted_bytes: 0, lost: 0, keyed: None }
+        Self {
+            entries: VecDeque::new(),
+            head: 0,
+            appended_bytes: 0,
+            evicted_bytes: 0,
+            lost: 0,
+            special: None,
+        }
     }
 
     /// The offset of the newest message, held or not; 0 before the first.
@@ -161,7 +113,12 @@ impl<M> Log<M> {
     /// The offset before the earliest message held: the head when none is held.
     #[inline]
     pub(crate) fn before_earliest(&self) -> u64 {
-        self.head - self.entries.len() as u64
+        self.entries.front().map_or(self.head, |entry| entry.offset - 1)
+    }
+
+    /// The offset before the newest message held: the head when none is held.
+    pub(crate) fn before_newest(&self) -> u64 {
+        self.entries.back().map_or(self.head, |entry| entry.offset - 1)
     }
 
     /// How many messages are held.
@@ -174,17 +131,41 @@ impl<M> Log<M> {
         (self.appended_bytes - self.evicted_bytes) as usize
     }
 
-    /// The entry with that offset, while it is held.
+    /// How many of the entries are at or before an offset. Where nothing was swept out, that takes one step, else the
+    /// logarithm of their number.
     #[inline]
-    pub(crate) fn entry(&self, offset: u64) -> Option<&Entry<M>> {
-        let index = offset.checked_sub(self.before_earliest() + 1)?;
-        self.entries.get(usize::try_from(index).ok()?)
+    fn place_after(&self, offset: u64) -> usize {
+        let before = self.before_earliest();
+        let distance = usize::try_from(offset.saturating_sub(before)).unwrap_or(usize::MAX);
+        if self.head - before == self.entries.len() as u64 {
+            return distance.min(self.entries.len());
+        }
+        self.entries.partition_point(|entry| entry.offset <= offset)
     }
 
-    /// The ring, and the place in it of the entry behind an offset that is held or right before the earliest.
+    /// The ring, and the place in it of the first entry behind an offset.
     #[inline]
     pub(crate) fn after(&self, offset: u64) -> (&VecDeque<Entry<M>>, usize) {
-        (&self.entries, usize::try_from(offset - self.before_earliest()).unwrap_or(usize::MAX))
+        (&self.entries, self.place_after(offset))
+    }
+
+    /// The offset after which an entry stands that this reader does not skip, or the head: no reader at `offset` misses
+    /// anything up to there.
+    pub(crate) fn pass_skipped(&self, offset: u64, filter: &Filter) -> u64 {
+        let mut offset = offset;
+        for entry in self.entries.range(self.place_after(offset)..) {
+            if !filter.skips(entry, entry.offset) {
+                return offset.max(entry.offset - 1);
+            }
+            offset = entry.offset;
+        }
+        self.head
+    }
+
+    /// Whether this reader would have been handed something behind `from` and up to `to`.
+    pub(crate) fn has_for(&self, filter: &Filter, from: u64, to: u64) -> bool {
+        let behind = self.entries.range(self.place_after(from)..);
+        behind.take_while(|entry| entry.offset <= to).any(|entry| !filter.skips(entry, entry.offset))
     }
 
     /// The oldest entry held.
@@ -193,133 +174,155 @@ impl<M> Log<M> {
     }
 
     /// The offset of the newest entry that is held no more and is a loss to who reads so and has not taken it; 0 when
-    /// there is none.
+    /// there is none. What is swept out is none, so everything up to there is gone.
     #[inline]
     pub(crate) fn lost(&self, reads: Reads) -> u64 {
         match reads {
             Reads::Every => self.lost,
-            Reads::Latest => self.keyed.as_ref().map_or(self.lost, |keyed| keyed.lost),
+            Reads::Latest => {
+                let keyed = self.special.as_ref().and_then(|special| special.keyed.as_ref());
+                keyed.map_or(self.lost, |keyed| keyed.lost)
+            }
         }
     }
 
-    /// What the messages behind an offset count, in bytes, which is held or right before the earliest.
-    pub(crate) fn bytes_after(&self, offset: u64) -> u64 {
-        self.appended_bytes - self.entry(offset).map_or(self.evicted_bytes, |entry| entry.end_bytes)
+    /// The messages held behind an offset.
+    pub(crate) fn behind(&self, offset: u64) -> Tally {
+        let place = self.place_after(offset);
+        let before = place.checked_sub(1).map_or(self.evicted_bytes, |last| self.entries[last].end_bytes);
+        Tally { messages: self.entries.len() - place, bytes: (self.appended_bytes - before) as usize }
     }
 
-    /// The first offset behind which at most so many bytes are held.
-    pub(crate) fn before_last_bytes(&self, bytes: u64) -> u64 {
+    /// The first offset behind which at most so many messages are held, that count at most so many bytes.
+    pub(crate) fn before_last_few(&self, messages: u64, bytes: u64) -> u64 {
+        let count = usize::try_from(messages).unwrap_or(usize::MAX);
+        let by_count = self.entries.len().saturating_sub(count);
         let beyond = self.appended_bytes.saturating_sub(bytes);
-        if self.evicted_bytes >= beyond {
-            return self.before_earliest();
-        }
-        self.before_earliest() + 1 + self.entries.partition_point(|entry| entry.end_bytes < beyond) as u64
-    }
-
-    /// The offset from which on a resume gets `count` messages, or all that are held if they are fewer. Takes a look at
-    /// each entry that it passes.
-    pub(crate) fn before_last(&self, count: u64, now: Duration) -> u64 {
-        let mut left = count;
-        let behind = self.entries.iter().rev().take_while(|entry| {
-            let counts = entry.replay == Replay::Kept && !entry.is_expired(now);
-            let wanted = left > 0;
-            left -= u64::from(counts && wanted);
-            wanted
-        });
-        self.head - behind.count() as u64
-    }
-
-    /// Appends a message and gives its offset.
-    pub(crate) fn append(&mut self, draft: Draft<M>) -> u64 {
-        let Draft { message, len_bytes, cost, published_at, exclude, replay, extras } = draft;
-        self.appended_bytes += cost as u64;
-        self.head += 1;
-        let len_bytes = u32::try_from(len_bytes).unwrap_or(u32::MAX);
-        let end_bytes = self.appended_bytes;
-        if let Some((key, hash)) = extras.as_ref().and_then(|extras| extras.key.as_ref()) {
-            self.supersede(key, *hash, Lasting::of(replay, extras.as_deref()));
-        }
-        let for_all = exclude.is_none() && extras.is_none() && replay == Replay::Kept;
-        let entry = Entry {
-            message,
-            published_at,
-            exclude,
-            extras,
-            end_bytes,
-            len_bytes,
-            replay,
-            standing: Standing::Latest,
-            audience: if for_all { Audience::Everybody } else { Audience::Some },
+        let by_bytes = match self.evicted_bytes >= beyond {
+            true => 0,
+            false => 1 + self.entries.partition_point(|entry| entry.end_bytes < beyond),
         };
-        self.entries.push_back(entry);
+        self.offset_before(by_count.max(by_bytes))
+    }
+
+    /// The offset behind so many of the entries.
+    fn offset_before(&self, place: usize) -> u64 {
+        let last = place.checked_sub(1).and_then(|last| self.entries.get(last));
+        last.map_or(self.before_earliest(), |entry| entry.offset)
+    }
+
+    /// The offset from which on this reader gets `count` messages, or all that are held if they are fewer. Looks at
+    /// each entry that it passes, where some are not for everybody.
+    pub(crate) fn before_last(&self, count: u64, filter: &Filter) -> u64 {
+        if self.special.as_ref().is_none_or(|special| special.messages == 0) {
+            let first = self.entries.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
+            return self.entries.get(first).map_or(self.head, |entry| entry.offset - 1);
+        }
+        let mut left = count;
+        let mut before = self.head;
+        for entry in self.entries.iter().rev() {
+            if left == 0 {
+                break;
+            }
+            left -= u64::from(!filter.skips(entry, entry.offset));
+            before = entry.offset - 1;
+        }
+        before
+    }
+
+    /// Appends a message and gives its offset. The ring is not to grow beyond `max` messages.
+    pub(crate) fn append(&mut self, draft: Draft<M>, max: usize) -> u64 {
+        let cost = draft.cost;
+        self.head += 1;
+        self.appended_bytes += cost as u64;
+        let entry = draft.placed(self.head, self.appended_bytes);
+        if !entry.is_for_everybody() {
+            self.note_special(&entry, cost);
+        }
+        room::push_back(&mut self.entries, entry, max);
         self.head
     }
 
-    /// The message that is about to be appended as the head is the latest of its key, and of those that last no longer
-    /// than it.
-    fn supersede(&mut self, key: &str, hash: u64, lasting: Lasting) {
-        let before = self.head - 1 - self.entries.len() as u64;
-        let entries = &mut self.entries;
-        let place = |offset: u64| usize::try_from(offset - before - 1).unwrap_or(usize::MAX);
-        let lost = self.lost;
-        let keyed = self.keyed.get_or_insert_with(|| Box::new(Keyed { latest: HashTable::new(), lost }));
-        for lasts in Lasting::ALL.into_iter().filter(|lasts| *lasts <= lasting) {
-            let found = keyed.latest.find_entry(hash, |(_, offset)| {
-                let entry = entries.get(place(*offset));
-                entry.is_some_and(|entry| entry.key() == Some(key) && entry.lasting() == lasts)
-            });
-            if let Ok(found) = found {
-                let ((_, offset), _) = found.remove();
-                if let Some(entry) = entries.get_mut(place(offset)) {
-                    entry.standing = Standing::Superseded;
-                }
-            }
+    #[cold]
+    fn note_special(&mut self, entry: &Entry<M>, cost: usize) {
+        let special = self.special.get_or_insert_default();
+        special.messages += 1;
+        if let Some(tally) = special.tally(entry.lasting()) {
+            tally.add(cost);
         }
-        keyed.latest.insert_unique(hash, (hash, self.head), |(hash, _)| *hash);
-    }
-
-    /// Forgets the latest of a key, which stood at that offset.
-    fn forget_latest(&mut self, hash: u64, offset: u64) {
-        let Some(keyed) = &mut self.keyed else { return };
-        if let Ok(entry) = keyed.latest.find_entry(hash, |(_, found)| *found == offset) {
-            entry.remove();
-        }
-        // A table that emptied out gives its room back, like the ring.
-        let (len, capacity) = (keyed.latest.len(), keyed.latest.capacity());
-        if capacity > MIN_CAPACITY && len < capacity / 4 {
-            keyed.latest.shrink_to(len * 2, |(hash, _)| *hash);
+        if let Some((_, hash)) = entry.extras.as_ref().and_then(|extras| extras.key.as_ref()) {
+            let keyed = special.keyed.get_or_insert_with(|| Keyed::new(self.lost));
+            keyed.note(&mut self.entries, entry, *hash);
         }
     }
 
-    /// Drops the oldest entry and gives what it counted, in bytes; 0 when none is held.
-    pub(crate) fn evict_oldest(&mut self, now: Duration) -> usize {
-        let offset = self.before_earliest() + 1;
-        let Some(entry) = self.entries.pop_front() else { return 0 };
-        if entry.replay == Replay::Kept && !entry.is_expired(now) {
-            self.lost = offset;
-            if let (Some(keyed), Standing::Latest) = (&mut self.keyed, entry.standing) {
-                keyed.lost = offset;
+    /// Makes room, one step of it: what is ephemeral or expired goes where it is much, else the oldest message. Gives
+    /// what has gone.
+    pub(crate) fn make_room(&mut self, now: Duration) -> Tally {
+        let swept = if self.is_sweep_due() { self.sweep(now) } else { Tally::default() };
+        if swept.messages > 0 { swept } else { self.evict_oldest(now) }
+    }
+
+    fn is_sweep_due(&self) -> bool {
+        let Some(special) = &self.special else { return false };
+        let (len, len_bytes) = (self.entries.len(), self.len_bytes());
+        // Half of what is ephemeral goes in any case. What is expired is found by the walk, so some time lies between two.
+        let is_new = |messages: u64| messages * SWEPT_PART as u64 >= len as u64;
+        special.ephemeral.is_much_of(len, len_bytes)
+            || special.expiring.is_much_of(len, len_bytes) && is_new(self.head - special.swept_at)
+    }
+
+    /// Drops what is expired, and of what is ephemeral the older half. Nobody is told of a loss on its account.
+    fn sweep(&mut self, now: Duration) -> Tally {
+        let mut swept = Tally::default();
+        let Some(special) = &mut self.special else { return swept };
+        let mut older_half = special.ephemeral.messages.div_ceil(2);
+        let (mut stood_at, mut end) = (self.evicted_bytes, self.evicted_bytes);
+        self.entries.retain_mut(|entry| {
+            let cost = entry.end_bytes - stood_at;
+            stood_at = entry.end_bytes;
+            let is_older = entry.replay == Replay::Ephemeral && older_half > 0;
+            older_half -= usize::from(is_older);
+            if is_older || entry.is_expired(now) {
+                special.forget(entry, cost as usize);
+                swept.add(cost as usize);
+                return false;
             }
-        }
-        if let (Some(extras), Standing::Latest) = (&entry.extras, entry.standing) {
-            if let Some((_, hash)) = &extras.key {
-                self.forget_latest(*hash, offset);
-            }
-        }
-        let freed = entry.end_bytes - self.evicted_bytes;
+            end += cost;
+            entry.end_bytes = end;
+            true
+        });
+        self.appended_bytes = end;
+        special.swept_at = self.head;
+        room::give_back(&mut self.entries);
+        swept
+    }
+
+    /// Drops the oldest entry and gives what has gone: nothing when none is held.
+    pub(crate) fn evict_oldest(&mut self, now: Duration) -> Tally {
+        let Some(entry) = self.entries.pop_front() else { return Tally::default() };
+        let freed = (entry.end_bytes - self.evicted_bytes) as usize;
         self.evicted_bytes = entry.end_bytes;
-        // A ring that emptied out gives its room back, at a cost that the evictions before it have paid.
-        if self.entries.capacity() > MIN_CAPACITY && self.entries.len() < self.entries.capacity() / 4 {
-            self.entries.shrink_to(self.entries.len() * 2);
+        if entry.is_a_loss(now) {
+            self.lost = entry.offset;
+            let keyed = self.special.as_mut().and_then(|special| special.keyed.as_mut());
+            if let (Some(keyed), Standing::Latest) = (keyed, entry.standing) {
+                keyed.lost = entry.offset;
+            }
         }
-        freed as usize
+        if let Some(special) = self.special.as_mut().filter(|_| !entry.is_for_everybody()) {
+            special.forget(&entry, freed);
+        }
+        room::give_back(&mut self.entries);
+        Tally { messages: 1, bytes: freed }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::ENTRY_OVERHEAD_BYTES;
+    use crate::entry::Extras;
+    use crate::names::ConnectionId;
     use alloc::vec::Vec;
 
     const NOW: Duration = Duration::from_secs(9);
@@ -339,32 +342,46 @@ mod tests {
     fn log(costs: &[usize]) -> Log<usize> {
         let mut log = Log::new();
         for cost in costs {
-            log.append(draft(*cost));
+            log.append(draft(*cost), usize::MAX);
         }
         log
+    }
+
+    fn append(log: &mut Log<usize>, draft: Draft<usize>) -> u64 {
+        log.append(draft, usize::MAX)
+    }
+
+    /// Somebody who reads every message, for the first time.
+    fn newcomer() -> Filter {
+        Filter { connection: ConnectionId::new(1), live_from: u64::MAX, now: NOW, reads: Reads::Every }
+    }
+
+    fn held(log: &Log<usize>) -> Vec<u64> {
+        log.after(0).0.iter().map(|entry| entry.offset).collect()
     }
 
     #[test]
     fn what_nobody_would_have_been_handed_is_no_loss() {
         let expiring = |at| Some(Box::new(Extras { event: None, key: None, expires_at: Some(at) }));
         let mut log = log(&[1]);
-        log.append(Draft { replay: Replay::Ephemeral, ..draft(1) });
-        log.append(Draft { extras: expiring(NOW), ..draft(1) });
-        log.append(Draft { extras: expiring(NOW + Duration::from_nanos(1)), ..draft(1) });
-        log.append(draft(1));
+        append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(1) });
+        append(&mut log, Draft { extras: expiring(NOW), ..draft(1) });
+        append(&mut log, Draft { extras: expiring(NOW + Duration::from_nanos(1)), ..draft(1) });
+        append(&mut log, draft(1));
         let lost: Vec<u64> = (0..4).map(|_| (log.evict_oldest(NOW), log.lost(Reads::Every)).1).collect();
         assert_eq!(lost, [1, 1, 1, 4]);
-        let last: Vec<u64> = [0, 1, 2, u64::MAX].iter().map(|count| log.before_last(*count, NOW)).collect();
+        let last: Vec<u64> =
+            [0, 1, 2, u64::MAX].iter().map(|count| log.before_last(*count, &newcomer())).collect();
         assert_eq!(last, [5, 4, 4, 4]);
     }
 
     #[test]
     fn the_last_few_are_counted_without_what_a_resume_skips() {
         let mut log = log(&[1, 1]);
-        log.append(Draft { replay: Replay::Ephemeral, ..draft(1) });
-        log.append(draft(1));
-        log.append(Draft { replay: Replay::Ephemeral, ..draft(1) });
-        let last: Vec<u64> = (0..5).map(|count| log.before_last(count, NOW)).collect();
+        append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(1) });
+        append(&mut log, draft(1));
+        append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(1) });
+        let last: Vec<u64> = (0..5).map(|count| log.before_last(count, &newcomer())).collect();
         assert_eq!(last, [5, 3, 1, 0, 0]);
     }
 
@@ -372,22 +389,75 @@ mod tests {
     fn offsets_start_at_one_and_survive_eviction() {
         let mut log = log(&[10, 20, 30]);
         assert_eq!((log.head(), log.before_earliest(), log.len_bytes()), (3, 0, 60));
-        assert_eq!(log.evict_oldest(NOW), 10);
+        assert_eq!(log.evict_oldest(NOW), Tally { messages: 1, bytes: 10 });
         assert_eq!((log.head(), log.before_earliest(), log.len_bytes()), (3, 1, 50));
-        assert!(log.entry(1).is_none());
-        assert_eq!(log.entry(2).unwrap().message, 20);
-        assert_eq!(log.entry(3).unwrap().message, 30);
-        assert!(log.entry(4).is_none());
-        assert!(log.entry(0).is_none());
+        assert_eq!(held(&log), [2, 3]);
+        let places: Vec<usize> = (0..5).map(|offset| log.after(offset).1).collect();
+        assert_eq!(places, [0, 0, 1, 2, 2]);
+        assert_eq!(log.behind(2), Tally { messages: 1, bytes: 30 });
+        assert_eq!(log.before_last_few(1, 30), 2);
+        assert_eq!([log.before_last_few(9, 49), log.before_last_few(9, 50)], [2, 1]);
     }
 
     #[test]
     fn an_emptied_log_keeps_its_head() {
         let mut log = log(&[5, 6]);
-        assert_eq!([log.evict_oldest(NOW), log.evict_oldest(NOW), log.evict_oldest(NOW)], [5, 6, 0]);
+        let freed = [log.evict_oldest(NOW), log.evict_oldest(NOW), log.evict_oldest(NOW)];
+        assert_eq!(freed.map(|gone| (gone.messages, gone.bytes)), [(1, 5), (1, 6), (0, 0)]);
         assert_eq!((log.head(), log.before_earliest(), log.len(), log.len_bytes()), (2, 2, 0, 0));
-        assert_eq!(log.append(draft(1)), 3);
-        assert_eq!(log.before_earliest(), 2);
+        assert_eq!((log.before_newest(), log.behind(0)), (2, Tally::default()));
+        assert_eq!(append(&mut log, draft(1)), 3);
+        assert_eq!((log.before_earliest(), log.before_newest()), (2, 2));
+    }
+
+    #[test]
+    fn the_older_half_of_what_is_ephemeral_makes_room_before_what_is_kept() {
+        let mut log = log(&[1; 3]);
+        for _ in 0..2 {
+            append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(10) });
+            append(&mut log, draft(2));
+        }
+        append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(30) });
+        assert_eq!(log.len_bytes(), 57);
+        assert_eq!(log.make_room(NOW), Tally { messages: 2, bytes: 20 });
+        assert_eq!((held(&log), log.len_bytes()), (alloc::vec![1, 2, 3, 5, 7, 8], 37));
+        // Everything is found in its place, holes or not.
+        let places: Vec<usize> = (0..10).map(|offset| log.after(offset).1).collect();
+        assert_eq!(places, [0, 1, 2, 3, 3, 4, 4, 5, 6, 6]);
+        let bytes: Vec<usize> = (0..10).map(|offset| log.behind(offset).bytes).collect();
+        assert_eq!(bytes, [37, 36, 35, 34, 34, 32, 32, 30, 0, 0]);
+        assert_eq!((log.before_last_few(3, 999), log.before_last_few(999, 32)), (3, 5));
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 30 });
+        assert_eq!((log.head(), log.before_newest()), (8, 6));
+        assert_eq!([0, 1, 2].map(|count| log.before_last(count, &newcomer())), [8, 5, 3]);
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 1 });
+        assert_eq!((held(&log), log.lost(Reads::Every)), (alloc::vec![2, 3, 5, 7], 1));
+    }
+
+    #[test]
+    fn a_part_below_an_eighth_is_left_where_it_is() {
+        for (kept, first) in [(7, 8), (8, 1)] {
+            let mut log = log(&alloc::vec![1; kept]);
+            append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(1) });
+            log.make_room(NOW);
+            assert!(!held(&log).contains(&first), "{kept}");
+        }
+    }
+
+    #[test]
+    fn what_is_expired_is_looked_for_once_an_eighth_is_new() {
+        let expires = |at| Some(Box::new(Extras { event: None, key: None, expires_at: Some(at) }));
+        let mut log = log(&[]);
+        for at in 1..=16 {
+            append(&mut log, Draft { extras: expires(Duration::from_secs(at)), ..draft(1) });
+        }
+        assert_eq!(log.make_room(NOW).messages, 9);
+        append(&mut log, draft(1));
+        assert_eq!(log.make_room(Duration::from_secs(12)).messages, 3, "one of eight is new");
+        append(&mut log, draft(1));
+        assert_eq!(log.make_room(Duration::from_secs(12)).messages, 1, "nothing is expired: the oldest");
+        assert_eq!(log.make_room(Duration::from_secs(20)).messages, 1, "nothing is new: the oldest");
+        assert_eq!((log.lost(Reads::Every), held(&log)), (13, alloc::vec![15, 16, 17, 18]));
     }
 
     #[test]
@@ -396,13 +466,7 @@ mod tests {
         while log.len() > 1 {
             log.evict_oldest(NOW);
         }
-        assert!(log.entries.capacity() <= MIN_CAPACITY, "{}", log.entries.capacity());
-        assert_eq!(log.entry(1000).unwrap().message, 1);
-    }
-
-    #[test]
-    fn the_overhead_covers_the_record() {
-        assert!(size_of::<Entry<()>>() <= ENTRY_OVERHEAD_BYTES, "{}", size_of::<Entry<()>>());
-        assert!(size_of::<Extras>() <= EXTRAS_OVERHEAD_BYTES, "{}", size_of::<Extras>());
+        assert!(log.entries.capacity() <= 16, "{}", log.entries.capacity());
+        assert_eq!(held(&log), [1000]);
     }
 }

@@ -52,9 +52,14 @@ pub enum Reads {
     #[default]
     Every,
     /// The latest of each key: one that was published with a [key](crate::PublishOptions::key) is skipped, without a
-    /// gap, once another is there with that key that lasts as long. (An ephemeral one takes the place of ephemeral ones
-    /// alone, one that expires of those that are kept for good of none: who comes later finds the last state that is kept.)
-    /// Lag counts it all the same until the cursor has passed it.
+    /// gap, once another is there with that key that lasts as long and is for the same readers.
+    ///
+    /// So an ephemeral one takes the place of ephemeral ones alone, and one that expires of none that are kept for good
+    /// or expire later: who comes later finds the last state that is kept. One that
+    /// [leaves out a connection](crate::PublishOptions::exclude) takes the place of those that leave out the same: of
+    /// senders that leave out themselves, a reader gets the last of each row that one of them published, and the sender
+    /// itself what others published. One that is for all takes the place of whatever stood last. Lag counts what is
+    /// skipped until the cursor has passed it.
     Latest,
 }
 
@@ -82,9 +87,9 @@ pub struct Dismissal {
     pub lag_bytes: u64,
 }
 
-/// The policies in use, each once; the first is the default.
+/// The policies in use, each once, with the number of its subscriptions; the first is the default, and always there.
 #[derive(Debug)]
-pub(crate) struct Policies(Vec<Policy>);
+pub(crate) struct Policies(Vec<(Policy, u32)>);
 
 /// A policy among those in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,20 +105,28 @@ pub(crate) const MAX_POLICIES: usize = 256;
 
 impl Policies {
     pub(crate) fn new() -> Self {
-        Self(alloc::vec![Policy::default()])
+        Self(alloc::vec![(Policy::default(), 1)])
     }
 
-    /// The key of a policy, which is added if need be; `None` beyond `max`.
-    pub(crate) fn intern(&mut self, policy: Policy, max: usize) -> Option<PolicyKey> {
-        let index = match self.0.iter().position(|known| *known == policy) {
-            Some(index) => index,
-            None if self.0.len() < max => {
-                self.0.push(policy);
-                self.0.len() - 1
-            }
-            None => return None,
-        };
-        u8::try_from(index).ok().map(PolicyKey)
+    /// The key that a policy has, or would have: that of one that nobody has any more, or another; `None` beyond `max`.
+    pub(crate) fn key_of(&self, policy: &Policy, max: usize) -> Option<PolicyKey> {
+        let known = self.0.iter().position(|(known, uses)| known == policy && *uses > 0);
+        let free = || self.0.iter().position(|(_, uses)| *uses == 0);
+        let index = known.or_else(free).unwrap_or(self.0.len());
+        u8::try_from(index).ok().filter(|_| index < max).map(PolicyKey)
+    }
+
+    /// One subscription more has a policy, under its key.
+    pub(crate) fn take(&mut self, key: PolicyKey, policy: Policy) {
+        match self.0.get_mut(usize::from(key.0)) {
+            Some((known, uses)) => (*known, *uses) = (policy, *uses + 1),
+            None => self.0.push((policy, 1)),
+        }
+    }
+
+    /// A subscription with that policy has gone.
+    pub(crate) fn release(&mut self, key: PolicyKey) {
+        self.0[usize::from(key.0)].1 -= 1;
     }
 }
 
@@ -122,27 +135,25 @@ impl core::ops::Index<PolicyKey> for Policies {
 
     #[inline]
     fn index(&self, key: PolicyKey) -> &Policy {
-        &self.0[usize::from(key.0)]
+        &self.0[usize::from(key.0)].0
     }
 }
 
 impl Policy {
-    /// Whether a subscription at that offset, which is held or right before the earliest, lags beyond the limits.
+    /// Whether a subscription at that offset lags beyond the limits.
     pub(crate) fn is_exceeded<M>(&self, log: &Log<M>, offset: u64, live_from: u64) -> bool {
-        let since = offset.max(live_from).max(log.before_earliest());
-        let lag_messages = log.head() - since;
-        lag_messages > 1
-            && (lag_messages > self.max_lag_messages || log.bytes_after(since) > self.max_lag_bytes)
+        let lag = log.behind(offset.max(live_from));
+        let (messages, bytes) = (lag.messages as u64, lag.bytes as u64);
+        messages > 1 && (messages > self.max_lag_messages || bytes > self.max_lag_bytes)
     }
 
     /// Where a subscription goes on that has lost messages or lags beyond the limits: after that offset.
     pub(crate) fn goes_on_after<M>(&self, log: &Log<M>) -> u64 {
-        let newest = log.head().saturating_sub(1).max(log.before_earliest());
+        let newest = log.before_newest();
         match self.on_lag {
             OnLag::SkipToNewest => newest,
             OnLag::SkipToLimit | OnLag::Disconnect => {
-                let by_count = log.head().saturating_sub(self.max_lag_messages);
-                by_count.max(log.before_last_bytes(self.max_lag_bytes)).clamp(log.before_earliest(), newest)
+                log.before_last_few(self.max_lag_messages, self.max_lag_bytes).min(newest)
             }
         }
     }

@@ -4,10 +4,11 @@ use alloc::boxed::Box;
 use core::hash::Hasher;
 use core::time::Duration;
 
+use crate::entry::{Draft, Extras};
 use crate::error::PublishError;
 use crate::hub::{Hub, READY, waiting};
 use crate::idempotency::{Known, PublishId};
-use crate::log::{Draft, Extras};
+use crate::log::{Log, Tally};
 use crate::message::{ENTRY_OVERHEAD_BYTES, Message};
 use crate::names::{ConnectionId, TopicName};
 use crate::position::Position;
@@ -19,7 +20,8 @@ pub enum Replay {
     #[default]
     Kept,
     /// It is for those who follow the topic when it is published. A resume skips it without a gap, and who lags so far
-    /// that it was evicted is told of no gap on its account.
+    /// that it is gone is told of no gap on its account. It makes room before what is kept: see
+    /// [`Hub::publish`].
     Ephemeral,
 }
 
@@ -77,7 +79,7 @@ impl<'a> PublishOptions<'a> {
     }
 
     /// What the message is the latest state of, at most [`PublishOptions::MAX_KEY_LEN`] bytes: those who read the
-    /// [latest](crate::Reads::Latest) skip it once another has the same key in its topic.
+    /// [latest](crate::Reads::Latest) skip it once another took its place.
     pub const fn key(self, key: &'a str) -> Self {
         Self { key: Some(key), ..self }
     }
@@ -87,7 +89,8 @@ impl<'a> PublishOptions<'a> {
         Self { exclude: Some(connection), ..self }
     }
 
-    /// How long the message means anything: who comes to it later skips it without a gap.
+    /// How long the message means anything: who comes to it later skips it without a gap. Then it makes room before what
+    /// is kept: see [`Hub::publish`].
     pub const fn expires_in(self, time: Duration) -> Self {
         Self { expires_in: Some(time), ..self }
     }
@@ -161,8 +164,19 @@ impl<M: Message> Hub<M> {
     ///
     /// Room is made first, so that no limit is ever exceeded: within the topic its oldest messages go; then, while
     /// the hub as a whole is full, the oldest of the topics that hold the most bytes, in turns. Nobody pays who
-    /// holds less than seven eighths of a fair share, which is [`Config::max_bytes`](crate::Config::max_bytes) over
-    /// the number of topics that hold messages; so one busy topic cannot push out the history of many quiet ones.
+    /// holds less than seven eighths of a fair share, which is [`Config::max_bytes`] less
+    /// [`Config::max_bytes_per_topic`] (the message may be that long, and has room made for it), over the number of
+    /// topics that hold messages; so one busy topic cannot push out the history of many quiet ones. (There is no such
+    /// promise where one topic may have all of `max_bytes`.)
+    ///
+    /// What is [ephemeral](Replay::Ephemeral) or [expired](PublishOptions::expires_in) goes before what is kept, once it
+    /// is an eighth of its topic, in messages or in bytes: all that is expired, and the older half of what is
+    /// ephemeral. (For what is expired that is looked at whenever an eighth of the topic is new. What has yet to expire
+    /// is history, and goes when it is the oldest.) So notices never push out a conversation, but for the eighth of a full
+    /// topic where they stand.
+    ///
+    /// [`Config::max_bytes`]: crate::Config::max_bytes
+    /// [`Config::max_bytes_per_topic`]: crate::Config::max_bytes_per_topic
     ///
     /// # Errors
     /// [`PublishError`]; nothing has changed then but what time has changed.
@@ -194,15 +208,9 @@ impl<M: Message> Hub<M> {
         self.make_room(key, cost);
         let topic = &mut self.topics[key];
         let before = topic.log.len_bytes();
-        let offset = topic.log.append(Draft {
-            message,
-            len_bytes,
-            cost,
-            published_at: self.now,
-            exclude: options.exclude,
-            replay: options.replay,
-            extras,
-        });
+        let (exclude, replay) = (options.exclude, options.replay);
+        let draft = Draft { message, len_bytes, cost, published_at: self.now, exclude, replay, extras };
+        let offset = topic.log.append(draft, self.config.max_messages_per_topic);
         let position = topic.at(offset);
         self.sizes.grown(key, before, before + cost);
         self.len += 1;
@@ -245,24 +253,24 @@ impl<M: Message> Hub<M> {
             {
                 break;
             }
-            self.evict_oldest(key);
+            self.give(key, Log::make_room);
         }
         while self.len_bytes + cost > self.config.max_bytes {
             let Some(payer) = self.sizes.largest() else { break };
-            self.evict_oldest(payer);
+            self.give(payer, Log::make_room);
             if payer != key {
                 self.note_idle(payer);
             }
         }
     }
 
-    /// Drops a topic's oldest message.
-    pub(crate) fn evict_oldest(&mut self, key: u32) {
+    /// Something of a topic goes.
+    pub(crate) fn give(&mut self, key: u32, go: impl FnOnce(&mut Log<M>, Duration) -> Tally) {
         let log = &mut self.topics[key].log;
         let before = log.len_bytes();
-        let freed = log.evict_oldest(self.now);
-        self.sizes.paid(key, before, before - freed);
-        self.len -= 1;
-        self.len_bytes -= freed;
+        let gone = go(log, self.now);
+        self.sizes.paid(key, before, before - gone.bytes);
+        self.len -= gone.messages;
+        self.len_bytes -= gone.bytes;
     }
 }

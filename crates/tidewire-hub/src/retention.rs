@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::hub::Hub;
 use crate::links::{Kind, Links, Node};
+use crate::log::Log;
 use crate::message::Message;
 
 /// What a deadline is about.
@@ -94,7 +95,7 @@ impl<M: Message> Hub<M> {
             self.retention.ages.remove(&(at, key));
             self.topics[key].looked_at = None;
             while self.age_of_oldest(key).is_some_and(|at| at <= self.now) {
-                self.evict_oldest(key);
+                self.give(key, Log::evict_oldest);
             }
             self.watch_age(key);
             self.note_idle(key);

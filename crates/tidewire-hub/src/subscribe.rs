@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::cursor::{Cursor, Reached};
 use crate::error::{ConnectError, SubscribeError};
+use crate::filter::Filter;
 use crate::gap::{GapReason, PendingGap, Start};
 use crate::hub::{Hub, READY, of_subscriber, waiting};
 use crate::links::Node;
@@ -90,12 +91,16 @@ impl<M: Message> Hub<M> {
         if self.subscriptions.len() >= self.config.max_subscriptions {
             return Err(SubscribeError::TooManySubscriptions);
         }
-        let policy =
-            self.policies.intern(policy, self.config.max_policies).ok_or(SubscribeError::TooManyPolicies)?;
+        let max_policies = self.config.max_policies;
+        let policy_key =
+            self.policies.key_of(&policy, max_policies).ok_or(SubscribeError::TooManyPolicies)?;
         let key = self.find_or_create(topic).ok_or(SubscribeError::TooManyTopics)?;
+        self.policies.take(policy_key, policy);
+        let connection = self.subscribers[id.index as usize].connection;
+        let reads = policy.reads;
         let topic = &mut self.topics[key];
-        let (offset, gap) = start_in(topic, start, self.now);
         let live_from = topic.log.head();
+        let (offset, gap) = start_in(topic, start, &Filter { connection, live_from, now: self.now, reads });
         let caught_up = gap.is_none() && offset == topic.log.head();
         let after = topic.at(offset.max(topic.log.before_earliest()));
         topic.subscribers += 1;
@@ -106,7 +111,7 @@ impl<M: Message> Hub<M> {
             offset,
             live_from,
             gap,
-            policy,
+            policy: policy_key,
             flow: Flow::Open,
         };
         let node = Node::element(self.subscriptions.insert(subscription) as u32);
@@ -151,7 +156,8 @@ impl<M: Message> Hub<M> {
     fn drop_subscription(&mut self, subscription: u32) {
         self.turns.unlink(Node::element(subscription));
         self.siblings.unlink(Node::element(subscription));
-        let Subscription { topic, subscriber, .. } = self.subscriptions.remove(subscription as usize);
+        let Subscription { topic, subscriber, policy, .. } = self.subscriptions.remove(subscription as usize);
+        self.policies.release(policy);
         self.subscribers[subscriber as usize].topics -= 1;
         self.topics[topic].subscribers -= 1;
         self.note_idle(topic);
@@ -206,12 +212,12 @@ impl<M> Hub<M> {
 }
 
 /// The offset that a subscription starts after, and the gap to tell first.
-fn start_in<M>(topic: &Topic<M>, start: Start, now: Duration) -> (u64, Option<Box<PendingGap>>) {
+fn start_in<M>(topic: &Topic<M>, start: Start, filter: &Filter) -> (u64, Option<Box<PendingGap>>) {
     let earliest = topic.log.before_earliest();
     match start {
         Start::Live => (topic.log.head(), None),
         Start::Earliest => (earliest, None),
-        Start::Last(count) => (topic.log.before_last(count, now), None),
+        Start::Last(count) => (topic.log.before_last(count, filter), None),
         Start::Unknown => (earliest, PendingGap::boxed(GapReason::Unknown, None)),
         Start::After(from) if from.epoch != topic.epoch => {
             (earliest, PendingGap::boxed(GapReason::Epoch, Some(from)))

@@ -228,3 +228,87 @@ fn who_comes_later_and_reads_the_latest_finds_the_last_state_that_is_kept() {
     let last = under(&mut hub, Start::Earliest, |policy| policy.reads = Reads::Latest);
     assert_eq!(numbers(&mut hub, last), [7]);
 }
+
+#[test]
+fn a_policy_that_nobody_has_makes_room_and_a_refused_subscription_takes_none() {
+    let mut hub = hub_with(|limits| (limits.max_policies, limits.max_topics) = (2, 1));
+    publish(&mut hub, "a", 1);
+    let id = connect(&mut hub, 1);
+    let lag = |messages| {
+        let mut policy = Policy::default();
+        policy.max_lag_messages = messages;
+        policy
+    };
+    let mut subscribe =
+        |name: &str, policy| hub.subscribe_with(Duration::ZERO, id, &topic(name), Start::Live, policy);
+    assert_eq!(subscribe("b", lag(5)), Err(SubscribeError::TooManyTopics));
+    assert_eq!(subscribe("a", lag(6)), Ok(at(1)));
+    let other = under(&mut hub, Start::Live, |policy| policy.max_lag_messages = 6);
+    let third = connect(&mut hub, 3);
+    let refused = hub.subscribe_with(Duration::ZERO, third, &topic("a"), Start::Live, lag(7));
+    assert_eq!(refused, Err(SubscribeError::TooManyPolicies));
+    assert!(hub.unsubscribe(Duration::ZERO, id, &topic("a")));
+    let refused = hub.subscribe_with(Duration::ZERO, third, &topic("a"), Start::Live, lag(7));
+    assert_eq!(refused, Err(SubscribeError::TooManyPolicies), "one has it still");
+    hub.disconnect(Duration::ZERO, other);
+    assert!(hub.subscribe_with(Duration::ZERO, third, &topic("a"), Start::Live, lag(7)).is_ok());
+    publish_many(&mut hub, 2..=12);
+    assert_eq!(pull(&mut hub, third), Some(gap(GapReason::Lagged, 1, 5)), "it is the one in force");
+}
+
+#[test]
+fn a_message_takes_the_place_of_one_that_is_for_the_same_readers() {
+    use tidewire_hub::ConnectionId;
+    let mut hub = hub();
+    let latest = |policy: &mut Policy| policy.reads = Reads::Latest;
+    let sender = under(&mut hub, Start::Live, latest);
+    let keyed = PublishOptions::new().key("k");
+    let (of_sender, of_other) = (keyed.exclude(ConnectionId::new(1)), keyed.exclude(ConnectionId::new(2)));
+    for (number, options) in
+        [(1, keyed), (2, of_sender), (3, of_sender), (4, of_other), (5, of_other), (6, of_sender)]
+    {
+        hub.publish(Duration::ZERO, &topic("a"), Note(number, 0), &options).unwrap();
+    }
+    assert_eq!(numbers(&mut hub, sender), [1, 5], "the last that is for everybody, and the last of another");
+    let mut reader = |start| {
+        let id = hub.connect(ConnectionId::new(3)).unwrap();
+        let mut policy = Policy::default();
+        policy.reads = Reads::Latest;
+        hub.subscribe_with(Duration::ZERO, id, &topic("a"), start, policy).unwrap();
+        numbers(&mut hub, id)
+    };
+    assert_eq!(reader(Start::Earliest), [1, 3, 5, 6], "of each row of one connection's the last");
+    hub.publish(Duration::ZERO, &topic("a"), Note(7, 0), &keyed).unwrap();
+    let id = under(&mut hub, Start::Earliest, latest);
+    assert_eq!(numbers(&mut hub, id), [5, 7]);
+}
+
+#[test]
+fn a_message_takes_the_place_of_one_that_expires_no_later() {
+    let mut hub = hub();
+    let expires = |seconds| PublishOptions::new().key("k").expires_in(Duration::from_secs(seconds));
+    for (number, seconds) in [(1, 9), (2, 3), (3, 3), (4, 5)] {
+        hub.publish(Duration::ZERO, &topic("a"), Note(number, 0), &expires(seconds)).unwrap();
+    }
+    let latest = |policy: &mut Policy| policy.reads = Reads::Latest;
+    let (now, later) = (under(&mut hub, Start::Earliest, latest), under(&mut hub, Start::Earliest, latest));
+    assert_eq!(numbers(&mut hub, now), [1, 4]);
+    hub.handle_timeout(Duration::from_secs(6));
+    assert_eq!(numbers(&mut hub, later), [1]);
+}
+
+#[test]
+fn the_last_few_are_those_that_this_reader_is_handed() {
+    use tidewire_hub::ConnectionId;
+    let mut hub = hub();
+    publish_many(&mut hub, 1..=4);
+    publish_without(&mut hub, "a", 5, ConnectionId::new(1));
+    for number in 6..=9 {
+        let options = PublishOptions::new().key("k");
+        hub.publish(Duration::from_millis(9), &topic("a"), Note(number, 0), &options).unwrap();
+    }
+    let latest = under(&mut hub, Start::Last(3), |policy| policy.reads = Reads::Latest);
+    assert_eq!(numbers(&mut hub, latest), [3, 4, 9]);
+    let every = under(&mut hub, Start::Last(5), |_| {});
+    assert_eq!(numbers(&mut hub, every), [4, 6, 7, 8, 9]);
+}

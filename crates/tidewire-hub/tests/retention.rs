@@ -48,11 +48,78 @@ fn ephemeral_messages_are_for_those_who_are_there() {
     for number in 4..9 {
         send(&mut hub, MS, number, &ephemeral);
     }
-    assert_eq!(take(&mut hub, MS, later), (vec![6, 7, 8], false), "only ephemeral ones are gone");
+    assert_eq!(take(&mut hub, MS, later), (vec![7, 8], false), "only ephemeral ones are gone");
     ready(&mut hub);
     let resumed = follow(&mut hub, "a", Start::After(at(3)));
     assert!(!hub.wants_batch(resumed));
     assert_eq!((take(&mut hub, MS, resumed), hub.poll_ready()), ((vec![], false), None));
+}
+
+#[test]
+fn typing_notices_do_not_push_out_the_history_of_a_chat() {
+    let notice = PublishOptions::new().expires_in(Duration::from_secs(3));
+    for notice in [notice, notice.replay(Replay::Ephemeral), PublishOptions::new().replay(Replay::Ephemeral)]
+    {
+        let mut hub = hub();
+        let live = follow(&mut hub, "a", Start::Live);
+        for number in 1..=10 {
+            send(&mut hub, Duration::ZERO, number, &PublishOptions::new());
+        }
+        // One each 250 ms, for 42 minutes: more than a topic holds, in bytes.
+        let mut now = Duration::ZERO;
+        for number in 11..=10_010 {
+            now += Duration::from_millis(250);
+            hub.publish(now, &topic("a"), Note(number, 100), &notice).unwrap();
+        }
+        assert!(hub.usage().bytes <= Config::default().max_bytes_per_topic);
+        let later = follow(&mut hub, "a", Start::Earliest);
+        let (history, gap) = take(&mut hub, now, later);
+        assert_eq!((&history[..10], gap), (&(1..=10).collect::<Vec<_>>()[..], false));
+        assert!(history.len() <= 10 + 12, "those that are not expired yet");
+        let mut rest = Vec::new();
+        while rest.last() != Some(&10_010) {
+            let (more, gap) = take(&mut hub, now, live);
+            assert!(!gap && !more.is_empty());
+            rest.extend(more);
+        }
+        assert!(rest.is_sorted() && rest.starts_with(&history[..10]));
+        hub.handle_timeout(now + Duration::from_secs(3));
+        let last = follow(&mut hub, "a", Start::Last(10));
+        assert_eq!(take(&mut hub, now, last), ((1..=10).collect(), false));
+    }
+}
+
+#[test]
+fn history_that_fills_a_topic_gives_way_to_the_last_few_notices_only() {
+    let mut hub = hub_with(|limits| limits.max_messages_per_topic = 80);
+    for number in 1..=80 {
+        send(&mut hub, MS, number, &PublishOptions::new());
+    }
+    for number in 81..=1_000 {
+        send(&mut hub, MS, number, &PublishOptions::new().replay(Replay::Ephemeral));
+    }
+    let later = follow(&mut hub, "a", Start::Earliest);
+    let (history, gap) = take(&mut hub, MS, later);
+    assert_eq!((history, gap), ((11..=80).collect(), false), "an eighth has gone");
+    let token = Position { offset: 5, ..at(0) };
+    let behind = follow(&mut hub, "a", Start::After(token));
+    assert_eq!(take(&mut hub, MS, behind), ((11..=80).collect(), true));
+    let after = follow(&mut hub, "a", Start::After(at(500)));
+    assert_eq!(take(&mut hub, MS, after), (vec![], false), "what is swept out is no loss");
+}
+
+#[test]
+fn what_expires_is_history_until_it_does() {
+    let mut hub = hub_with(|limits| limits.max_messages_per_topic = 4);
+    send(&mut hub, MS, 1, &PublishOptions::new());
+    for number in 2..=5 {
+        send(&mut hub, MS, number, &PublishOptions::new().expires_in(10 * MS));
+    }
+    let behind = follow(&mut hub, "a", Start::After(at(0)));
+    assert_eq!(take(&mut hub, MS, behind), (vec![2, 3, 4, 5], true), "the oldest went");
+    send(&mut hub, 20 * MS, 6, &PublishOptions::new());
+    assert_eq!(hub.usage().messages, 1, "and then those that are expired");
+    assert_eq!(take(&mut hub, 20 * MS, behind), (vec![6], false));
 }
 
 #[test]

@@ -408,7 +408,7 @@ impl Pair {
             assert_eq!(info.name.as_str(), name);
             assert_eq!(info.head, self.model.at(name, topic.head()));
             assert_eq!(info.before_earliest, self.model.at(name, topic.before_earliest()));
-            assert_eq!((info.messages, info.bytes), (topic.notes.len() - topic.evicted, topic.bytes()));
+            assert_eq!((info.messages, info.bytes), (topic.len(), topic.bytes()));
             assert_eq!(info.subscribers, followers);
             assert_eq!(self.hub.topic(info.name), Some(*info));
         }

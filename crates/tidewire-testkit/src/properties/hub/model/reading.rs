@@ -2,6 +2,7 @@
 
 use tidewire_hub::{Dismissal, ENTRY_OVERHEAD_BYTES, Gap, GapReason, Lent, OnLag, SendError};
 
+use super::message::Standing;
 use super::{Model, Note};
 
 impl Model {
@@ -11,7 +12,8 @@ impl Model {
         let cursor = &subscriber.topics[name];
         (cursor.offset + 1..=to).all(|offset| {
             let kept = &topic.notes[offset as usize - 1];
-            kept.unheard || topic.is_skipped(offset, cursor, subscriber.connection, self.now)
+            kept.standing == Standing::Unheard
+                || topic.is_skipped(offset, cursor, subscriber.connection, self.now)
         })
     }
 
@@ -47,6 +49,7 @@ impl Model {
         let topic = &self.topics[name];
         assert!(offset > topic.before_earliest());
         let kept = &topic.notes[offset as usize - 1];
+        assert!(kept.is_held());
         assert_eq!((&kept.note, kept.at), (lent.message(), lent.published_at()));
         assert_eq!(kept.said.event.as_deref(), lent.event());
         assert!(kept.at.checked_add(self.config.max_age).is_none_or(|at| at > self.now), "beyond its age");

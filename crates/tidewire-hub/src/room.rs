@@ -1,0 +1,67 @@
+//! Rings that keep little more room than they use: an eighth when they grow, three eighths at most.
+
+use alloc::collections::VecDeque;
+
+/// What a ring of that length may keep free when it moves.
+fn spare(len: usize) -> usize {
+    (len / 8).max(4)
+}
+
+/// Appends to a ring, which grows by an eighth at a time and to no more than `max`.
+pub(crate) fn push_back<T>(ring: &mut VecDeque<T>, value: T, max: usize) {
+    let len = ring.len();
+    if len == ring.capacity() {
+        ring.reserve_exact(spare(len).min(max.saturating_sub(len)).max(1));
+    }
+    ring.push_back(value);
+}
+
+/// Gives back what a ring keeps too much, at a cost that what was taken out before has paid.
+pub(crate) fn give_back<T>(ring: &mut VecDeque<T>) {
+    let (len, spare) = (ring.len(), spare(ring.len()));
+    if ring.capacity() > len + 3 * spare {
+        ring.shrink_to(len + spare);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The most that a ring may keep.
+    fn bound(len: usize) -> usize {
+        len + 3 * spare(len)
+    }
+
+    #[test]
+    fn a_ring_stays_within_its_bound_and_moves_seldom() {
+        let mut ring = VecDeque::new();
+        let mut moved = 0;
+        for round in 0..3_u64 {
+            for number in 0..10_000 {
+                let before = ring.capacity();
+                push_back(&mut ring, number, usize::MAX);
+                moved += usize::from(ring.capacity() != before) * ring.len();
+                assert!(ring.capacity() <= bound(ring.len()), "{} for {}", ring.capacity(), ring.len());
+            }
+            while ring.len() as u64 > round {
+                let before = ring.capacity();
+                ring.pop_front();
+                give_back(&mut ring);
+                moved += usize::from(ring.capacity() != before) * ring.len();
+                assert!(ring.capacity() <= bound(ring.len()), "{} for {}", ring.capacity(), ring.len());
+            }
+        }
+        assert!(moved <= 3 * 20_000 * 8, "{moved}");
+        assert_eq!(ring, [9_998, 9_999]);
+    }
+
+    #[test]
+    fn a_ring_does_not_grow_beyond_what_it_may_hold() {
+        let mut ring = VecDeque::new();
+        (0..100).for_each(|number| push_back(&mut ring, number, 100));
+        assert_eq!(ring.capacity(), 100);
+        push_back(&mut ring, 100, 100);
+        assert_eq!((ring.len(), ring.capacity()), (101, 101), "the limit is the caller's to keep");
+    }
+}

@@ -1,0 +1,159 @@
+//! The naive hub's publishers: what goes when something comes.
+
+use core::time::Duration;
+
+use tidewire_hub::{PublishError, PublishOptions, Published};
+
+use super::message::{Kept, Note, Said, Standing};
+use super::topic::Topic;
+use super::{Model, Once};
+
+/// Sizes within an eighth of a power of two count as equal when somebody must pay.
+fn class(bytes: usize) -> usize {
+    let mut step = 1;
+    while bytes / step >= 16 {
+        step *= 2;
+    }
+    bytes / step * step
+}
+
+/// Whom a message with this key takes the place of: of those of its key that last as long as each other, the newest that is
+/// for all and the newest that is for all but one.
+fn take_places(topic: &mut Topic, said: &Said, now: Duration) {
+    let key = said.key.clone();
+    for (lasting, for_all) in (0..=said.lasting()).flat_map(|lasting| [(lasting, true), (lasting, false)]) {
+        let is_it = |kept: &&mut Kept| {
+            let older = &kept.said;
+            key.is_some()
+                && older.key == key
+                && (older.lasting(), older.exclude.is_none()) == (lasting, for_all)
+        };
+        let Some(older) = topic.notes.iter_mut().rev().find(is_it) else { continue };
+        // Who was for the older one is for the newer, and for as long.
+        let for_as_many = said.exclude.is_none() || said.exclude == older.said.exclude;
+        let ends = |at: Duration, said: &Said| said.expires_in.map(|time| at + time);
+        let lasts =
+            lasting < said.lasting() || lasting != 1 || ends(now, said) >= ends(older.at, &older.said);
+        older.superseded |= for_as_many && lasts;
+    }
+}
+
+impl Model {
+    /// Something of a topic goes, and the topic to the end of the line.
+    fn give(&mut self, name: &str) {
+        let now = self.now;
+        let topic = self.topics.get_mut(name).expect("a topic that holds messages");
+        let (len, bytes) = (topic.len(), topic.bytes());
+        let much = |is_it: &dyn Fn(&Kept) -> bool| {
+            let some: Vec<&Kept> = topic.notes.iter().filter(|kept| kept.is_held() && is_it(kept)).collect();
+            let their_bytes: usize = some.iter().map(|kept| kept.len_bytes()).sum();
+            !some.is_empty() && (some.len() * 8 >= len || their_bytes * 8 >= bytes)
+        };
+        let new = (topic.head() - topic.swept_at) as usize;
+        let swept = much(&Kept::is_ephemeral) || much(&|kept| kept.said.lasting() == 1) && new * 8 >= len;
+        if swept {
+            let mut held: Vec<&mut Kept> = topic.notes.iter_mut().filter(|kept| kept.is_held()).collect();
+            let mut older_half = held.iter().filter(|kept| kept.is_ephemeral()).count().div_ceil(2);
+            for kept in &mut held {
+                let older = kept.is_ephemeral() && older_half > 0;
+                older_half -= usize::from(older);
+                if older || kept.is_expired(now) {
+                    kept.go(now);
+                }
+            }
+            topic.swept_at = topic.head();
+            if topic.len() < len {
+                self.clock += 1;
+                topic.in_line_since = self.clock;
+                return;
+            }
+        }
+        self.evict_oldest(name);
+    }
+
+    /// The oldest goes, and the topic to the end of the line.
+    pub(super) fn evict_oldest(&mut self, name: &str) {
+        self.clock += 1;
+        let topic = self.topics.get_mut(name).expect("a topic that holds messages");
+        let place = topic.oldest().expect("a message");
+        let oldest = &mut topic.notes[place];
+        oldest.go(self.now);
+        if oldest.standing == Standing::Lost {
+            topic.lost = place as u64 + 1;
+            if !oldest.superseded {
+                topic.lost_latest = topic.lost;
+            }
+        }
+        topic.in_line_since = self.clock;
+    }
+
+    pub(in super::super) fn publish(
+        &mut self,
+        name: &str,
+        note: Note,
+        said: Said,
+    ) -> Result<Published, PublishError> {
+        if said.key.as_ref().is_some_and(|key| key.len() > PublishOptions::MAX_KEY_LEN) {
+            return Err(PublishError::KeyTooLong);
+        }
+        if said.event.as_ref().is_some_and(|event| event.len() > PublishOptions::MAX_EVENT_LEN) {
+            return Err(PublishError::EventTooLong);
+        }
+        let event = said.event.clone().unwrap_or_default();
+        let once = said.once.clone().filter(|_| self.config.max_idempotency_keys > 0);
+        let once = once.map(|(publisher, key)| (publisher, name.to_owned(), key));
+        if let Some(known) = self.once.iter().find(|known| Some(&known.id) == once.as_ref()) {
+            let same = known.note == note && known.event == event;
+            return if same { Ok(Published::Repeated(known.position)) } else { Err(PublishError::Conflict) };
+        }
+        let cost = Kept::cost(&note, &said);
+        if cost > self.config.max_bytes_per_topic || cost > self.config.max_bytes {
+            return Err(PublishError::TooLarge);
+        }
+        if !self.find_or_create(name) {
+            return Err(PublishError::TooManyTopics);
+        }
+        loop {
+            let topic = &self.topics[name];
+            let full = topic.len() == self.config.max_messages_per_topic;
+            if !full && topic.bytes() + cost <= self.config.max_bytes_per_topic {
+                break;
+            }
+            self.give(name);
+        }
+        while self.bytes() + cost > self.config.max_bytes {
+            let holders = self.topics.iter().filter(|(_, topic)| topic.bytes() > 0);
+            let order = |topic: &Topic| (class(topic.bytes()), u64::MAX - topic.in_line_since);
+            let payer = holders.max_by_key(|(_, topic)| order(topic)).map(|(name, _)| name.clone());
+            let payer = payer.expect("somebody holds what is too much");
+            let (holders, mine) =
+                (self.topics.values().filter(|topic| topic.bytes() > 0).count(), &self.topics[&payer]);
+            assert!(mine.bytes() * holders * 8 >= self.bytes() * 7, "who holds little pays");
+            self.give(&payer);
+            if payer != name {
+                self.note_idle(&payer);
+            }
+        }
+        self.clock += 1;
+        let clock = self.clock;
+        let topic = self.topics.get_mut(name).expect("created above");
+        let before = class(topic.bytes());
+        take_places(topic, &said, self.now);
+        let (remembered, window) = (note.clone(), self.config.idempotency_window);
+        topic.notes.push(Kept { note, said, at: self.now, standing: Standing::Held, superseded: false });
+        topic.looked_at = topic.looked_at.or_else(|| topic.age_of_oldest(self.config.max_age));
+        if class(topic.bytes()) != before {
+            topic.in_line_since = clock;
+        }
+        let head = topic.head();
+        let position = self.at(name, head);
+        if let Some(id) = once {
+            if self.once.len() == self.config.max_idempotency_keys {
+                self.once.pop_front();
+            }
+            let expires_at = self.now.checked_add(window);
+            self.once.push_back(Once { id, note: remembered, event, position, expires_at });
+        }
+        Ok(Published::New(position))
+    }
+}
