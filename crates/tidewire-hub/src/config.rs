@@ -15,39 +15,42 @@ use crate::policy::MAX_POLICIES;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Topics at a time. One that nobody follows and that holds no message makes room for another; without one, more are
-    /// refused. A topic costs under 512 bytes beside its name and its log, which
-    /// `max_bytes` does not count. Default 100,000; at most 2^30, larger values count as that.
+    /// Topics at a time. One that nobody follows and that holds no message makes room for another; without
+    /// one, more are refused. A topic costs under 512 bytes beside its name and its log, which `max_bytes`
+    /// does not count. Default 100,000; at most 2^30, larger values count as that.
     pub max_topics: usize,
-    /// Subscribers at a time; more are refused. A subscriber costs under 128 bytes.
+    /// Subscribers at a time; more are refused. A subscriber costs up to 64 bytes.
     /// Default 1,000,000; at most 2^30, larger values count as that.
     pub max_subscribers: usize,
-    /// Subscriptions at a time, those of all subscribers together; more are refused. A subscription costs under
-    /// 64 bytes. Default 4,000,000; at most 2^30, larger values count as that.
+    /// Subscriptions at a time, those of all subscribers together; more are refused. A subscription costs up
+    /// to 64 bytes, and 48 more while a gap that it began with is untold. Default 4,000,000; at most 2^30,
+    /// larger values count as that.
     pub max_subscriptions: usize,
-    /// Different [`Policy`](crate::Policy) values that subscriptions have at a time, the default one included; more are
-    /// refused.
-    /// Default 64; at most 256, larger values count as that, and 0 as 1.
+    /// Different [`Policy`](crate::Policy) values that subscriptions have at a time, the default one
+    /// included; more are refused. Default 64; at most 256, larger values count as that, and 0 as 1.
     pub max_policies: usize,
     /// Topics that one subscriber may follow; more are refused.
     /// Default 128; at most [`Cursor::MAX_TOPICS`], larger values count as that.
     pub max_topics_per_subscriber: usize,
     /// Messages that a topic holds; the oldest make room. Default 10,000; 0 counts as 1.
     pub max_messages_per_topic: usize,
-    /// Bytes that a topic holds, each message with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); the
-    /// oldest make room, and a message that alone is larger is refused. Default 1 MiB.
+    /// Bytes that a topic holds, each message with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES);
+    /// the oldest make room, and a message that alone is larger is refused. Default 1 MiB.
     pub max_bytes_per_topic: usize,
     /// Bytes that all topics hold together, counted in the same way. The topics that hold most make room: see
-    /// [`Hub::publish`](crate::Hub::publish). Default 256 MiB.
+    /// [`Hub::publish`](crate::Hub::publish), and let `max_bytes_per_topic` be a small part of this, so that
+    /// one message cannot take the room of many topics. Default 256 MiB.
     pub max_bytes: usize,
-    /// How long a message is held at most; beyond it is handed to nobody. Default 24 hours; [`Duration::MAX`] is for
-    /// ever.
+    /// How long a message is held at most. (Where more than [`MAX_TIMEOUT_WORK`](crate::MAX_TIMEOUT_WORK) of
+    /// them reach it at once, the last one goes after as many calls as that takes.) Default 24 hours;
+    /// [`Duration::MAX`] is for ever.
     pub max_age: Duration,
-    /// How long a topic is remembered that nobody follows and that holds no message: so long a position in it stays
-    /// true. Who resumes later is told of a gap if the topic ever had a message. Default 5 minutes.
+    /// How long a topic is remembered that nobody follows and that holds no message: so long a position in it
+    /// stays true. Who resumes later is told of a gap if the topic ever had a message. Default 5 minutes.
     pub topic_expiry: Duration,
-    /// Publishes under an idempotency key that are remembered, those of all publishers together; the oldest makes room,
-    /// and a repeat of it is new. One costs up to 96 bytes. Default 100,000; 0 remembers none.
+    /// Publishes under an idempotency key that are remembered, those of all publishers together; the oldest
+    /// makes room, and a repeat of it is new. One costs up to 96 bytes. Default 100,000; at most 2^30, larger
+    /// values count as that; 0 remembers none.
     pub max_idempotency_keys: usize,
     /// How long such a publish is remembered. Default 5 minutes; [`Duration::MAX`] is for ever.
     pub idempotency_window: Duration,
@@ -56,7 +59,8 @@ pub struct Config {
     /// Bytes of one subscriber's inbox, each message with its
     /// [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); more are refused. Default 64 KiB.
     pub max_inbox_bytes: usize,
-    /// Bytes of all inboxes together, counted in the same way, beside `max_bytes`; more are refused. Default 16 MiB.
+    /// Bytes of all inboxes together, counted in the same way, beside `max_bytes`; more are refused. Default
+    /// 16 MiB.
     pub max_inboxes_bytes: usize,
     /// Messages that a topic hands to one subscriber before another of its topics has its turn.
     /// Default 32; 0 counts as 1.
@@ -76,6 +80,7 @@ impl Config {
         self.max_subscriptions = self.max_subscriptions.min(MAX_COUNT);
         self.max_topics_per_subscriber = self.max_topics_per_subscriber.min(Cursor::MAX_TOPICS);
         self.max_policies = self.max_policies.clamp(1, MAX_POLICIES);
+        self.max_idempotency_keys = self.max_idempotency_keys.min(MAX_COUNT);
         self.max_messages_per_topic = self.max_messages_per_topic.max(1);
         self.max_turn_messages = self.max_turn_messages.max(1);
         self

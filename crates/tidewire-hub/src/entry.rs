@@ -12,10 +12,11 @@ use crate::publish::Replay;
 pub(crate) struct Entry<M> {
     pub(crate) message: M,
     pub(crate) published_at: Duration,
-    /// Its number in the topic. Those of its neighbours may be further away than one: a log drops what is for nobody.
+    /// Its number in the topic. Those of its neighbours may be further away than one: a log drops what is for
+    /// nobody.
     pub(crate) offset: u64,
-    /// What the log held in all when it came, up to and including it and without what was dropped since from between,
-    /// in bytes.
+    /// What the log held in all when it came, up to and including it and without what was dropped since from
+    /// between, in bytes.
     pub(crate) end_bytes: u64,
     /// The connection that does not get it, where the audience says that there is one.
     excluded: ConnectionId,

@@ -1,8 +1,10 @@
-//! Which topic pays when the hub is full: the topics that hold messages, in classes by the bytes that they hold.
+//! Which topic pays when the hub is full: the topics that hold messages, in classes by the bytes that they
+//! hold.
 //!
-//! A class spans an eighth of a power of two, so the topics in the highest one hold within an eighth as much as the
-//! largest topic. The largest holds at least the average, hence nobody pays who holds less than seven eighths of a
-//! fair share. Within a class turns go round. Every step takes constant time, however many topics there are.
+//! A class spans an eighth of a power of two, so the topics in the highest one hold within an eighth as much
+//! as the largest topic. The largest holds at least the average, hence nobody pays who holds less than seven
+//! eighths of a fair share. Within a class turns go round. Every step takes constant time, however many
+//! topics there are.
 
 use crate::links::{Kind, Links, Node};
 

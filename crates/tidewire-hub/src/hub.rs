@@ -63,7 +63,8 @@ pub struct Usage {
     pub subscriptions: usize,
     /// Messages in all topics.
     pub messages: usize,
-    /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); at most [`Config::max_bytes`].
+    /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); at
+    /// most [`Config::max_bytes`].
     pub bytes: usize,
     /// What all inboxes count, in bytes; at most [`Config::max_inboxes_bytes`].
     pub inboxes_bytes: usize,
@@ -89,7 +90,8 @@ pub(crate) const fn waiting(topic: u32) -> Node {
     Node::new(Kind::First, topic)
 }
 
-/// Among the turns: the subscriptions of a subscriber that have something to pull. Among the siblings: all of them.
+/// Among the turns: the subscriptions of a subscriber that have something to pull. Among the siblings: all of
+/// them.
 pub(crate) const fn of_subscriber(subscriber: u32) -> Node {
     Node::new(Kind::Second, subscriber)
 }
@@ -97,9 +99,9 @@ pub(crate) const fn of_subscriber(subscriber: u32) -> Node {
 impl<M: Message> Hub<M> {
     /// An empty hub.
     ///
-    /// `incarnation` and `hash_seed` are drawn at random at each start: the first so that nobody takes a position
-    /// of another run for one of this, the second, kept secret, so that nobody can choose topic names that fall
-    /// together in the table.
+    /// `incarnation` and `hash_seed` are drawn at random at each start: the first so that nobody takes a
+    /// position of another run for one of this, the second, kept secret, so that nobody can choose topic
+    /// names that fall together in the table.
     #[must_use]
     pub fn new(config: Config, incarnation: Incarnation, hash_seed: u64) -> Self {
         let mut turns = Links::default();
@@ -122,14 +124,15 @@ impl<M: Message> Hub<M> {
             now: Duration::ZERO,
             retention: Retention::new(),
             policies: Policies::new(),
-            idempotency: Idempotency::new(hash_seed),
+            idempotency: Idempotency::new(incarnation, hash_seed),
             life: 0,
             serial: 0,
         }
     }
 
-    /// The topic, created if it does not exist, and in use from here on. `None` when there is no room for another: the
-    /// topic that nobody has used for the longest time makes room, if there is one without followers and messages.
+    /// The topic, created if it does not exist, and in use from here on. `None` when there is no room for
+    /// another: the topic that nobody has used for the longest time makes room, if there is one without
+    /// followers and messages.
     pub(crate) fn find_or_create(&mut self, name: &TopicName) -> Option<u32> {
         if let Some(key) = self.topics.find(name) {
             self.note_use(key);
@@ -172,8 +175,8 @@ impl<M> Hub<M> {
         self.topics.find(name).map(|key| self.topics[key].info())
     }
 
-    /// All topics in the order of their places: a new topic takes the place of the one dropped last, else a new
-    /// one behind all others. The same calls give the same order.
+    /// All topics in the order of their places: a new topic takes the place of the one dropped last, else a
+    /// new one behind all others. The same calls give the same order.
     pub fn topics(&self) -> impl Iterator<Item = TopicInfo<'_>> {
         self.topics.iter().map(|topic| topic.info())
     }

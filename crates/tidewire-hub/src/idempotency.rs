@@ -7,11 +7,12 @@ use core::time::Duration;
 use hashbrown::HashTable;
 
 use crate::names::TopicName;
-use crate::position::Position;
+use crate::position::{Epoch, Incarnation, Position};
+use crate::room;
 use crate::siphash::{Key, SipHasher};
 
-/// The name of one publish: two hashes of publisher, topic and key under a secret seed. Two that differ share both by a
-/// chance of one in 2^128, which nobody can bring about.
+/// The name of one publish: two hashes of publisher, topic and key under a secret seed. Two that differ share
+/// both by a chance of one in 2^128, which nobody can bring about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PublishId(u64, u64);
 
@@ -20,7 +21,9 @@ struct Record {
     id: PublishId,
     /// The hash of what was published, under the seed.
     body: u64,
-    position: Position,
+    /// The position, whose incarnation is the hub's.
+    life: u64,
+    offset: u64,
     /// `None` for never.
     expires_at: Option<Duration>,
 }
@@ -31,8 +34,9 @@ pub(crate) struct Idempotency {
     records: VecDeque<Record>,
     /// The number of the oldest record; they are numbered from 0.
     first: u64,
-    /// The numbers of the records.
-    by_id: HashTable<u64>,
+    /// The numbers of the records, their low halves.
+    by_id: HashTable<u32>,
+    incarnation: Incarnation,
     key: Key,
 }
 
@@ -48,10 +52,10 @@ pub(crate) enum Known {
 }
 
 impl Idempotency {
-    pub(crate) fn new(hash_seed: u64) -> Self {
+    pub(crate) fn new(incarnation: Incarnation, hash_seed: u64) -> Self {
         // Another key than that of the topics' table.
         let key = Key::from_seed(hash_seed ^ 0x6964_656D_706F_7465);
-        Self { records: VecDeque::new(), first: 0, by_id: HashTable::new(), key }
+        Self { records: VecDeque::new(), first: 0, by_id: HashTable::new(), incarnation, key }
     }
 
     /// The hasher for what is published.
@@ -73,11 +77,15 @@ impl Idempotency {
 
     pub(crate) fn known(&self, id: PublishId, body: u64) -> Known {
         let (records, first) = (&self.records, self.first);
-        let record = |number: u64| records.get(usize::try_from(number - first).unwrap_or(usize::MAX));
-        let found = self.by_id.find(id.0, |number| record(*number).is_some_and(|record| record.id == id));
-        match found.and_then(|number| record(*number)) {
+        let found = self
+            .by_id
+            .find(id.0, |number| record(records, first, *number).is_some_and(|record| record.id == id));
+        match found.and_then(|number| record(records, first, *number)) {
             None => Known::New,
-            Some(record) if record.body == body => Known::Same(record.position),
+            Some(record) if record.body == body => {
+                let epoch = Epoch { incarnation: self.incarnation, life: record.life };
+                Known::Same(Position { epoch, offset: record.offset })
+            }
             Some(_) => Known::Other,
         }
     }
@@ -94,12 +102,11 @@ impl Idempotency {
         while self.records.len() >= max.max(1) {
             self.pop();
         }
-        let number = self.first + self.records.len() as u64;
-        self.records.push_back(Record { id, body, position, expires_at });
+        let number = (self.first + self.records.len() as u64) as u32;
+        let Position { epoch: Epoch { incarnation: _, life }, offset } = position;
+        room::push_back(&mut self.records, Record { id, body, life, offset, expires_at }, max);
         let (records, first) = (&self.records, self.first);
-        self.by_id.insert_unique(id.0, number, |number| {
-            records.get(usize::try_from(number - first).unwrap_or(usize::MAX)).map_or(0, |record| record.id.0)
-        });
+        self.by_id.insert_unique(id.0, number, |number| hash_of(records, first, *number));
     }
 
     /// When the oldest is forgotten.
@@ -107,20 +114,22 @@ impl Idempotency {
         self.records.front()?.expires_at
     }
 
-    /// Forgets what is expired.
-    pub(crate) fn expire(&mut self, now: Duration) {
-        while self.next_expiry().is_some_and(|at| at <= now) {
+    /// Forgets what is expired, that many at most.
+    pub(crate) fn expire(&mut self, now: Duration, max: usize) {
+        for _ in 0..max {
+            if self.next_expiry().is_none_or(|at| at > now) {
+                break;
+            }
             self.pop();
-        }
-        if self.records.is_empty() && self.by_id.capacity() > 0 {
-            self.records = VecDeque::new();
-            self.by_id = HashTable::new();
+            let (records, first) = (&self.records, self.first);
+            room::shrink(&mut self.by_id, |number| hash_of(records, first, *number));
+            room::give_back(&mut self.records);
         }
     }
 
     fn pop(&mut self) {
         let Some(record) = self.records.pop_front() else { return };
-        let oldest = self.first;
+        let oldest = self.first as u32;
         self.first += 1;
         if let Ok(entry) = self.by_id.find_entry(record.id.0, |number| *number == oldest) {
             entry.remove();
@@ -128,20 +137,31 @@ impl Idempotency {
     }
 }
 
+/// The record of a number. (There are fewer than a `u32` tells apart: see the limit's upper bound.)
+fn record(records: &VecDeque<Record>, first: u64, number: u32) -> Option<&Record> {
+    records.get(number.wrapping_sub(first as u32) as usize)
+}
+
+fn hash_of(records: &VecDeque<Record>, first: u64, number: u32) -> u64 {
+    record(records, first, number).map_or(0, |record| record.id.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::position::{Epoch, Incarnation};
+
+    const HUB: Incarnation = Incarnation::new(1);
 
     #[test]
     fn a_record_is_as_small_as_its_limit_says() {
-        // With two slots of the table, which is half full at worst.
-        assert!(size_of::<Record>() + 2 * (8 + 1) <= 96, "{}", size_of::<Record>());
+        // An eighth of the ring is free while it grows; the table has under five slots for each record at
+        // worst, with a byte beside each.
+        assert!(size_of::<Record>() * 9 / 8 + 5 * (4 + 1) <= 96, "{}", size_of::<Record>());
     }
 
     #[test]
     fn parts_do_not_run_into_each_other() {
-        let known = Idempotency::new(1);
+        let known = Idempotency::new(HUB, 1);
         let topic = |name| TopicName::new(name).unwrap();
         assert_ne!(known.id("ab", &topic("c"), "d"), known.id("a", &topic("bc"), "d"));
         assert_ne!(known.id("a", &topic("b"), "cd"), known.id("a", &topic("bc"), "d"));
@@ -150,8 +170,8 @@ mod tests {
 
     #[test]
     fn the_table_follows_the_ring_through_growth_and_expiry() {
-        let mut known = Idempotency::new(7);
-        let epoch = Epoch { incarnation: Incarnation::new(1), life: 0 };
+        let mut known = Idempotency::new(HUB, 7);
+        let epoch = Epoch { incarnation: HUB, life: 3 };
         for number in 0..1000_u64 {
             let id = PublishId(number % 7, number);
             let position = Position { epoch, offset: number };
@@ -161,9 +181,27 @@ mod tests {
         }
         assert_eq!((known.records.len(), known.by_id.len()), (100, 100));
         assert_eq!(known.known(PublishId(899 % 7, 899), 899), Known::New);
-        known.expire(Duration::from_secs(949));
+        known.expire(Duration::from_secs(949), 10);
+        assert_eq!((known.records.len(), known.next_expiry()), (90, Some(Duration::from_secs(910))));
+        known.expire(Duration::from_secs(949), usize::MAX);
         assert_eq!((known.records.len(), known.by_id.len()), (50, 50));
-        known.expire(Duration::MAX);
-        assert_eq!((known.by_id.capacity(), known.next_expiry()), (0, None));
+        known.expire(Duration::MAX, usize::MAX);
+        assert_eq!((known.records.len(), known.by_id.len(), known.next_expiry()), (0, 0, None));
+        assert!(known.by_id.capacity() <= 16 && known.records.capacity() <= 16);
+    }
+
+    #[test]
+    fn numbers_go_round() {
+        let mut known = Idempotency::new(HUB, 7);
+        known.first = u64::from(u32::MAX) - 2;
+        let at = |offset| Position { epoch: Epoch { incarnation: HUB, life: 3 }, offset };
+        for number in 0..10 {
+            known.insert(PublishId(number, number), number, at(number), None, 4);
+            for known_still in number.saturating_sub(3)..=number {
+                let found = known.known(PublishId(known_still, known_still), known_still);
+                assert_eq!(found, Known::Same(at(known_still)));
+            }
+        }
+        assert_eq!((known.known(PublishId(5, 5), 5), known.by_id.len()), (Known::New, 4));
     }
 }

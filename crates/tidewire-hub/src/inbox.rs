@@ -43,8 +43,8 @@ impl<M> Inbox<M> {
 pub(crate) const CALLED: Node = Node::new(Kind::First, 0);
 
 impl<M: Message> Hub<M> {
-    /// Sends a message to one subscriber, and makes it ready. It is handed out before anything of a topic, in the order
-    /// of sending, and is gone with the connection: a user who may come back is better sent to by a
+    /// Sends a message to one subscriber, and makes it ready. It is handed out before anything of a topic, in
+    /// the order of sending, and is gone with the connection: a user who may come back is better sent to by a
     /// [topic of its own](crate::TopicName::user).
     ///
     /// # Errors

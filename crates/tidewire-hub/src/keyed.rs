@@ -5,6 +5,7 @@ use alloc::collections::VecDeque;
 use hashbrown::HashTable;
 
 use crate::entry::{Entry, Lasting, Standing};
+use crate::room;
 
 /// The latest messages of each key, of those that are held.
 #[derive(Debug)]
@@ -15,11 +16,8 @@ pub(crate) struct Keyed {
     pub(crate) lost: u64,
 }
 
-/// A table this small keeps its room.
-const MIN_CAPACITY: usize = 16;
-
-/// Of each kind of a key the newest is known. So a message finds those whose place it takes in a few looks, however
-/// many have its key.
+/// Of each kind of a key the newest is known. So a message finds those whose place it takes in a few looks,
+/// however many have its key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Kind {
     lasting: Lasting,
@@ -59,8 +57,8 @@ impl Keyed {
         Self { latest: HashTable::new(), lost }
     }
 
-    /// A message with a key is about to be appended behind these: those whose place it takes are superseded, and of its
-    /// kind it is the newest.
+    /// A message with a key is about to be appended behind these: those whose place it takes are superseded,
+    /// and of its kind it is the newest.
     pub(crate) fn note<M>(&mut self, entries: &mut VecDeque<Entry<M>>, newer: &Entry<M>, hash: u64) {
         let place = |entries: &VecDeque<Entry<M>>, offset: u64| {
             entries.binary_search_by_key(&offset, |entry| entry.offset).ok()
@@ -91,10 +89,6 @@ impl Keyed {
         if let Ok(found) = self.latest.find_entry(*hash, |(_, offset)| *offset == entry.offset) {
             found.remove();
         }
-        // A table that emptied out gives its room back, like the ring.
-        let (len, capacity) = (self.latest.len(), self.latest.capacity());
-        if capacity > MIN_CAPACITY && len < capacity / 4 {
-            self.latest.shrink_to(len * 2, |(hash, _)| *hash);
-        }
+        room::shrink(&mut self.latest, |(hash, _)| *hash);
     }
 }

@@ -130,7 +130,8 @@
 //! | [`Cursor::MAX_LEN`] | 8,207 characters | refused: [`InvalidCursor::TooLong`] |
 //! | [`Position::MAX_OFFSET`] | 2^53 | not reached: a million messages a second would take 285 years |
 //!
-//! A subscription costs 64 bytes at most, waiting or lagging, a subscriber 64, a topic less than 512 beside its messages.
+//! A subscription costs 64 bytes at most, waiting or lagging (and 48 more while a gap that it began with is untold), a
+//! subscriber 64, a topic less than 512 beside its messages. (The tables that hold them double when they are full.)
 //!
 //! # The life of a topic
 //!
@@ -200,7 +201,7 @@ pub use policy::{Dismissal, OnLag, Policy, Reads};
 pub use position::{Epoch, Incarnation, Position};
 pub use progress::Progress;
 pub use publish::{PublishOptions, Published, Replay};
-pub use retention::Due;
+pub use retention::{Due, MAX_TIMEOUT_WORK};
 pub use subscriber::SubscriberId;
 pub use topic::TopicInfo;
 

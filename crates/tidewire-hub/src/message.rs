@@ -6,20 +6,24 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::Hasher;
 
-/// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring.
+/// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring, which is
+/// kept to an eighth more room than its entries fill, at times to three eighths.
 pub const ENTRY_OVERHEAD_BYTES: usize = 64;
 
-/// What an entry counts besides when it has an event name, a key or a time to live, in bytes; the lengths of name and
-/// key come on top.
+/// What an entry counts besides when it has an event name, a key or a time to live, in bytes; the lengths of
+/// name and key come on top.
 pub const EXTRAS_OVERHEAD_BYTES: usize = 128;
 
-/// What a hub carries. The hub looks at nothing but its size, and at a hash of its body when that is to be compared.
+/// What a hub carries. The hub looks at nothing but its size, and at a hash of its body when that is to be
+/// compared.
 pub trait Message {
-    /// What the message keeps in memory, in bytes, its inline part included. Asked once, when it is published.
+    /// What the message keeps in memory, in bytes, its inline part included. Asked once, when it is
+    /// published.
     fn len_bytes(&self) -> usize;
 
-    /// Feeds all that makes the message the one that it is to a hasher: two that feed the same are taken for one when
-    /// they are published under the same [idempotency key](crate::PublishOptions::idempotency). Asked for those alone.
+    /// Feeds all that makes the message the one that it is to a hasher: two that feed the same are taken for
+    /// one when they are published under the same [idempotency key](crate::PublishOptions::idempotency).
+    /// Asked for those alone.
     fn hash_body(&self, hasher: &mut dyn Hasher);
 }
 

@@ -7,8 +7,8 @@ use crate::names::TopicName;
 use crate::position::Position;
 use crate::subscriber::Subscription;
 
-/// How one subscription is served when it does not keep up. Given by value; the hub keeps one copy of each that is
-/// used. Start from [`Policy::default`], which has no limits, and set fields.
+/// How one subscription is served when it does not keep up. Given by value; the hub keeps one copy of each
+/// that is used. Start from [`Policy::default`], which has no limits, and set fields.
 ///
 /// ```
 /// use tidewire_hub::{OnLag, Policy};
@@ -20,8 +20,8 @@ use crate::subscriber::Subscription;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// Messages that it has yet to take, of those that were published since it subscribed: a replay of history is no lag,
-    /// and neither is the newest message alone. Default no limit but the log's.
+    /// Messages that it has yet to take, of those that were published since it subscribed: a replay of
+    /// history is no lag, and neither is the newest message alone. Default no limit but the log's.
     pub max_lag_messages: u64,
     /// Bytes of these messages, as [`Config::max_bytes`](crate::Config::max_bytes) counts them.
     /// Default no limit but the log's.
@@ -32,7 +32,8 @@ pub struct Policy {
     pub reads: Reads,
 }
 
-/// What happens to a subscription whose lag is beyond its limits. It happens when its subscriber comes to take something.
+/// What happens to a subscription whose lag is beyond its limits. It happens when its subscriber comes to
+/// take something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnLag {
     /// A gap is told, and it goes on at the earliest message that is held and within the limits.
@@ -40,8 +41,8 @@ pub enum OnLag {
     SkipToLimit,
     /// A gap is told, and it goes on at the newest message.
     SkipToNewest,
-    /// Its subscriber is told to go, with [`Delivery::Dismissed`](crate::Delivery::Dismissed), and is handed nothing
-    /// more. A resume with its cursor gets what is held.
+    /// Its subscriber is told to go, with [`Delivery::Dismissed`](crate::Delivery::Dismissed), and is handed
+    /// nothing more. A resume with its cursor gets what is held.
     Disconnect,
 }
 
@@ -51,15 +52,15 @@ pub enum Reads {
     /// Every one.
     #[default]
     Every,
-    /// The latest of each key: one that was published with a [key](crate::PublishOptions::key) is skipped, without a
-    /// gap, once another is there with that key that lasts as long and is for the same readers.
+    /// The latest of each key: one that was published with a [key](crate::PublishOptions::key) is skipped,
+    /// without a gap, once another is there with that key that lasts as long and is for the same readers.
     ///
-    /// So an ephemeral one takes the place of ephemeral ones alone, and one that expires of none that are kept for good
-    /// or expire later: who comes later finds the last state that is kept. One that
-    /// [leaves out a connection](crate::PublishOptions::exclude) takes the place of those that leave out the same: of
-    /// senders that leave out themselves, a reader gets the last of each row that one of them published, and the sender
-    /// itself what others published. One that is for all takes the place of whatever stood last. Lag counts what is
-    /// skipped until the cursor has passed it.
+    /// So an ephemeral one takes the place of ephemeral ones alone, and one that expires of none that are
+    /// kept for good or expire later: who comes later finds the last state that is kept. One that [leaves out
+    /// a connection](crate::PublishOptions::exclude) takes the place of those that leave out the same: of
+    /// senders that leave out themselves, a reader gets the last of each row that one of them published, and
+    /// the sender itself what others published. One that is for all takes the place of whatever stood last.
+    /// Lag counts what is skipped until the cursor has passed it.
     Latest,
 }
 
@@ -87,7 +88,8 @@ pub struct Dismissal {
     pub lag_bytes: u64,
 }
 
-/// The policies in use, each once, with the number of its subscriptions; the first is the default, and always there.
+/// The policies in use, each once, with the number of its subscriptions; the first is the default, and always
+/// there.
 #[derive(Debug)]
 pub(crate) struct Policies(Vec<(Policy, u32)>);
 
@@ -108,7 +110,8 @@ impl Policies {
         Self(alloc::vec![(Policy::default(), 1)])
     }
 
-    /// The key that a policy has, or would have: that of one that nobody has any more, or another; `None` beyond `max`.
+    /// The key that a policy has, or would have: that of one that nobody has any more, or another; `None`
+    /// beyond `max`.
     pub(crate) fn key_of(&self, policy: &Policy, max: usize) -> Option<PolicyKey> {
         let known = self.0.iter().position(|(known, uses)| known == policy && *uses > 0);
         let free = || self.0.iter().position(|(_, uses)| *uses == 0);

@@ -19,8 +19,8 @@ pub enum Replay {
     /// It is history: a resume gets it, or a gap.
     #[default]
     Kept,
-    /// It is for those who follow the topic when it is published. A resume skips it without a gap, and who lags so far
-    /// that it is gone is told of no gap on its account. It makes room before what is kept: see
+    /// It is for those who follow the topic when it is published. A resume skips it without a gap, and who
+    /// lags so far that it is gone is told of no gap on its account. It makes room before what is kept: see
     /// [`Hub::publish`].
     Ephemeral,
 }
@@ -72,14 +72,14 @@ impl<'a> PublishOptions<'a> {
         }
     }
 
-    /// The name of the event, at most [`PublishOptions::MAX_EVENT_LEN`] bytes. The hub hands it out and looks no
-    /// further.
+    /// The name of the event, at most [`PublishOptions::MAX_EVENT_LEN`] bytes. The hub hands it out and looks
+    /// no further.
     pub const fn event(self, event: &'a str) -> Self {
         Self { event: Some(event), ..self }
     }
 
-    /// What the message is the latest state of, at most [`PublishOptions::MAX_KEY_LEN`] bytes: those who read the
-    /// [latest](crate::Reads::Latest) skip it once another took its place.
+    /// What the message is the latest state of, at most [`PublishOptions::MAX_KEY_LEN`] bytes: those who read
+    /// the [latest](crate::Reads::Latest) skip it once another took its place.
     pub const fn key(self, key: &'a str) -> Self {
         Self { key: Some(key), ..self }
     }
@@ -89,8 +89,8 @@ impl<'a> PublishOptions<'a> {
         Self { exclude: Some(connection), ..self }
     }
 
-    /// How long the message means anything: who comes to it later skips it without a gap. Then it makes room before what
-    /// is kept: see [`Hub::publish`].
+    /// How long the message means anything: who comes to it later skips it without a gap. Then it makes room
+    /// before what is kept: see [`Hub::publish`].
     pub const fn expires_in(self, time: Duration) -> Self {
         Self { expires_in: Some(time), ..self }
     }
@@ -100,10 +100,11 @@ impl<'a> PublishOptions<'a> {
         Self { replay, ..self }
     }
 
-    /// Publishes once: a second publish of the same under the same publisher, topic and key is not appended, and
-    /// answers with the first's position, for [`Config::idempotency_window`](crate::Config::idempotency_window). One
-    /// of another message or event name is refused. `publisher` is who may choose keys apart from others (a user, a
-    /// service); it and `key` have at most [`PublishOptions::MAX_IDEMPOTENCY_LEN`] bytes each.
+    /// Publishes once: a second publish of the same under the same publisher, topic and key is not appended,
+    /// and answers with the first's position, for
+    /// [`Config::idempotency_window`](crate::Config::idempotency_window). One of another message or event
+    /// name is refused. `publisher` is who may choose keys apart from others (a user, a service); it and
+    /// `key` have at most [`PublishOptions::MAX_IDEMPOTENCY_LEN`] bytes each.
     pub const fn idempotency(self, publisher: &'a str, key: &'a str) -> Self {
         Self { idempotency: Some((publisher, key)), ..self }
     }
@@ -157,23 +158,23 @@ impl Published {
 }
 
 impl<M: Message> Hub<M> {
-    /// Appends a message to a topic, which is created if need be, and marks the topic's caught-up subscribers as
-    /// ready. The cost is the same for any number of subscribers.
+    /// Appends a message to a topic, which is created if need be, and marks the topic's caught-up subscribers
+    /// as ready. The cost is the same for any number of subscribers.
     ///
     /// `now` is kept with the message and handed out with it. Answers with the message's position.
     ///
-    /// Room is made first, so that no limit is ever exceeded: within the topic its oldest messages go; then, while
-    /// the hub as a whole is full, the oldest of the topics that hold the most bytes, in turns. Nobody pays who
-    /// holds less than seven eighths of a fair share, which is [`Config::max_bytes`] less
-    /// [`Config::max_bytes_per_topic`] (the message may be that long, and has room made for it), over the number of
-    /// topics that hold messages; so one busy topic cannot push out the history of many quiet ones. (There is no such
-    /// promise where one topic may have all of `max_bytes`.)
+    /// Room is made first, so that no limit is ever exceeded: within the topic its oldest messages go; then,
+    /// while the hub as a whole is full, the oldest of the topics that hold the most bytes, in turns. Nobody
+    /// pays who holds less than seven eighths of a fair share, which is [`Config::max_bytes`] less
+    /// [`Config::max_bytes_per_topic`] (the message may be that long, and has room made for it), over the
+    /// number of topics that hold messages; so one busy topic cannot push out the history of many quiet ones.
+    /// (There is no such promise where one topic may have all of `max_bytes`.)
     ///
-    /// What is [ephemeral](Replay::Ephemeral) or [expired](PublishOptions::expires_in) goes before what is kept, once it
-    /// is an eighth of its topic, in messages or in bytes: all that is expired, and the older half of what is
-    /// ephemeral. (For what is expired that is looked at whenever an eighth of the topic is new. What has yet to expire
-    /// is history, and goes when it is the oldest.) So notices never push out a conversation, but for the eighth of a full
-    /// topic where they stand.
+    /// What is [ephemeral](Replay::Ephemeral) or [expired](PublishOptions::expires_in) goes before what is
+    /// kept, once it is an eighth of its topic, in messages or in bytes: all that is expired, and the older
+    /// half of what is ephemeral. (For what is expired that is looked at whenever an eighth of the topic is
+    /// new. What has yet to expire is history, and goes when it is the oldest.) So notices never push out a
+    /// conversation, but for the eighth of a full topic where they stand.
     ///
     /// [`Config::max_bytes`]: crate::Config::max_bytes
     /// [`Config::max_bytes_per_topic`]: crate::Config::max_bytes_per_topic
@@ -223,7 +224,8 @@ impl<M: Message> Hub<M> {
         Ok(Published::New(position))
     }
 
-    /// What a publish is remembered by, and the hash of what it publishes; `None` when it need not be remembered.
+    /// What a publish is remembered by, and the hash of what it publishes; `None` when it need not be
+    /// remembered.
     fn publish_id(
         &self,
         topic: &TopicName,

@@ -20,12 +20,16 @@ pub enum Due {
     IdempotencyWindow,
 }
 
-/// The topics by when time has something to do with them. Each step costs the logarithm of the number of topics at
-/// most, and an append to a topic that holds messages nothing.
+/// What one call does of what is due, at most: messages dropped, topics looked at and forgotten, publishes
+/// forgotten. What is left is due at once, and [`Hub::poll_timeout`] says so.
+pub const MAX_TIMEOUT_WORK: usize = 1_024;
+
+/// The topics by when time has something to do with them. Each step costs the logarithm of the number of
+/// topics at most, and an append to a topic that holds messages nothing.
 #[derive(Debug)]
 pub(crate) struct Retention {
-    /// When each topic that holds messages is looked at. Its oldest message may have gone meanwhile: a deadline that
-    /// moves later is written down when the old one comes.
+    /// When each topic that holds messages is looked at. Its oldest message may have gone meanwhile: a
+    /// deadline that moves later is written down when the old one comes.
     ages: BTreeSet<(Duration, u32)>,
     /// The topics without followers and messages, in the order of becoming so.
     idle: Links,
@@ -59,8 +63,9 @@ impl Retention {
 }
 
 impl<M: Message> Hub<M> {
-    /// When time has something to do, and what; `None` while it has nothing. It may have nothing to do after all, and
-    /// then names a later time. [`Hub::handle_timeout`] is for then, and any call that is told a time does as well.
+    /// When time has something to do, and what; `None` while it has nothing. [`Hub::handle_timeout`] is for
+    /// then, and any call that is told a time does as well. Where it turns out that there is nothing to do
+    /// yet, the answer is a later time from then on.
     ///
     /// Publishing, comings and goings, and time may change the answer.
     #[must_use]
@@ -71,16 +76,20 @@ impl<M: Message> Hub<M> {
         [age, expiry, window].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
-    /// Does what is due: forgets publishes of before the window, drops the messages that reached [`Config::max_age`](crate::Config::max_age), and the topics
-    /// that nobody has followed and that held no message for [`Config::topic_expiry`](crate::Config::topic_expiry).
+    /// Does what is due: drops the messages that reached [`Config::max_age`](crate::Config::max_age), and the
+    /// topics that nobody has followed and that held no message for
+    /// [`Config::topic_expiry`](crate::Config::topic_expiry); forgets publishes of before the window.
     ///
-    /// The cost over time is constant for each message but for the order of deadlines, which costs a logarithm of the
+    /// One call does no more than [`MAX_TIMEOUT_WORK`], so that much that is due at once does not hold up
+    /// everything else: [`Hub::poll_timeout`] names a time that has passed until all of it is done. The cost
+    /// over time is constant for each message but for the order of deadlines, which costs a logarithm of the
     /// number of topics once in a topic's `max_age`.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.tell(now);
     }
 
-    /// Takes note of the time, and does what is due. Time does not go back: an earlier one counts as the latest.
+    /// Takes note of the time, and does some of what is due. Time does not go back: an earlier one counts as
+    /// the latest.
     #[inline]
     pub(crate) fn tell(&mut self, now: Duration) {
         self.now = self.now.max(now);
@@ -91,21 +100,29 @@ impl<M: Message> Hub<M> {
 
     #[cold]
     fn expire(&mut self) {
-        while let Some((at, key)) = self.retention.ages.first().copied().filter(|(at, _)| *at <= self.now) {
-            self.retention.ages.remove(&(at, key));
-            self.topics[key].looked_at = None;
-            while self.age_of_oldest(key).is_some_and(|at| at <= self.now) {
+        let mut left = MAX_TIMEOUT_WORK;
+        while let Some(key) = self.due_for_age().filter(|_| left > 0) {
+            left -= 1;
+            while left > 0 && self.age_of_oldest(key).is_some_and(|at| at <= self.now) {
                 self.give(key, Log::evict_oldest);
+                left -= 1;
             }
+            self.unwatch_age(key);
             self.watch_age(key);
             self.note_idle(key);
         }
-        while self.next_expiry().is_some_and(|at| at <= self.now) {
+        while left > 0 && self.next_expiry().is_some_and(|at| at <= self.now) {
             let Some(key) = self.retention.longest_idle() else { break };
             self.drop_topic(key);
+            left -= 1;
         }
-        self.idempotency.expire(self.now);
+        self.idempotency.expire(self.now, left);
         self.retention.due = self.poll_timeout().map_or(Duration::MAX, |(at, _)| at);
+    }
+
+    /// The topic that is looked at first, if its time has come.
+    fn due_for_age(&self) -> Option<u32> {
+        self.retention.ages.first().filter(|(at, _)| *at <= self.now).map(|(_, key)| *key)
     }
 
     /// When a topic's oldest message reaches its age.
@@ -129,6 +146,12 @@ impl<M: Message> Hub<M> {
         self.retention.due_by(at);
     }
 
+    fn unwatch_age(&mut self, key: u32) {
+        if let Some(at) = self.topics[key].looked_at.take() {
+            self.retention.ages.remove(&(at, key));
+        }
+    }
+
     /// A topic is followed or published to.
     pub(crate) fn note_use(&mut self, key: u32) {
         self.retention.idle.unlink(Node::element(key));
@@ -148,15 +171,14 @@ impl<M: Message> Hub<M> {
         }
     }
 
-    /// Forgets a topic without followers and messages. Who has a position in it from when it had messages must not
-    /// find another topic there: those that are created from here on have a life that it did not have. (One that never
-    /// had a message may come back in the same life: a cursor at its offset 0 is right about what it missed.)
+    /// Forgets a topic without followers and messages. Who has a position in it from when it had messages
+    /// must not find another topic there: those that are created from here on have a life that it did not
+    /// have. (One that never had a message may come back in the same life: a cursor at its offset 0 is right
+    /// about what it missed.)
     pub(crate) fn drop_topic(&mut self, key: u32) {
         self.note_use(key);
+        self.unwatch_age(key);
         let topic = &self.topics[key];
-        if let Some(at) = topic.looked_at {
-            self.retention.ages.remove(&(at, key));
-        }
         if topic.log.head() > 0 && topic.epoch.life == self.life {
             self.life += 1;
         }

@@ -1,6 +1,9 @@
-//! Rings that keep little more room than they use: an eighth when they grow, three eighths at most.
+//! Rings that keep little more room than they use: an eighth when they grow, three eighths at most. And
+//! tables that give room back.
 
 use alloc::collections::VecDeque;
+
+use hashbrown::HashTable;
 
 /// What a ring of that length may keep free when it moves.
 fn spare(len: usize) -> usize {
@@ -21,6 +24,17 @@ pub(crate) fn give_back<T>(ring: &mut VecDeque<T>) {
     let (len, spare) = (ring.len(), spare(ring.len()));
     if ring.capacity() > len + 3 * spare {
         ring.shrink_to(len + spare);
+    }
+}
+
+/// A table this small keeps its room.
+const MIN_CAPACITY: usize = 16;
+
+/// Halves a table that is used to a quarter, at a cost that what was taken out before has paid.
+pub(crate) fn shrink<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
+    let (len, capacity) = (table.len(), table.capacity());
+    if capacity > MIN_CAPACITY && len < capacity / 4 {
+        table.shrink_to(len * 2, hash);
     }
 }
 

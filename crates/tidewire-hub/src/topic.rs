@@ -165,8 +165,8 @@ mod tests {
 
     #[test]
     fn a_topic_stays_within_its_share() {
-        // Beside the record: 8 bytes of links in the ready lists, 8 in the size classes, 8 among the idle, a table slot,
-        // the name, and a place among the deadlines in a tree that is half full.
+        // Beside the record: 8 bytes of links in the ready lists, 8 in the size classes, 8 among the idle, a
+        // table slot, the name, and a place among the deadlines in a tree that is half full.
         let record = size_of::<Topic<()>>() + 3 * 8 + 2 * (4 + 1) + 16 + TopicName::MAX_LEN + 2 * 24;
         assert!(record <= 512, "{record}");
     }

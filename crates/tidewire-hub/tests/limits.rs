@@ -201,3 +201,23 @@ fn what_was_just_published_is_held_however_full_the_hub_is() {
     hub.publish(Duration::from_millis(2), &topic("t7"), Note(2, 9_000), &PublishOptions::new()).unwrap();
     assert_eq!(numbers(&mut hub, id), [2]);
 }
+
+#[test]
+fn nobody_pays_who_holds_less_than_its_share_of_what_one_message_leaves() {
+    for (each, pays) in [(4_100, false), (7_600, true)] {
+        let mut hub = hub_with(|limits| (limits.max_bytes, limits.max_bytes_per_topic) = (8 << 20, 3 << 20));
+        let names: Vec<String> = (0..1_000).map(|index| format!("quiet{index}")).collect();
+        for name in &names {
+            for _ in 0..2 {
+                send(&mut hub, name, each / 2 - ENTRY_OVERHEAD_BYTES).unwrap();
+            }
+        }
+        // Seven eighths of 5 MiB over the topics.
+        let share = (5 << 20) / 1_001 * 7 / 8;
+        assert_eq!(each > share, pays);
+        send(&mut hub, "busy", (3 << 20) - ENTRY_OVERHEAD_BYTES).unwrap();
+        send(&mut hub, "busy", (3 << 20) - ENTRY_OVERHEAD_BYTES).unwrap();
+        let paid = names.iter().filter(|name| hub.topic(&topic(name)).unwrap().bytes < each).count();
+        assert_eq!(paid > 0, pays, "{each}: {paid} paid");
+    }
+}

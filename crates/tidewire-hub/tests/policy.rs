@@ -1,4 +1,5 @@
-//! Slow consumers: limits on their lag, what happens beyond them, the latest of each key, and topics that pause.
+//! Slow consumers: limits on their lag, what happens beyond them, the latest of each key, and topics that
+//! pause.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;

@@ -11,7 +11,8 @@ use tidewire_hub::{ConnectionId, TopicName};
 #[global_allocator]
 static ALLOC: dhat::Alloc = dhat::Alloc;
 
-/// A topic of so many users, each with an info and so many connections, after its diff; made in any order of the ids.
+/// A topic of so many users, each with an info and so many connections, after its diff; made in any order of
+/// the ids.
 fn filled(users: u64, connections: u64) -> Presence {
     let mut presence = Presence::new(Config::default());
     let topic = TopicName::new("chat").unwrap();

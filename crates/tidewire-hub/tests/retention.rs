@@ -1,4 +1,5 @@
-//! What time does: messages that expire or grow too old, topics that are forgotten, and lives that never come back.
+//! What time does: messages that expire or grow too old, topics that are forgotten, and lives that never come
+//! back.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;
@@ -280,4 +281,36 @@ fn the_last_few_are_counted_at_the_present_time() {
     let id = connect(&mut hub, 1);
     hub.subscribe(Duration::from_secs(100), id, &topic("a"), Start::Last(1)).unwrap();
     assert_eq!(pull_all(&mut hub, id), [note("a", 1)]);
+}
+
+#[test]
+fn one_call_does_so_much_of_what_is_due_and_says_when_there_is_more() {
+    let second = Duration::from_secs;
+    let mut hub = hub_with(|limits| {
+        (limits.max_age, limits.topic_expiry, limits.idempotency_window) =
+            (second(10), second(10), second(30));
+    });
+    for number in 0..2_500_u64 {
+        let (name, key) = (format!("t{}", number % 1_250), number.to_string());
+        let options = PublishOptions::new().idempotency("p", &key);
+        hub.publish(Duration::ZERO, &topic(&name), Note(number, 0), &options).unwrap();
+    }
+    let mut calls = |at: Duration, due: Due| {
+        let mut left = vec![hub.usage().messages + hub.usage().topics];
+        while let Some((found, Due::MessageAge | Due::TopicExpiry | Due::IdempotencyWindow)) =
+            hub.poll_timeout().filter(|(found, _)| *found <= at)
+        {
+            assert_eq!(hub.poll_timeout(), Some((found, due)));
+            hub.handle_timeout(at);
+            left.push(hub.usage().messages + hub.usage().topics);
+        }
+        left
+    };
+    // Each topic has two messages, and is looked at once beside.
+    assert_eq!(calls(second(10), Due::MessageAge), [3_750, 3_068, 2_386, 1_704, 1_250]);
+    assert_eq!(calls(second(20), Due::TopicExpiry), [1_250, 226, 0]);
+    assert_eq!(calls(second(30), Due::IdempotencyWindow), [0, 0, 0, 0]);
+    assert_eq!((hub.poll_timeout(), tidewire_hub::MAX_TIMEOUT_WORK), (None, 1_024));
+    let again = PublishOptions::new().idempotency("p", "2499");
+    hub.publish(second(30), &topic("t0"), Note(0, 1), &again).unwrap();
 }

@@ -1,4 +1,5 @@
-//! A naive hub: vectors, clones and scans, no cleverness. It forgets no message, so that it knows what a gap hides.
+//! A naive hub: vectors, clones and scans, no cleverness. It forgets no message, so that it knows what a gap
+//! hides.
 
 mod coming;
 mod message;

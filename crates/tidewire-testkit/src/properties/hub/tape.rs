@@ -160,7 +160,8 @@ impl Pair {
             said.once = Some((["p", "q"][usize::from(which & 1)].to_owned(), (which >> 1 & 1).to_string()));
             note = Note { serial: u64::from(which >> 2 & 1), len_bytes: 1 };
         }
-        // Never twice at the same time: which of two topics comes first when both are due is the hub's to say.
+        // Never twice at the same time: which of two topics comes first when both are due is the hub's to
+        // say.
         let now = self.later(1 + tape.below(4));
         let expected = self.model.publish(topic.as_str(), note.clone(), said.clone());
         assert_eq!(self.hub.publish(now, &topic, note, &said.options()), expected);

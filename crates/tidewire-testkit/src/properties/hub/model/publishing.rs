@@ -17,8 +17,8 @@ fn class(bytes: usize) -> usize {
     bytes / step * step
 }
 
-/// Whom a message with this key takes the place of: of those of its key that last as long as each other, the newest that is
-/// for all and the newest that is for all but one.
+/// Whom a message with this key takes the place of: of those of its key that last as long as each other, the
+/// newest that is for all and the newest that is for all but one.
 fn take_places(topic: &mut Topic, said: &Said, now: Duration) {
     let key = said.key.clone();
     for (lasting, for_all) in (0..=said.lasting()).flat_map(|lasting| [(lasting, true), (lasting, false)]) {

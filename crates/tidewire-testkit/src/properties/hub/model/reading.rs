@@ -17,8 +17,8 @@ impl Model {
         })
     }
 
-    /// Whether a pull must find something, and whether it may: what was skipped before it was evicted is no gap,
-    /// what was evicted before it could be skipped is one, and the model does not know which came first.
+    /// Whether a pull must find something, and whether it may: what was skipped before it was evicted is no
+    /// gap, what was evicted before it could be skipped is one, and the model does not know which came first.
     pub(in super::super) fn has_something(&self, serial: u64) -> (bool, bool) {
         let Some(subscriber) = self.subscribers.get(&serial) else { return (false, false) };
         let direct = !subscriber.inbox.is_empty() && !subscriber.dismissed;
@@ -56,7 +56,8 @@ impl Model {
         self.moved(serial, name, offset);
     }
 
-    /// A gap was handed out: it is the one that was pending, or messages are gone indeed, or its reader was too slow.
+    /// A gap was handed out: it is the one that was pending, or messages are gone indeed, or its reader was
+    /// too slow.
     pub(in super::super) fn told(&mut self, serial: u64, gap: &Gap) {
         let name = gap.topic.as_str();
         let topic = &self.topics[name];

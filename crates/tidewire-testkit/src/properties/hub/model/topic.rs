@@ -12,7 +12,8 @@ use super::message::Kept;
 pub(in super::super) struct Topic {
     pub(super) life: u64,
     pub(super) notes: Vec<Kept>,
-    /// The newest of those that are gone and that who reads everything, or the latest, would have been handed.
+    /// The newest of those that are gone and that who reads everything, or the latest, would have been
+    /// handed.
     pub(super) lost: u64,
     pub(super) lost_latest: u64,
     /// How many messages there were when what is expired was looked for.
