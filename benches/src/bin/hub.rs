@@ -78,9 +78,14 @@ const EVERYTHING: Budget = Budget { max_messages: usize::MAX, max_bytes: usize::
 fn look_at(batch: &mut Batch<'_, Payload>) -> usize {
     let mut count = 0;
     for delivery in batch {
-        if let Delivery::Message(lent) = delivery {
-            black_box(lent.message().0[0]);
-            count += 1;
+        match delivery {
+            Delivery::Message(lent) => {
+                black_box(lent.message().0[0]);
+                count += 1;
+            }
+            Delivery::Direct(message) => drop(message),
+            Delivery::Gap(gap) => drop(gap),
+            Delivery::Dismissed(dismissal) => drop(dismissal),
         }
     }
     count

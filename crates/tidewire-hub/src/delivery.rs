@@ -31,12 +31,11 @@ pub enum Delivery<'a, M> {
 pub struct Lent<'a, M> {
     topic: &'a Topic<M>,
     entry: &'a Entry<M>,
-    offset: u64,
 }
 
 impl<'a, M> Lent<'a, M> {
-    pub(crate) fn new(topic: &'a Topic<M>, entry: &'a Entry<M>, offset: u64) -> Self {
-        Self { topic, entry, offset }
+    pub(crate) fn new(topic: &'a Topic<M>, entry: &'a Entry<M>) -> Self {
+        Self { topic, entry }
     }
 
     /// The topic.
@@ -48,7 +47,7 @@ impl<'a, M> Lent<'a, M> {
     /// Where the message stands; also where the subscriber stands from here on.
     #[must_use]
     pub fn position(&self) -> Position {
-        self.topic.at(self.offset)
+        self.topic.at(self.entry.offset)
     }
 
     /// The message.

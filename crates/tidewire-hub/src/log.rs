@@ -150,13 +150,15 @@ impl<M> Log<M> {
     }
 
     /// The offset after which an entry stands that this reader does not skip, or the head: no reader at
-    /// `offset` misses anything up to there.
-    pub(crate) fn pass_skipped(&self, offset: u64, filter: &Filter) -> u64 {
+    /// `offset` misses anything up to there. Goes no further where the looks are used up, of which each entry
+    /// takes one.
+    pub(crate) fn pass_skipped(&self, offset: u64, filter: &Filter, looks: &mut usize) -> u64 {
         let mut offset = offset;
         for entry in self.entries.range(self.place_after(offset)..) {
-            if !filter.skips(entry, entry.offset) {
+            if *looks == 0 || !filter.skips(entry, entry.offset) {
                 return offset.max(entry.offset - 1);
             }
+            *looks -= 1;
             offset = entry.offset;
         }
         self.head
@@ -166,6 +168,20 @@ impl<M> Log<M> {
     pub(crate) fn has_for(&self, filter: &Filter, from: u64, to: u64) -> bool {
         let behind = self.entries.range(self.place_after(from)..);
         behind.take_while(|entry| entry.offset <= to).any(|entry| !filter.skips(entry, entry.offset))
+    }
+
+    /// The entries behind an offset, where nothing behind it is lost and they lie in one piece.
+    pub(crate) fn run_after(&self, offset: u64) -> Option<&[Entry<M>]> {
+        if offset < self.lost {
+            return None;
+        }
+        let place = self.place_after(offset);
+        let (front, back) = self.entries.as_slices();
+        match place.checked_sub(front.len()) {
+            Some(place) => back.get(place..),
+            None if back.is_empty() => front.get(place..),
+            None => None,
+        }
     }
 
     /// The oldest entry held.

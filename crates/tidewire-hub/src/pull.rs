@@ -11,6 +11,9 @@ use crate::inbox::CALLED;
 use crate::message::Message;
 use crate::subscriber::{Attention, SubscriberId};
 
+/// What [`Hub::poll_ready`] skips in one call for those who are not handed it.
+const MAX_SKIPPED: usize = 1024;
+
 impl<M: Message> Hub<M> {
     /// The next subscriber that became ready, in the order of becoming so. [`Hub::batch`] has something for it.
     ///
@@ -27,8 +30,9 @@ impl<M: Message> Hub<M> {
                 return Some(SubscriberId { index, serial: subscriber.serial });
             }
         }
+        let mut looks = MAX_SKIPPED;
         while let Some(key) = self.turns.next(READY) {
-            self.parts().take_place(key);
+            self.parts().take_place_within(&mut looks, key);
             let index = self.subscriptions[key as usize].subscriber;
             if self.turns.is_alone(of_subscriber(index)) {
                 continue;
@@ -96,8 +100,7 @@ impl<M: Message> Hub<M> {
     /// The gaps that a subscriber has in all its topics, told ahead of every message: what follows has none, unless more is
     /// evicted. For a reader that has to hear of all of them at once. Costs O(n) in its topics.
     pub fn take_gaps(&mut self, now: Duration, id: SubscriberId) -> Vec<Gap> {
-        let keys: Vec<u32> = self.subscriptions_of(id).collect();
-        self.batch(now, id, Budget::ONE).take_gaps(&keys)
+        self.batch(now, id, Budget::ONE).take_gaps().collect()
     }
 
     /// Whether a batch left something, so that [`Hub::poll_ready`] will not name the subscriber again: the caller

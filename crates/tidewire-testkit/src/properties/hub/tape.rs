@@ -328,7 +328,7 @@ impl Pair {
         let taken = take(&mut self.model, serial, &mut self.hub.batch(self.now, id, budget), budget, most);
         self.left(place);
         let (must, _) = self.model.has_something(serial);
-        let used_up = taken > 0 || most == 0 || budget.max_messages == 0;
+        let used_up = taken > 0 || most == 0;
         assert!(used_up || !must, "nothing came though something is there");
         taken
     }
@@ -439,6 +439,6 @@ fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Bud
             Delivery::Dismissed(dismissal) => model.dismissed(serial, &dismissal),
         }
     }
-    assert!(taken <= budget.max_messages, "over the budget's count");
+    assert!(taken <= budget.max_messages.max(1), "over the budget's count");
     taken
 }

@@ -1,0 +1,324 @@
+//! A batch: what one subscriber takes at a time, in fair turns of its topics, lent by their logs.
+
+mod budget;
+mod parts;
+mod turn;
+mod wave;
+mod whole;
+
+use alloc::boxed::Box;
+use core::fmt;
+
+pub use budget::Budget;
+pub(crate) use budget::Quantum;
+pub(crate) use parts::Parts;
+pub use wave::ReadyBatches;
+
+use crate::delivery::{Delivery, Lent};
+use crate::gap::Gap;
+use crate::hub::{of_subscriber, waiting};
+use crate::links::Node;
+use crate::message::ENTRY_OVERHEAD_BYTES;
+use crate::subscriber::{Attention, Flow, SubscriberId};
+use turn::{Before, Notice, Seat, Turn};
+use wave::Run;
+use whole::Whole;
+
+/// Messages and gaps for one subscriber, from [`Hub::batch`](crate::Hub::batch) or
+/// [`Hub::ready_batches`](crate::Hub::ready_batches).
+///
+/// The subscriber's cursors move past what [`Iterator::next`] has given and no further: what was left in a batch that
+/// is dropped half-way comes with the next one. (A batch that is given to `mem::forget` loses nothing either; some of
+/// what it gave comes again.)
+#[must_use = "a batch takes nothing unless it is iterated over"]
+pub struct Batch<'a, M> {
+    parts: Parts<'a, M>,
+    /// The place of the one whose it is; `None` when that one has left.
+    reader: Option<u32>,
+    /// All that there is, where it is what others get as well; then there are no turns.
+    whole: Option<Whole<'a, M>>,
+    turn: Option<Turn<'a, M>>,
+    inbox: Ring,
+    ring: Ring,
+    run: Option<Run>,
+    left: Budget,
+    /// What `left` was in the beginning.
+    budget: Budget,
+    quantum: Quantum,
+}
+
+/// What may be there for the reader: in its inbox, or of subscriptions other than the one whose turn it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ring {
+    /// Nothing, so that it need not be looked at.
+    Empty,
+    /// A look tells.
+    Unknown,
+}
+
+impl<'a, M> Batch<'a, M> {
+    #[inline]
+    pub(crate) fn new(
+        parts: Parts<'a, M>,
+        reader: Option<SubscriberId>,
+        budget: Budget,
+        quantum: Quantum,
+    ) -> Self {
+        let budget = budget.normalized();
+        Self {
+            parts,
+            reader: reader.map(|id| id.index),
+            whole: None,
+            turn: None,
+            inbox: Ring::Unknown,
+            ring: Ring::Unknown,
+            run: None,
+            left: budget,
+            budget,
+            quantum,
+        }
+    }
+
+    /// Whose it is; `None` when that one has left or was told to go, and then the batch is empty.
+    #[must_use]
+    pub fn subscriber(&self) -> Option<SubscriberId> {
+        let index = self.reader?;
+        Some(SubscriberId { index, serial: self.parts.subscribers[index as usize].serial })
+    }
+
+    /// Begins the turn of a subscription of the reader's.
+    #[inline]
+    fn begin_turn(&mut self, key: u32, seat: Seat) {
+        self.turn = Some(Turn::new(&self.parts, key, seat, self.quantum));
+    }
+
+    /// Writes the cursor back and gives the subscription its place: the end of its topic's waiting ones when it is
+    /// caught up, else the end of its subscriber's ring.
+    #[inline]
+    fn end_turn(&mut self) {
+        let Some(mut turn) = self.turn.take() else { return };
+        let (node, seat) = (Node::element(turn.subscription), turn.seat);
+        let subscription = &mut self.parts.subscriptions[turn.subscription as usize];
+        let attention = &mut self.parts.subscribers[subscription.subscriber as usize].attention;
+        if *attention == Attention::Dismissed {
+            // The cursor stays, and nothing is handed out any more.
+            self.parts.turns.unlink(node);
+            return;
+        }
+        // What is skipped anyway must not look like something to come back for.
+        let caught_up = turn.before == Before::Nothing && turn.peek().is_none();
+        let gave_nothing = turn.left == self.quantum;
+        if turn.before == Before::Nothing {
+            subscription.offset = turn.offset;
+        }
+        if !caught_up {
+            self.ring = Ring::Unknown;
+            // Whatever becomes of the batch, the ring is somebody's to come back for.
+            *attention = Attention::Announced;
+            let ring = of_subscriber(subscription.subscriber);
+            if gave_nothing {
+                // It had no room: the next batch begins with it, where it is taken whatever its length.
+                self.parts.turns.move_front(ring, node);
+            } else {
+                self.parts.turns.move_back(ring, node);
+            }
+            return;
+        }
+        let topic = subscription.topic;
+        match seat {
+            Seat::Ring => self.parts.turns.move_back(waiting(topic), node),
+            Seat::Ready => self.extend_run(topic, node),
+        }
+    }
+
+    /// Ends a turn that gives all that there is, as far as it was taken.
+    #[inline]
+    fn end_whole(&mut self, key: u32, offset: u64, caught_up: bool) {
+        let node = Node::element(key);
+        let subscription = &mut self.parts.subscriptions[key as usize];
+        subscription.offset = offset;
+        let (topic, subscriber) = (subscription.topic, subscription.subscriber);
+        if caught_up {
+            self.extend_run(topic, node);
+        } else {
+            self.parts.turns.move_back(of_subscriber(subscriber), node);
+            self.parts.subscribers[subscriber as usize].attention = Attention::Announced;
+        }
+    }
+
+    /// What comes before the messages of a turn.
+    #[cold]
+    fn preface(&mut self) -> Option<Delivery<'a, M>> {
+        match self.turn.as_mut()?.take_notice(&mut self.parts)? {
+            Notice::Gap(gap) => Some(Delivery::Gap(gap)),
+            Notice::Dismissed(dismissal) => {
+                self.parts.subscribers[self.reader? as usize].attention = Attention::Dismissed;
+                self.left.max_messages = 0;
+                Some(Delivery::Dismissed(dismissal))
+            }
+        }
+    }
+
+    /// The gaps of all subscriptions of the reader's. Each stays in the list that it is in, so that whoever is yet to be
+    /// named is. One that is to be dismissed hears of that in its next batch.
+    pub(crate) fn take_gaps(mut self) -> impl Iterator<Item = Gap> {
+        let reader = self.reader.take();
+        let mut next = reader.and_then(|index| self.parts.siblings.next(of_subscriber(index)));
+        core::iter::from_fn(move || {
+            while let Some(key) = next {
+                next = self.parts.siblings.next(Node::element(key));
+                if let Some(gap) = self.gap_of(key) {
+                    return Some(gap);
+                }
+            }
+            None
+        })
+    }
+
+    fn gap_of(&mut self, key: u32) -> Option<Gap> {
+        if self.parts.subscriptions[key as usize].flow == Flow::Paused {
+            return None;
+        }
+        let mut turn = Turn::new(&self.parts, key, Seat::Ring, self.quantum);
+        if matches!(turn.before, Before::Nothing | Before::Dismissal) {
+            return None;
+        }
+        match turn.take_notice(&mut self.parts)? {
+            Notice::Gap(gap) => Some(*gap),
+            Notice::Dismissed(_) => None,
+        }
+    }
+
+    /// The next of the topic whose turn it is; `None` when its turn is over, or nothing fits any more.
+    #[inline]
+    fn next_of_turn(&mut self) -> Option<Delivery<'a, M>> {
+        let turn = self.turn.as_mut()?;
+        if turn.before != Before::Nothing {
+            self.left.max_messages -= 1;
+            return self.preface();
+        }
+        if turn.left.messages == 0 {
+            return None;
+        }
+        let entry = turn.peek()?;
+        let len_bytes = entry.len_bytes as usize;
+        if len_bytes > self.left.max_bytes && self.left.max_messages < self.budget.max_messages {
+            self.left.max_messages = 0;
+            return None;
+        }
+        turn.pass(entry);
+        turn.left.bytes = turn.left.bytes.saturating_sub(len_bytes);
+        turn.left.messages = if turn.left.bytes == 0 { 0 } else { turn.left.messages - 1 };
+        self.left.max_bytes = self.left.max_bytes.saturating_sub(len_bytes);
+        self.left.max_messages -= 1;
+        Some(Delivery::Message(Lent::new(turn.topic, entry)))
+    }
+
+    /// The next of the inbox, if it fits.
+    #[cold]
+    fn next_direct(&mut self) -> Option<Box<M>> {
+        let subscriber = &mut self.parts.subscribers[self.reader? as usize];
+        let inbox = subscriber.inbox.as_mut()?;
+        let len_bytes = inbox.next_cost()?.saturating_sub(ENTRY_OVERHEAD_BYTES);
+        if len_bytes > self.left.max_bytes && self.left.max_messages < self.budget.max_messages {
+            self.left.max_messages = 0;
+            return None;
+        }
+        let (message, cost) = inbox.pop()?;
+        if inbox.is_empty() {
+            subscriber.inbox = None;
+        }
+        *self.parts.inboxes_len_bytes -= cost;
+        self.left.max_bytes = self.left.max_bytes.saturating_sub(len_bytes);
+        self.left.max_messages -= 1;
+        Some(message)
+    }
+
+    /// The next of the inbox, or of the topics in their turns.
+    #[inline]
+    fn next_in_turns(&mut self) -> Option<Delivery<'a, M>> {
+        while self.left.max_messages > 0 {
+            if self.inbox == Ring::Unknown {
+                if let Some(message) = self.next_direct() {
+                    return Some(Delivery::Direct(message));
+                }
+                if self.left.max_messages == 0 {
+                    break;
+                }
+                self.inbox = Ring::Empty;
+            }
+            if let Some(delivery) = self.next_of_turn() {
+                return Some(delivery);
+            }
+            if self.left.max_messages == 0 {
+                break;
+            }
+            self.end_turn();
+            if self.ring == Ring::Empty {
+                break;
+            }
+            let reader = self.reader?;
+            match self.parts.turns.next(of_subscriber(reader)) {
+                Some(key) => self.begin_turn(key, Seat::Ring),
+                None if self.left == self.budget && self.parts.gather(reader) => {}
+                None => break,
+            }
+        }
+        None
+    }
+
+    /// Ends the batch: its turn, and what its reader wants.
+    #[inline]
+    fn finish(&mut self) {
+        if let Some(whole) = &self.whole {
+            let (key, offset, caught_up) = (whole.subscription, whole.offset(), whole.left.is_empty());
+            (self.whole, self.reader) = (None, None);
+            self.end_whole(key, offset, caught_up);
+        } else {
+            self.finish_turns();
+        }
+    }
+
+    fn finish_turns(&mut self) {
+        self.end_turn();
+        let Some(reader) = self.reader.take() else { return };
+        let subscriber = &mut self.parts.subscribers[reader as usize];
+        let attention = &mut subscriber.attention;
+        if *attention == Attention::Dismissed {
+            return;
+        }
+        if self.ring == Ring::Empty {
+            // Idle as before: who is announced has something in the ring.
+            return;
+        }
+        // Whoever has taken its inbox is called no more, and whoever has not is announced.
+        self.parts.calls.unlink(Node::element(reader));
+        let nothing_left = subscriber.inbox.is_none() && self.parts.turns.is_alone(of_subscriber(reader));
+        *attention = if nothing_left { Attention::Idle } else { Attention::Announced };
+    }
+}
+
+impl<'a, M> Iterator for Batch<'a, M> {
+    type Item = Delivery<'a, M>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Delivery<'a, M>> {
+        let Some(whole) = &mut self.whole else { return self.next_in_turns() };
+        let entry = whole.take()?;
+        Some(Delivery::Message(Lent::new(whole.topic, entry)))
+    }
+}
+
+impl<M> Drop for Batch<'_, M> {
+    #[inline]
+    fn drop(&mut self) {
+        self.finish();
+        self.end_run();
+    }
+}
+
+impl<M> fmt::Debug for Batch<'_, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("subscriber", &self.subscriber()).finish_non_exhaustive()
+    }
+}
