@@ -42,9 +42,9 @@ impl Sizes {
     }
 
     /// A topic's place in line: it holds `after` bytes, and held `before`.
-    pub(crate) fn grown(&mut self, topic: u32, before: usize, after: usize) {
-        self.lists.admit(Node::element(topic));
-        if class(before) != class(after) {
+    #[inline]
+    pub(crate) fn moved(&mut self, topic: u32, before: usize, after: usize) {
+        if before != after && class(before) != class(after) {
             self.relink(topic, before, after);
         }
     }
@@ -54,7 +54,9 @@ impl Sizes {
         self.relink(topic, before, after);
     }
 
+    #[cold]
     fn relink(&mut self, topic: u32, before: usize, after: usize) {
+        self.lists.admit(Node::element(topic));
         self.lists.unlink(Node::element(topic));
         let (from, to) = (class(before), class(after));
         if self.lists.is_alone(head(from)) {
@@ -94,9 +96,9 @@ mod tests {
     fn the_largest_pays_and_equals_take_turns() {
         let mut sizes = Sizes::new();
         assert_eq!(sizes.largest(), None);
-        sizes.grown(0, 0, 100);
-        sizes.grown(1, 0, 5000);
-        sizes.grown(2, 0, 5000);
+        sizes.moved(0, 0, 100);
+        sizes.moved(1, 0, 5000);
+        sizes.moved(2, 0, 5000);
         assert_eq!(sizes.largest(), Some(1));
         sizes.paid(1, 5000, 4999);
         assert_eq!(sizes.largest(), Some(2));
@@ -114,9 +116,9 @@ mod tests {
     #[test]
     fn growing_within_a_class_keeps_the_turn() {
         let mut sizes = Sizes::new();
-        sizes.grown(0, 0, 1024);
-        sizes.grown(1, 0, 1024);
-        sizes.grown(0, 1024, 1030);
+        sizes.moved(0, 0, 1024);
+        sizes.moved(1, 0, 1024);
+        sizes.moved(0, 1024, 1030);
         assert_eq!(sizes.largest(), Some(0));
     }
 }

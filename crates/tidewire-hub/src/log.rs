@@ -247,6 +247,7 @@ impl<M> Log<M> {
     }
 
     /// Appends a message and gives its offset. The ring is not to grow beyond `max` messages.
+    #[inline]
     pub(crate) fn append(&mut self, draft: Draft<M>, max: usize) -> u64 {
         let cost = draft.cost;
         self.head += 1;
@@ -317,6 +318,7 @@ impl<M> Log<M> {
     }
 
     /// Drops the oldest entry and gives what has gone: nothing when none is held.
+    #[inline]
     pub(crate) fn evict_oldest(&mut self, now: Duration) -> Tally {
         let Some(entry) = self.entries.pop_front() else { return Tally::default() };
         let freed = (entry.end_bytes - self.evicted_bytes) as usize;

@@ -110,6 +110,7 @@ impl<'a> PublishOptions<'a> {
     }
 
     /// Whether a part is longer than it may be.
+    #[inline]
     fn check(&self) -> Result<(), PublishError> {
         let longer = |part: Option<&str>, max: usize| part.is_some_and(|part| part.len() > max);
         if longer(self.event, Self::MAX_EVENT_LEN) {
@@ -126,6 +127,7 @@ impl<'a> PublishOptions<'a> {
     }
 
     /// What of it is rare enough to be kept apart.
+    #[inline]
     fn extras(&self, now: Duration, hash: impl Fn(&str) -> u64) -> Option<Box<Extras>> {
         if self.event.is_none() && self.key.is_none() && self.expires_in.is_none() {
             return None;
@@ -206,14 +208,13 @@ impl<M: Message> Hub<M> {
             return Err(PublishError::TooLarge);
         }
         let key = self.find_or_create(topic).ok_or(PublishError::TooManyTopics)?;
-        self.make_room(key, cost);
+        let before = self.make_room(key, cost);
         let topic = &mut self.topics[key];
-        let before = topic.log.len_bytes();
         let (exclude, replay) = (options.exclude, options.replay);
         let draft = Draft { message, len_bytes, cost, published_at: self.now, exclude, replay, extras };
         let offset = topic.log.append(draft, self.config.max_messages_per_topic);
         let position = topic.at(offset);
-        self.sizes.grown(key, before, before + cost);
+        self.sizes.moved(key, before, topic.log.len_bytes());
         self.len += 1;
         self.len_bytes += cost;
         self.watch_age(key);
@@ -247,7 +248,9 @@ impl<M: Message> Hub<M> {
         self.retention.due_by(expires_at.unwrap_or(Duration::MAX));
     }
 
-    fn make_room(&mut self, key: u32, cost: usize) {
+    /// Answers with the bytes by which the topic has its place in line: it holds fewer where it made room itself.
+    fn make_room(&mut self, key: u32, cost: usize) -> usize {
+        let known = self.topics[key].log.len_bytes();
         loop {
             let log = &self.topics[key].log;
             if log.len() < self.config.max_messages_per_topic
@@ -255,8 +258,18 @@ impl<M: Message> Hub<M> {
             {
                 break;
             }
-            self.give(key, Log::make_room);
+            self.take(key, Log::make_room);
         }
+        if self.len_bytes + cost <= self.config.max_bytes {
+            return known;
+        }
+        self.sizes.moved(key, known, self.topics[key].log.len_bytes());
+        self.make_payers_pay(key, cost);
+        self.topics[key].log.len_bytes()
+    }
+
+    #[cold]
+    fn make_payers_pay(&mut self, key: u32, cost: usize) {
         while self.len_bytes + cost > self.config.max_bytes {
             let Some(payer) = self.sizes.largest() else { break };
             self.give(payer, Log::make_room);
@@ -266,13 +279,18 @@ impl<M: Message> Hub<M> {
         }
     }
 
-    /// Something of a topic goes.
+    /// Something of a topic goes, for which it goes to the end of the line.
     pub(crate) fn give(&mut self, key: u32, go: impl FnOnce(&mut Log<M>, Duration) -> Tally) {
-        let log = &mut self.topics[key].log;
-        let before = log.len_bytes();
-        let gone = go(log, self.now);
+        let before = self.topics[key].log.len_bytes();
+        let gone = self.take(key, go);
         self.sizes.paid(key, before, before - gone.bytes);
+    }
+
+    /// The same while it keeps its place in line.
+    fn take(&mut self, key: u32, go: impl FnOnce(&mut Log<M>, Duration) -> Tally) -> Tally {
+        let gone = go(&mut self.topics[key].log, self.now);
         self.len -= gone.messages;
         self.len_bytes -= gone.bytes;
+        gone
     }
 }

@@ -136,6 +136,7 @@ impl<M: Message> Hub<M> {
     }
 
     /// Sees to it that a topic is looked at when its oldest message reaches its age.
+    #[inline]
     pub(crate) fn watch_age(&mut self, key: u32) {
         if self.topics[key].looked_at.is_some() {
             return;
@@ -153,8 +154,12 @@ impl<M: Message> Hub<M> {
     }
 
     /// A topic is followed or published to.
+    #[inline]
     pub(crate) fn note_use(&mut self, key: u32) {
-        self.retention.idle.unlink(Node::element(key));
+        let node = Node::element(key);
+        if !self.retention.idle.is_alone(node) {
+            self.retention.idle.unlink(node);
+        }
     }
 
     /// Looks whether a topic has lost its last follower or its last message, and neither is left.

@@ -23,6 +23,7 @@ fn mix(mut word: u64) -> u64 {
 }
 
 /// The hash of `bytes` with `C` rounds a word and `D` rounds at the end.
+#[inline]
 pub(crate) fn siphash<const C: usize, const D: usize>(key: Key, bytes: &[u8]) -> u64 {
     let mut state = State::new(key);
     let mut words = bytes.chunks_exact(8);
@@ -81,8 +82,17 @@ impl SipHasher {
     }
 }
 
+/// The word that starts with these bytes, at most eight, and goes on with zeros.
+#[inline]
 fn little_endian(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+    match (bytes, bytes.first_chunk(), bytes.last_chunk()) {
+        // The two halves overlap where there are fewer than eight, and agree there.
+        (_, Some(first), Some(last)) => {
+            let (low, high) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+            u64::from(low) | u64::from(high) << (8 * (bytes.len() - 4))
+        }
+        (few, _, _) => few.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -98,6 +108,7 @@ impl State {
         ])
     }
 
+    #[inline]
     fn finish<const C: usize, const D: usize>(mut self, last: u64) -> u64 {
         self.absorb::<C>(last);
         self.0[2] ^= 0xFF;
@@ -105,12 +116,14 @@ impl State {
         self.0[0] ^ self.0[1] ^ self.0[2] ^ self.0[3]
     }
 
+    #[inline]
     fn absorb<const C: usize>(&mut self, word: u64) {
         self.0[3] ^= word;
         self.rounds::<C>();
         self.0[0] ^= word;
     }
 
+    #[inline]
     fn rounds<const N: usize>(&mut self) {
         let [mut a, mut b, mut c, mut d] = self.0;
         for _ in 0..N {

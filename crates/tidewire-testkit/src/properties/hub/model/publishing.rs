@@ -87,6 +87,15 @@ impl Model {
         topic.in_line_since = self.clock;
     }
 
+    /// The topic holds more or less than it did: in another class it is the last of the line.
+    fn stand_in_line(&mut self, name: &str, before: usize) {
+        self.clock += 1;
+        let topic = self.topics.get_mut(name).expect("a topic");
+        if class(topic.bytes()) != class(before) {
+            topic.in_line_since = self.clock;
+        }
+    }
+
     pub(in super::super) fn publish(
         &mut self,
         name: &str,
@@ -113,6 +122,7 @@ impl Model {
         if !self.find_or_create(name) {
             return Err(PublishError::TooManyTopics);
         }
+        let (known, since) = (self.topics[name].bytes(), self.topics[name].in_line_since);
         loop {
             let topic = &self.topics[name];
             let full = topic.len() == self.config.max_messages_per_topic;
@@ -120,6 +130,12 @@ impl Model {
                 break;
             }
             self.give(name);
+        }
+        // What goes for the topic's own sake is no turn of those that pay.
+        self.topics.get_mut(name).expect("created above").in_line_since = since;
+        let is_full = self.bytes() + cost > self.config.max_bytes;
+        if is_full {
+            self.stand_in_line(name, known);
         }
         while self.bytes() + cost > self.config.max_bytes {
             let holders = self.topics.iter().filter(|(_, topic)| topic.bytes() > 0);
@@ -134,18 +150,14 @@ impl Model {
                 self.note_idle(&payer);
             }
         }
-        self.clock += 1;
-        let clock = self.clock;
+        let known = if is_full { self.topics[name].bytes() } else { known };
         let topic = self.topics.get_mut(name).expect("created above");
-        let before = class(topic.bytes());
         take_places(topic, &said, self.now);
         let (remembered, window) = (note.clone(), self.config.idempotency_window);
         topic.notes.push(Kept { note, said, at: self.now, standing: Standing::Held, superseded: false });
         topic.looked_at = topic.looked_at.or_else(|| topic.age_of_oldest(self.config.max_age));
-        if class(topic.bytes()) != before {
-            topic.in_line_since = clock;
-        }
         let head = topic.head();
+        self.stand_in_line(name, known);
         let position = self.at(name, head);
         if let Some(id) = once {
             if self.once.len() == self.config.max_idempotency_keys {
