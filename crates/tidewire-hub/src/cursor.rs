@@ -164,14 +164,6 @@ impl Cursor {
         self.start_of(NameHash::of(topic))
     }
 
-    /// Moves on in a topic that it has; one that it does not have is left out.
-    pub fn reach(&mut self, topic: &TopicName, position: Position) {
-        let name = NameHash::of(topic).within(self.width);
-        if let Ok(index) = self.entries.binary_search_by_key(&name, |entry| entry.name) {
-            self.entries[index].reached = Reached::up_to(position);
-        }
-    }
-
     fn start_of(&self, name: NameHash) -> Start {
         let name = name.within(self.width);
         let Ok(index) = self.entries.binary_search_by_key(&name, |entry| entry.name) else {
@@ -249,16 +241,6 @@ mod tests {
         let cursor = Cursor::build(HUB, [(twin, at(0, 9)), (twin, at(0, 9)), (twin, at(0, 9))]);
         assert_eq!(cursor.topics(), 1);
         assert_eq!(cursor.start_of(twin), Start::Unknown);
-    }
-
-    #[test]
-    fn a_topic_that_it_has_moves_on_and_another_is_left_out() {
-        let (known, other) = (TopicName::new("known").unwrap(), TopicName::new("other").unwrap());
-        let position = |offset| Position { epoch: Epoch { incarnation: HUB, life: 0 }, offset };
-        let mut cursor = Cursor::for_position(&known, position(1));
-        cursor.reach(&known, position(5));
-        cursor.reach(&other, position(7));
-        assert_eq!(cursor, Cursor::for_position(&known, position(5)));
     }
 
     #[test]

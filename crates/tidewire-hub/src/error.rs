@@ -135,7 +135,7 @@ impl Error for ConnectError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {
-    /// The subscriber has left, or is another hub's.
+    /// The subscriber has left, or was told to go.
     UnknownSubscriber,
     /// The subscriber follows this topic already; its cursor is untouched.
     AlreadySubscribed,
@@ -152,7 +152,7 @@ pub enum SubscribeError {
 impl fmt::Display for SubscribeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnknownSubscriber => "the subscriber is not connected",
+            Self::UnknownSubscriber => "the subscriber has left or was told to go",
             Self::AlreadySubscribed => "the subscriber follows the topic already",
             Self::TooManyTopicsOfSubscriber => "the subscriber follows as many topics as it may",
             Self::TooManySubscriptions => "the hub has as many subscriptions as it may",
@@ -168,7 +168,7 @@ impl Error for SubscribeError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SendError {
-    /// The subscriber has left, was told to go, or is another hub's.
+    /// The subscriber has left, or was told to go.
     UnknownSubscriber,
     /// With its overhead the message alone exceeds `max_inbox_bytes`.
     TooLarge,
@@ -181,7 +181,7 @@ pub enum SendError {
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::UnknownSubscriber => "the subscriber is not connected",
+            Self::UnknownSubscriber => "the subscriber has left or was told to go",
             Self::TooLarge => "the message is larger than an inbox may hold",
             Self::InboxFull => "the subscriber's inbox is full",
             Self::InboxesFull => "the inboxes hold as much as they may",

@@ -47,9 +47,14 @@ impl Progress {
         self.find(NameHash::of(topic), topic).is_ok()
     }
 
-    /// Everything in `topic` up to `position` was handed out, or is told as lost.
+    /// Everything in `topic` up to `position` was handed out, or is told as lost. A position of another incarnation
+    /// says nothing here: a resume of the topic is a gap then.
     pub fn reach(&mut self, topic: &TopicName, position: Position) {
-        self.note(NameHash::of(topic), topic, Reached::up_to(position));
+        let reached = match position.epoch.incarnation == self.incarnation {
+            true => Reached::up_to(position),
+            false => Reached::Unknown,
+        };
+        self.note(NameHash::of(topic), topic, reached);
     }
 
     /// The topic is followed no longer: cursors do without it.
@@ -130,6 +135,16 @@ mod tests {
         assert_eq!(cursor.start(&b), Start::After(at(2)));
         assert_eq!(cursor.start(&c), Start::Live);
         assert_eq!(Progress::new(HUB).cursor().topics(), 0);
+    }
+
+    #[test]
+    fn a_position_of_another_incarnation_is_none_here() {
+        let (a, foreign) = (topic("a"), Epoch { incarnation: Incarnation::new(8), life: 0 });
+        let mut progress = Progress::new(HUB);
+        progress.reach(&a, Position { epoch: foreign, offset: 5 });
+        assert_eq!(progress.cursor().start(&a), Start::Unknown);
+        progress.reach(&a, at(5));
+        assert_eq!(progress.cursor().start(&a), Start::After(at(5)));
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl<M: Message> Hub<M> {
     pub fn poll_ready(&mut self) -> Option<SubscriberId> {
         while let Some(index) = self.calls.pop_front(CALLED) {
             let subscriber = &mut self.subscribers[index as usize];
-            if subscriber.attention == Attention::Idle {
+            if subscriber.attention == Attention::Idle && subscriber.inbox.is_some() {
                 subscriber.attention = Attention::Announced;
                 return Some(SubscriberId { index, serial: subscriber.serial });
             }

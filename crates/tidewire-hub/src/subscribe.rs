@@ -80,7 +80,8 @@ impl<M: Message> Hub<M> {
         policy: Policy,
     ) -> Result<Position, SubscribeError> {
         self.tell(now);
-        let subscriber = self.subscriber(id).ok_or(SubscribeError::UnknownSubscriber)?;
+        let served = |found: &&Subscriber<M>| found.attention != Attention::Dismissed;
+        let subscriber = self.subscriber(id).filter(served).ok_or(SubscribeError::UnknownSubscriber)?;
         let followed = subscriber.topics as usize;
         if self.subscription_to(id, topic).is_some() {
             return Err(SubscribeError::AlreadySubscribed);

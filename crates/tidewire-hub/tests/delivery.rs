@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use std::time::Duration;
 
-use tidewire_hub::{Budget, ConnectionId, Delivery, Hub, PublishOptions, Start, SubscribeError, TopicName};
+use tidewire_hub::{ConnectionId, PublishOptions, Replay, Start, SubscribeError, TopicName};
 
 #[test]
 fn a_message_reaches_every_subscriber_of_its_topic_once() {
@@ -255,187 +255,23 @@ fn topics_are_listed_in_the_order_of_their_places() {
     assert!(format!("{hub:?}").contains("messages: 3"), "{hub:?}");
 }
 
-/// Two topics with backlogs of that many notes each, "a" from 0 and "b" from 100.
-fn two_backlogs(hub: &mut tidewire_hub::Hub<Note>, count: u64) -> tidewire_hub::SubscriberId {
-    let id = connect(hub, 1);
-    for (name, first) in [("a", 0), ("b", 100)] {
-        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
-        for number in first..first + count {
-            publish(hub, name, number);
-        }
-    }
-    ready(hub);
-    id
-}
-
+/// What nobody is handed is skipped in one call of `poll_ready` up to a bound; who stands beyond it is named, and finds
+/// nothing.
 #[test]
-fn a_batch_ends_with_its_messages_or_its_bytes_and_the_next_goes_on() {
+fn what_is_skipped_in_one_call_is_bounded() {
+    const LEFT_OUT: u64 = 1000;
     let mut hub = hub();
-    let id = follow(&mut hub, "a", Start::Live);
-    for number in 0..6 {
-        hub.publish(
-            std::time::Duration::from_millis(number),
-            &topic("a"),
-            Note(number, 100),
-            &PublishOptions::new(),
-        )
-        .unwrap();
+    let options = PublishOptions::new().replay(Replay::Ephemeral);
+    for number in 0..LEFT_OUT {
+        hub.publish(Duration::ZERO, &topic("a"), Note(number, 0), &options).unwrap();
     }
-    ready(&mut hub);
-    let notes = |range: std::ops::Range<u64>| range.map(|number| note("a", number)).collect::<Vec<_>>();
-    assert_eq!(batch(&mut hub, id, 2, 1000), notes(0..2));
-    assert_eq!(batch(&mut hub, id, 10, 200), notes(2..4), "exactly full");
-    assert_eq!(batch(&mut hub, id, 10, 199), notes(4..5), "one byte less");
-    assert!(hub.wants_batch(id));
-    assert_eq!(batch(&mut hub, id, 0, 1), notes(5..6), "the first whatever its length, and 0 counts as 1");
-    assert!(!hub.wants_batch(id));
-}
-
-#[test]
-fn a_batch_dropped_half_way_loses_nothing() {
-    let mut hub = hub();
-    let id = two_backlogs(&mut hub, 40);
-    let mut all = Vec::new();
-    for most in [0, 1, 33, 5, 100] {
-        for delivery in hub.batch(Duration::ZERO, id, Budget::default()).take(most) {
-            let Delivery::Message(lent) = delivery else { panic!("{delivery:?}") };
-            all.push((lent.topic().clone(), lent.message().0));
-        }
-    }
-    assert!(!hub.wants_batch(id));
-    for (name, first) in [("a", 0), ("b", 100)] {
-        let of_topic: Vec<u64> =
-            all.iter().filter(|(topic, _)| topic.as_str() == name).map(|(_, number)| *number).collect();
-        assert_eq!(of_topic, (first..first + 40).collect::<Vec<_>>());
-    }
-}
-
-#[test]
-fn a_turn_in_a_batch_is_bounded_by_messages_and_by_bytes() {
-    let turns = |got: Vec<Got>| {
-        let mut turns: Vec<usize> = Vec::new();
-        let mut last = None;
-        for got in got {
-            let Got::Note(name, _) = got else { panic!("{got:?}") };
-            match last.as_ref() == Some(&name) {
-                true => *turns.last_mut().unwrap() += 1,
-                false => turns.push(1),
-            }
-            last = Some(name);
-        }
-        turns
-    };
-    let mut hub = hub_with(|limits| limits.max_turn_messages = 3);
-    let id = two_backlogs(&mut hub, 4);
-    assert_eq!(turns(batch(&mut hub, id, 100, usize::MAX)), [3, 3, 1, 1]);
-    let mut hub = hub_with(|limits| limits.max_turn_bytes = 0);
-    let id = two_backlogs(&mut hub, 2);
-    assert_eq!(turns(batch(&mut hub, id, 100, usize::MAX)), [1, 1, 1, 1], "a turn gives something");
-}
-
-#[test]
-fn what_a_batch_lends_outlives_the_batch() {
-    let mut hub = hub();
-    let id = two_backlogs(&mut hub, 3);
-    let lent: Vec<_> = hub.batch(Duration::ZERO, id, Budget::default()).collect();
-    assert_eq!(lent.len(), 6);
-    assert!(format!("{:?}", lent[0]).contains("Note(0, 0)"));
-}
-
-/// Everybody's notes in one go, by the place of the subscriber.
-fn wave(hub: &mut tidewire_hub::Hub<Note>, budget: Budget) -> Vec<(usize, Vec<u64>)> {
-    let mut given = Vec::new();
-    let mut batches = hub.ready_batches(Duration::ZERO, budget);
-    while let Some(batch) = batches.next() {
-        let reader = batch.subscriber().unwrap().index();
-        let numbers = batch.map(|delivery| match delivery {
-            Delivery::Message(lent) => lent.message().0,
-            Delivery::Gap(_) | Delivery::Dismissed(_) | Delivery::Direct(_) => panic!("{delivery:?}"),
-        });
-        given.push((reader, numbers.collect()));
-    }
-    given
-}
-
-#[test]
-fn all_who_are_ready_get_their_batches_in_one_go() {
-    let mut hub = hub();
-    let one = follow(&mut hub, "a", Start::Live);
-    let both = follow(&mut hub, "a", Start::Live);
-    hub.subscribe(Duration::ZERO, both, &topic("b"), Start::Live).unwrap();
-    let announced = follow(&mut hub, "a", Start::Live);
-    let two = follow(&mut hub, "b", Start::Live);
-    let last = follow(&mut hub, "a", Start::Live);
-    hub.subscribe(Duration::ZERO, announced, &topic("c"), Start::Live).unwrap();
-    publish(&mut hub, "c", 9);
-    assert_eq!(ready(&mut hub), [announced]);
-    for turn in 0..3 {
-        for (name, number) in [("a", 1), ("b", 2), ("a", 3)] {
-            publish(&mut hub, name, number);
-        }
-        let given = wave(&mut hub, Budget::default());
-        let index = |id: tidewire_hub::SubscriberId| id.index();
-        let mut all = vec![vec![]; 5];
-        for (reader, numbers) in given {
-            all[reader].extend(numbers);
-        }
-        assert_eq!(all[index(one)], [1, 3]);
-        all[index(both)].sort_unstable();
-        assert_eq!(all[index(both)], [1, 2, 3]);
-        assert_eq!(all[index(two)], [2]);
-        assert_eq!(all[index(last)], [1, 3]);
-        assert_eq!(all[index(announced)], [0; 0], "it is in hand elsewhere");
-        assert_eq!(ready(&mut hub), []);
-        if turn == 1 {
-            hub.unsubscribe(Duration::ZERO, one, &topic("a"));
-            hub.subscribe(Duration::ZERO, one, &topic("a"), Start::Live).unwrap();
-        }
-    }
-    assert_eq!(numbers(&mut hub, announced), [9, 1, 3, 1, 3, 1, 3]);
-    publish(&mut hub, "c", 10);
-    publish(&mut hub, "a", 11);
-    assert_eq!(ready(&mut hub).len(), 4);
-}
-
-#[test]
-fn who_is_not_given_everything_is_to_be_come_back_for() {
-    let mut hub = hub();
-    let ids: Vec<_> = (0..3).map(|_| follow(&mut hub, "a", Start::Live)).collect();
-    publish(&mut hub, "a", 1);
-    publish(&mut hub, "a", 2);
-    assert_eq!(wave(&mut hub, Budget::ONE), [(0, vec![1]), (1, vec![1]), (2, vec![1])]);
-    assert!(ids.iter().all(|id| hub.wants_batch(*id)));
-    assert_eq!((wave(&mut hub, Budget::ONE), ready(&mut hub)), (vec![], vec![]));
-    assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [2]));
-    publish(&mut hub, "a", 3);
-    drop(hub.ready_batches(Duration::ZERO, Budget::default()));
-    hub.ready_batches(Duration::ZERO, Budget::default()).next();
-    assert_eq!(ready(&mut hub).len(), 2, "the first was named by its batch, and left it");
-    assert!(hub.wants_batch(ids[0]));
-    assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [3]));
-}
-
-/// What does not fit behind the others' turns is first in the next batch, and taken whatever its length.
-#[test]
-fn a_message_that_never_fits_behind_the_others_is_not_put_off_for_ever() {
-    let mut hub = hub();
-    let id = connect(&mut hub, 1);
-    for name in ["a", "b"] {
-        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Live).unwrap();
-    }
-    let note = |hub: &mut Hub<Note>, name: &str, number: u64, len_bytes| {
-        hub.publish(Duration::ZERO, &topic(name), Note(number, len_bytes), &PublishOptions::new()).unwrap();
-    };
-    (0..100).for_each(|number| note(&mut hub, "a", number, 10));
-    note(&mut hub, "b", 7, 1000);
-    let mut batches = 0;
-    loop {
-        // The one with a backlog never runs out.
-        (0..40).for_each(|number| note(&mut hub, "a", number, 10));
-        batches += 1;
-        if batch(&mut hub, id, 200, 1000).iter().any(|got| matches!(got, Got::Note(name, 7) if name == "b")) {
-            break;
-        }
-        assert!(batches < 3, "put off");
-    }
+    let ids: Vec<_> = (0..3).map(|_| follow(&mut hub, "a", Start::Earliest)).collect();
+    // 1,024 at most: the first is through, and of the second's there are 24.
+    assert_eq!(hub.poll_ready(), Some(ids[1]));
+    assert_eq!(hub.poll_ready(), None, "another call has its own");
+    assert_eq!(pull_all(&mut hub, ids[1]), []);
+    assert!(!hub.wants_batch(ids[1]));
+    publish(&mut hub, "a", LEFT_OUT);
+    assert_eq!(ready(&mut hub), [ids[0], ids[2], ids[1]]);
+    assert!(ids.iter().all(|id| numbers(&mut hub, *id) == [LEFT_OUT]));
 }

@@ -100,6 +100,12 @@ fn who_is_dismissed_is_told_once_and_may_resume() {
     }
     assert_eq!((ready(&mut hub), pull(&mut hub, id), hub.wants_batch(id)), (vec![], None, false));
     assert!(hub.ready_batches(Duration::ZERO, Budget::default()).next().is_none());
+    for number in 8..=12 {
+        publish(&mut hub, "b", number);
+    }
+    assert_eq!(hub.take_gaps(Duration::ZERO, id), [], "nor of gaps");
+    let refused = hub.subscribe(Duration::ZERO, id, &topic("c"), Start::Live);
+    assert_eq!(refused, Err(SubscribeError::UnknownSubscriber), "and nothing would come of another topic");
     let token = hub.cursor(id);
     hub.disconnect(Duration::ZERO, id);
     let again = follow(&mut hub, "a", token.start(&topic("a")));

@@ -294,3 +294,28 @@ fn gaps_of_all_topics_can_be_taken_before_any_message() {
     hub.disconnect(Duration::ZERO, id);
     assert_eq!(hub.take_gaps(Duration::ZERO, id), []);
 }
+
+#[test]
+fn taking_gaps_ahead_takes_nobody_s_turn_to_be_named() {
+    let mut hub = hub_with(|limits| limits.max_messages_per_topic = 2);
+    publish(&mut hub, "a", 1);
+    let id = follow(&mut hub, "a", Start::Earliest);
+    assert_eq!(hub.take_gaps(Duration::ZERO, id), []);
+    publish(&mut hub, "a", 2);
+    assert_eq!(ready(&mut hub), [id]);
+    assert_eq!(numbers(&mut hub, id), [1, 2]);
+    let foreign = connect(&mut hub, 2);
+    hub.subscribe(Duration::ZERO, foreign, &topic("blank"), Start::Unknown).unwrap();
+    assert_eq!(hub.take_gaps(Duration::ZERO, foreign).len(), 1);
+    assert_eq!(ready(&mut hub), [], "there is nothing but the gap");
+    publish(&mut hub, "blank", 1);
+    assert_eq!(ready(&mut hub), [foreign]);
+    assert!(hub.pause(foreign, &topic("blank")));
+    for number in 2..=4 {
+        publish(&mut hub, "blank", number);
+    }
+    assert_eq!(hub.take_gaps(Duration::ZERO, foreign), [], "of a topic that pauses nothing comes");
+    assert!(hub.resume(foreign, &topic("blank")));
+    assert_eq!(hub.take_gaps(Duration::ZERO, foreign).len(), 1);
+    assert_eq!(numbers(&mut hub, foreign), [3, 4]);
+}

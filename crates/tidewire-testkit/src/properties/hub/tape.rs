@@ -1,13 +1,14 @@
 //! Plays bytes as operations on a hub and on the model beside it.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use tidewire_hub::{
     Batch, Budget, Config, ConnectionId, Cursor, Delivery, Epoch, Hub, Incarnation, OnLag, Policy, Position,
     Reads, Replay, Start, SubscriberId, TopicName,
 };
 
-use super::model::{Model, Note, Said};
+use super::model::{Model, Note, Said, Subscriber};
 
 /// More than the limit on topics, so that it is met.
 const NAMES: [&str; 7] = ["a", "b", "chat/1", "chat/2", "$user:1", "\u{e9}", "long name with spaces in it"];
@@ -129,10 +130,12 @@ impl Pair {
                 0 => self.unsubscribe(tape),
                 _ => self.pause(tape),
             },
-            10 => match tape.below(5) {
+            10 => match tape.below(7) {
                 0 => self.wave(tape),
                 1 => self.wait(tape),
                 2 => self.send_to(tape),
+                3 => self.take_gaps(tape),
+                4 => self.forget(tape),
                 _ => drop(self.poll_ready()),
             },
             11 | 12 => {
@@ -331,6 +334,59 @@ impl Pair {
         let used_up = taken > 0 || most == 0;
         assert!(used_up || !must, "nothing came though something is there");
         taken
+    }
+
+    /// All gaps ahead of the messages; nobody's turn to be named is lost by it.
+    fn take_gaps(&mut self, tape: &mut Tape<'_>) {
+        let place = tape.below(PLACES);
+        let Some(id) = self.places[place] else { return };
+        self.model.tell(self.now);
+        for gap in self.hub.take_gaps(self.now, id) {
+            self.model.told_ahead(self.serials[place], &gap);
+        }
+        self.model.told_all(self.serials[place]);
+    }
+
+    /// A batch, or some of a wave, is given in part and never dropped.
+    fn forget(&mut self, tape: &mut Tape<'_>) {
+        let (place, budget) =
+            (tape.below(PLACES), Budget { max_messages: 1 + tape.below(8), max_bytes: 512 });
+        let Some(mut id) = self.places[place] else { return };
+        let (all, most) = (tape.below(4), tape.below(8));
+        self.model.tell(self.now);
+        let before = self.model.subscribers.clone();
+        let place_of =
+            |places: &[Option<SubscriberId>], id| places.iter().position(|known| *known == Some(id));
+        if all > 0 {
+            let mut batches = self.hub.ready_batches(self.now, budget);
+            for _ in 0..all {
+                let Some(batch) = batches.next() else { break };
+                id = batch.subscriber().expect("somebody who is here");
+                let place = place_of(&self.places, id).expect("somebody who is here");
+                take(&mut self.model, self.serials[place], batch, budget, most);
+            }
+            core::mem::forget(batches);
+        } else {
+            let mut batch = self.hub.batch(self.now, id, budget);
+            take(&mut self.model, self.serials[place], &mut batch, budget, most);
+            core::mem::forget(batch);
+        }
+        for place in 0..PLACES {
+            self.goes_back(place, &before);
+            self.left(place);
+        }
+    }
+
+    /// Where the hub's cursors are is where the model goes on.
+    fn goes_back(&mut self, place: usize, before: &BTreeMap<u64, Subscriber>) {
+        let (Some(id), serial) = (self.places[place], self.serials[place]) else { return };
+        let (cursor, Some(before)) = (self.hub.cursor(id), before.get(&serial)) else { return };
+        for (name, stood) in &before.topics {
+            let topic = TopicName::new(name).or_else(|_| TopicName::reserved(name)).expect("a valid name");
+            if let Start::After(position) = cursor.start(&topic) {
+                self.model.forgotten(serial, name, stood.offset, position.offset);
+            }
+        }
     }
 
     /// Who is named next follows from what a batch has left. (That may have expired since.)

@@ -51,7 +51,9 @@ impl Model {
         policy: Policy,
     ) -> Result<Position, SubscribeError> {
         let subscriptions = self.subscriptions();
-        let subscriber = self.subscribers.get(&serial).ok_or(SubscribeError::UnknownSubscriber)?;
+        let served = |found: &&Subscriber| !found.dismissed;
+        let subscriber =
+            self.subscribers.get(&serial).filter(served).ok_or(SubscribeError::UnknownSubscriber)?;
         let connection = subscriber.connection;
         if subscriber.topics.contains_key(name) {
             return Err(SubscribeError::AlreadySubscribed);

@@ -1,9 +1,9 @@
 //! The naive hub's readers: what they may be handed, and whether what they were handed is right.
 
-use tidewire_hub::{Dismissal, ENTRY_OVERHEAD_BYTES, Gap, GapReason, Lent, OnLag, SendError};
+use tidewire_hub::{Dismissal, ENTRY_OVERHEAD_BYTES, Gap, GapReason, Lent, OnLag, Reads, SendError};
 
 use super::message::Standing;
-use super::{Model, Note};
+use super::{Model, Note, Subscription};
 
 impl Model {
     /// Whether the reader may be moved from its cursor to `to`: all between is skipped, or went unheard.
@@ -56,9 +56,14 @@ impl Model {
         self.moved(serial, name, offset);
     }
 
-    /// A gap was handed out: it is the one that was pending, or messages are gone indeed, or its reader was
-    /// too slow.
+    /// A gap was handed out in its turn.
     pub(in super::super) fn told(&mut self, serial: u64, gap: &Gap) {
+        self.told_ahead(serial, gap);
+        self.moved(serial, gap.topic.as_str(), gap.to.offset);
+    }
+
+    /// A gap was handed out: it is the one that was pending, or messages are gone indeed, or its reader was too slow.
+    pub(in super::super) fn told_ahead(&mut self, serial: u64, gap: &Gap) {
         let name = gap.topic.as_str();
         let topic = &self.topics[name];
         let cursor = &self.subscribers[&serial].topics[name];
@@ -85,7 +90,34 @@ impl Model {
             }
         };
         assert_eq!(gap.to, self.at(name, to));
-        self.moved(serial, name, to);
+        let cursor = self.cursor_mut(serial, name);
+        (cursor.offset, cursor.gap) = (to, None);
+    }
+
+    /// All gaps were to be handed out ahead: nobody is left with one, but for who pauses or is to be dismissed.
+    pub(in super::super) fn told_all(&self, serial: u64) {
+        let Some(subscriber) = self.subscribers.get(&serial).filter(|found| !found.dismissed) else { return };
+        for (name, cursor) in subscriber.topics.iter().filter(|(_, cursor)| !cursor.paused) {
+            let topic = &self.topics[name];
+            assert!(cursor.gap.is_none(), "a gap was kept back");
+            let stays = cursor.policy.on_lag == OnLag::Disconnect || cursor.policy.reads == Reads::Latest;
+            assert!(stays || self.may_stand_at(serial, name, cursor.offset.max(topic.lost_for(cursor))));
+        }
+    }
+
+    /// A batch was forgotten: what it gave in the turn that it was in comes again, as far as the hub's cursor says.
+    pub(in super::super) fn forgotten(&mut self, serial: u64, name: &str, from: u64, offset: u64) {
+        let cursor = self.cursor_mut(serial, name);
+        if offset < cursor.offset {
+            assert!(offset >= from, "back to {offset} from {}", cursor.offset);
+            cursor.offset = offset;
+        }
+        assert!(self.may_stand_at(serial, name, offset));
+    }
+
+    fn cursor_mut(&mut self, serial: u64, name: &str) -> &mut Subscription {
+        let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
+        subscriber.topics.get_mut(name).expect("a subscription")
     }
 
     /// A subscriber was told to go: its policy says so.
@@ -145,7 +177,7 @@ impl Model {
         let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
         assert!(subscriber.inbox.is_empty(), "a topic before the inbox");
         subscriber.idle = false;
-        let cursor = subscriber.topics.get_mut(name).expect("a subscription");
+        let cursor = self.cursor_mut(serial, name);
         (cursor.offset, cursor.gap) = (offset, None);
     }
 }
