@@ -1,14 +1,14 @@
 //! Names that cannot hold a bad value: a topic's name and a connection's id.
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 use core::str::FromStr;
 
 use crate::error::{InvalidConnectionId, InvalidTopicName};
+use crate::presence::UserId;
 
 /// What the names of users' topics start with.
-const USER: &str = "$user:";
+pub(crate) const USER: &str = "$user:";
 
 /// The name of a topic: 1–255 bytes of UTF-8 without control characters (C0, DEL, C1).
 ///
@@ -29,9 +29,6 @@ pub struct TopicName(Arc<str>);
 impl TopicName {
     /// The longest name, in bytes.
     pub const MAX_LEN: usize = 255;
-
-    /// The longest id of a user, in bytes.
-    pub const MAX_USER_LEN: usize = Self::MAX_LEN - USER.len();
 
     /// A name as a client may give it.
     ///
@@ -56,28 +53,16 @@ impl TopicName {
     }
 
     /// The topic of a user, `$user:` and the id: what is published there reaches all of the user's connections, and
-    /// who comes back finds what it missed, as in any other topic.
+    /// who comes back finds what it missed, as in any other topic. Each [`UserId`] has one.
     ///
     /// ```
-    /// # use tidewire_hub::TopicName;
-    /// assert_eq!(TopicName::user("7")?.as_str(), "$user:7");
-    /// # Ok::<(), tidewire_hub::InvalidTopicName>(())
+    /// # use tidewire_hub::{TopicName, presence::UserId};
+    /// assert_eq!(TopicName::user(&UserId::new("7")?).as_str(), "$user:7");
+    /// # Ok::<(), tidewire_hub::presence::InvalidUserId>(())
     /// ```
-    ///
-    /// # Errors
-    /// [`InvalidTopicName::Empty`] for an empty id, [`InvalidTopicName::TooLong`] for one of more than
-    /// [`TopicName::MAX_USER_LEN`] bytes, [`InvalidTopicName::ControlCharacter`].
-    pub fn user(id: &str) -> Result<Self, InvalidTopicName> {
-        if id.is_empty() {
-            return Err(InvalidTopicName::Empty);
-        }
-        if id.len() > Self::MAX_USER_LEN {
-            return Err(InvalidTopicName::TooLong);
-        }
-        let mut name = String::with_capacity(USER.len() + id.len());
-        name.push_str(USER);
-        name.push_str(id);
-        Self::checked(&name)
+    #[must_use]
+    pub fn user(id: &UserId) -> Self {
+        Self([USER, id.as_str()].concat().into())
     }
 
     fn checked(name: &str) -> Result<Self, InvalidTopicName> {

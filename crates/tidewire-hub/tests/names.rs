@@ -1,6 +1,7 @@
 //! Names and ids: what is taken and what is refused.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use tidewire_hub::presence::UserId;
 use tidewire_hub::{ConnectionId, Epoch, Incarnation, InvalidConnectionId, InvalidTopicName, TopicName};
 
 #[test]
@@ -124,12 +125,12 @@ fn every_refusal_says_why() {
 }
 
 #[test]
-fn a_user_s_topic_is_reserved_and_its_id_has_a_limit() {
-    let longest = "u".repeat(TopicName::MAX_USER_LEN);
-    assert_eq!(TopicName::user(&longest).unwrap().as_str().len(), TopicName::MAX_LEN);
-    assert!(TopicName::user("7").unwrap().is_reserved());
-    assert_eq!(TopicName::user("7"), TopicName::reserved("$user:7"));
-    assert_eq!(TopicName::user(&format!("{longest}u")), Err(InvalidTopicName::TooLong));
-    assert_eq!(TopicName::user(""), Err(InvalidTopicName::Empty));
-    assert_eq!(TopicName::user("\n"), Err(InvalidTopicName::ControlCharacter));
+fn each_user_has_a_topic_that_no_client_can_name() {
+    let longest = "u".repeat(UserId::MAX_LEN);
+    for id in ["7", "$", "a user:\u{e9}", &longest] {
+        let topic = TopicName::user(&UserId::new(id).unwrap());
+        assert!(topic.is_reserved());
+        assert_eq!(TopicName::reserved(&format!("$user:{id}")), Ok(topic), "{id}");
+    }
+    assert_eq!(TopicName::user(&UserId::new(&longest).unwrap()).as_str().len(), TopicName::MAX_LEN);
 }

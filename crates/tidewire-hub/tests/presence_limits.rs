@@ -46,19 +46,19 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!((typing.diff_interval.as_millis(), typing.max_diff_entries), (250, 32));
     assert_eq!((typing.max_page_len, typing.max_topics), (100, 100_000));
     assert_eq!((typing.max_members_per_topic, typing.max_bytes), (1_000, 67_108_864));
-    assert_eq!((UserId::MAX_LEN, Info::MAX_LEN), (255, 1024));
+    assert_eq!((UserId::MAX_LEN, Info::MAX_LEN), (249, 1024));
     assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES), (256, 16));
 }
 
 #[test]
-fn a_user_id_has_1_to_255_bytes_without_control_characters() {
+fn a_user_id_has_1_to_249_bytes_without_control_characters() {
     for (id, expected) in [
         (String::new(), Err(InvalidUserId::Empty)),
         ("a".to_owned(), Ok(())),
         ("$a".to_owned(), Ok(())),
         ("a".repeat(UserId::MAX_LEN), Ok(())),
         ("a".repeat(UserId::MAX_LEN + 1), Err(InvalidUserId::TooLong)),
-        ("é".repeat(128), Err(InvalidUserId::TooLong)),
+        ("é".repeat(125), Err(InvalidUserId::TooLong)),
         ("a\nb".to_owned(), Err(InvalidUserId::ControlCharacter)),
         ("a\u{9f}".to_owned(), Err(InvalidUserId::ControlCharacter)),
     ] {

@@ -19,7 +19,7 @@ impl fmt::Display for InvalidUserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Empty => "a user id must not be empty",
-            Self::TooLong => "a user id has at most 255 bytes",
+            Self::TooLong => "a user id has at most 249 bytes",
             Self::ControlCharacter => "a user id must not contain control characters",
         })
     }

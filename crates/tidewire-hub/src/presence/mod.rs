@@ -71,7 +71,7 @@
 //!
 //! | Limit | Presence | Typing | Beyond it |
 //! |---|---|---|---|
-//! | [`UserId::MAX_LEN`] | 255 bytes | 255 bytes | refused: [`InvalidUserId::TooLong`] |
+//! | [`UserId::MAX_LEN`] | 249 bytes | 249 bytes | refused: [`InvalidUserId::TooLong`] |
 //! | [`Info::MAX_LEN`] | 1,024 bytes | – | refused: [`InvalidInfo`] |
 //! | [`Config::seen_ttl`] | 30 s | 3 s | not seen |
 //! | [`Config::record_ttl`] | 60 s | 3 s | no record |

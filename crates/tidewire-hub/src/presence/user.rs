@@ -5,8 +5,10 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::error::{InvalidInfo, InvalidUserId};
+use crate::names::{TopicName, USER};
 
-/// Names a user: 1–255 bytes of UTF-8 without control characters (C0, DEL, C1). A clone is one reference more.
+/// Names a user: 1–249 bytes of UTF-8 without control characters (C0, DEL, C1), so that each has a topic of its own,
+/// [`TopicName::user`]. A clone is one reference more.
 ///
 /// Ids are ordered by their bytes; lists and diffs are in that order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,7 +16,7 @@ pub struct UserId(Arc<str>);
 
 impl UserId {
     /// The longest id, in bytes.
-    pub const MAX_LEN: usize = 255;
+    pub const MAX_LEN: usize = TopicName::MAX_LEN - USER.len();
 
     /// An id as the program around knows its users.
     ///

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tidewire_hub::presence::UserId;
 use tidewire_hub::{Config, OnLag, Policy, Reads, TopicName};
 
 use crate::pipe::Path;
@@ -64,8 +65,9 @@ pub(crate) const CALM_LASTS: Nanos = 30 * SECOND;
 pub(crate) const LONG: Nanos = 60 * SECOND;
 
 pub(crate) fn names() -> Vec<TopicName> {
-    let named = NAMES.iter().map(|name| TopicName::new(name));
-    named.chain(USERS.iter().map(|user| TopicName::user(user))).filter_map(Result::ok).collect()
+    let named = NAMES.iter().filter_map(|name| TopicName::new(name).ok());
+    let users = USERS.iter().filter_map(|user| UserId::new(user).ok());
+    named.chain(users.map(|user| TopicName::user(&user))).collect()
 }
 
 /// A hub that is always short of room.
