@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tidewire_hub::presence::{Change, Changes, Config, Diff, Due, Info, Presence, Status, UserId};
+use tidewire_hub::presence::{Change, Changes, Diff, Info, Presence, PresenceDue, Status, UserId};
 use tidewire_hub::{ConnectionId, TopicName};
 
 const A: ConnectionId = ConnectionId::new(1);
@@ -26,7 +26,7 @@ fn info(text: &str) -> Info {
 }
 
 fn presence() -> Presence {
-    Presence::new(Config::default())
+    Presence::default()
 }
 
 /// Alice with these connections, told of.
@@ -96,7 +96,7 @@ fn a_user_joins_with_the_first_connection_and_leaves_with_the_last() {
     assert_eq!(presence.usage(), presence_usage_of_nobody());
 }
 
-fn presence_usage_of_nobody() -> tidewire_hub::presence::Usage {
+fn presence_usage_of_nobody() -> tidewire_hub::presence::PresenceUsage {
     presence().usage()
 }
 
@@ -123,14 +123,14 @@ fn an_open_connection_needs_no_refresh() {
 #[test]
 fn who_polls_is_seen_for_30_s_and_has_a_record_for_60() {
     let mut presence = alice_polling();
-    assert_eq!(presence.poll_timeout(), Some((at(30), Due::Unseen)));
+    assert_eq!(presence.poll_timeout(), Some((at(30), PresenceDue::Unseen)));
     presence.handle_timeout(at(30) - Duration::from_nanos(1));
     assert_eq!((counted(&presence), status(&presence)), ((1, 0), Some(Status::Refreshed { at: at(0) })));
     presence.handle_timeout(at(30));
     assert_eq!((counted(&presence), status(&presence)), ((0, 0), Some(Status::Unseen { at: at(0) })));
-    assert_eq!(presence.poll_timeout(), Some((at(31), Due::Diff)));
+    assert_eq!(presence.poll_timeout(), Some((at(31), PresenceDue::Diff)));
     assert_eq!(told(&mut presence, at(31)), ["-alice"]);
-    assert_eq!(presence.poll_timeout(), Some((at(60), Due::Record)));
+    assert_eq!(presence.poll_timeout(), Some((at(60), PresenceDue::Record)));
     presence.handle_timeout(at(60) - Duration::from_nanos(1));
     assert_eq!(presence.usage().members, 1);
     presence.handle_timeout(at(60));
@@ -146,7 +146,7 @@ fn each_poll_counts_anew() {
         presence.refresh(at(seconds), &topic(), &user("alice"), None).unwrap();
         assert_eq!(told(&mut presence, at(seconds + 1)), [""; 0]);
     }
-    assert_eq!(presence.poll_timeout(), Some((at(108), Due::Unseen)));
+    assert_eq!(presence.poll_timeout(), Some((at(108), PresenceDue::Unseen)));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn changes_of_one_interval_are_one_diff_in_the_order_of_the_ids() {
     let late = at(11) - Duration::from_nanos(1);
     presence.leave(late, &topic(), &user("alice"), A);
     assert_eq!(presence.poll_diff(), None);
-    assert_eq!(presence.poll_timeout(), Some((at(11), Due::Diff)));
+    assert_eq!(presence.poll_timeout(), Some((at(11), PresenceDue::Diff)));
     let diffs = diffs(&mut presence, at(11));
     assert_eq!(diffs.len(), 1);
     assert_eq!((&diffs[0].topic, diffs[0].users, diffs[0].connections), (&topic(), 2, 2));
@@ -263,7 +263,7 @@ fn another_info_is_told_and_the_same_is_not() {
     assert_eq!(told(&mut presence, at(3)), ["~aliceB"]);
     presence.refresh(at(4), &topic(), &user("alice"), Some(info("B"))).unwrap();
     presence.refresh(at(4), &topic(), &user("alice"), None).unwrap();
-    assert_eq!(presence.poll_timeout(), Some((at(34), Due::Unseen)), "no batch is open");
+    assert_eq!(presence.poll_timeout(), Some((at(34), PresenceDue::Unseen)), "no batch is open");
     presence.refresh(at(5), &topic(), &user("alice"), Some(info("C"))).unwrap();
     presence.refresh(at(5), &topic(), &user("alice"), Some(info("B"))).unwrap();
     assert_eq!(told(&mut presence, at(6)), [""; 0], "back within the batch");
@@ -292,7 +292,7 @@ fn a_diff_that_is_taken_late_tells_of_all_until_then() {
     presence.join(at(2), &topic(), &user("bob"), A, Info::default()).unwrap();
     presence.leave(at(60), &topic(), &user("bob"), A);
     presence.join(at(60), &topic(), &user("carol"), A, Info::default()).unwrap();
-    assert_eq!(presence.poll_timeout(), Some((at(3), Due::Diff)), "overdue until it is taken");
+    assert_eq!(presence.poll_timeout(), Some((at(3), PresenceDue::Diff)), "overdue until it is taken");
     assert_eq!(told(&mut presence, at(60)), ["+carol"]);
     assert_eq!(presence.poll_timeout(), None);
 }
@@ -303,7 +303,7 @@ fn a_time_before_the_last_counts_as_the_last() {
     presence.handle_timeout(at(100));
     presence.refresh(at(0), &topic(), &user("alice"), None).unwrap();
     assert_eq!(status(&presence), Some(Status::Refreshed { at: at(100) }));
-    assert_eq!(presence.poll_timeout(), Some((at(101), Due::Diff)));
+    assert_eq!(presence.poll_timeout(), Some((at(101), PresenceDue::Diff)));
     presence.handle_timeout(Duration::MAX);
     presence.refresh(Duration::MAX, &topic(), &user("alice"), None).unwrap();
     assert_eq!(told(&mut presence, Duration::MAX), [""; 0]);

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use tidewire_hub::presence::{
-    AdmissionError, CONNECTION_OVERHEAD_BYTES, Changes, Config, Info, InvalidInfo, InvalidUserId,
-    MEMBER_OVERHEAD_BYTES, Presence, Status, UserId,
+    AdmissionError, CONNECTION_OVERHEAD_BYTES, Changes, Info, InvalidInfo, InvalidUserId,
+    MEMBER_OVERHEAD_BYTES, Presence, PresenceConfig, Status, TypingConfig, UserId,
 };
 use tidewire_hub::{ConnectionId, TopicName};
 
 const NOW: Duration = Duration::from_secs(1);
 
-fn with(limits: impl FnOnce(&mut Config)) -> Presence {
-    let mut config = Config::default();
+fn with(limits: impl FnOnce(&mut PresenceConfig)) -> Presence {
+    let mut config = PresenceConfig::default();
     limits(&mut config);
     Presence::new(config)
 }
@@ -35,17 +35,17 @@ fn join(presence: &mut Presence, name: &str, id: &str, connection: u64) -> Resul
 
 #[test]
 fn the_defaults_are_those_of_the_documentation() {
-    let presence = Config::default();
+    let presence = PresenceConfig::default();
     assert_eq!((presence.seen_ttl.as_secs(), presence.record_ttl.as_secs()), (30, 60));
     assert_eq!((presence.diff_interval.as_millis(), presence.max_diff_entries), (1000, 128));
     assert_eq!((presence.max_page_len, presence.max_topics), (100, 100_000));
     assert_eq!((presence.max_members_per_topic, presence.max_connections_per_member), (100_000, 32));
     assert_eq!(presence.max_bytes, 268_435_456);
-    let typing = Config::typing();
-    assert_eq!((typing.seen_ttl.as_secs(), typing.record_ttl.as_secs()), (3, 3));
-    assert_eq!((typing.diff_interval.as_millis(), typing.max_diff_entries), (250, 32));
-    assert_eq!((typing.max_page_len, typing.max_topics), (100, 100_000));
-    assert_eq!((typing.max_members_per_topic, typing.max_bytes), (1_000, 67_108_864));
+    let typing = TypingConfig::default();
+    assert_eq!((typing.ttl.as_secs(), typing.diff_interval.as_millis()), (3, 250));
+    assert_eq!((typing.max_diff_entries, typing.max_page_len), (32, 100));
+    assert_eq!((typing.max_topics, typing.max_users_per_topic), (100_000, 1_000));
+    assert_eq!(typing.max_bytes, 67_108_864);
     assert_eq!((UserId::MAX_LEN, Info::MAX_LEN), (249, 1024));
     assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES), (256, 16));
 }
@@ -107,7 +107,7 @@ fn max_members_per_topic() {
     poll(&mut presence, "a", "z").unwrap();
     let mut none = with(|limits| limits.max_members_per_topic = 0);
     assert_eq!(poll(&mut none, "a", "x"), Err(AdmissionError::TooManyMembers));
-    assert_eq!(none.usage(), Presence::new(Config::default()).usage(), "what is refused makes no topic");
+    assert_eq!(none.usage(), Presence::default().usage(), "what is refused makes no topic");
 }
 
 #[test]

@@ -3,9 +3,7 @@
 
 use std::time::Duration;
 
-use tidewire_hub::presence::{
-    CONNECTION_OVERHEAD_BYTES, Config, Info, MEMBER_OVERHEAD_BYTES, Presence, UserId,
-};
+use tidewire_hub::presence::{CONNECTION_OVERHEAD_BYTES, Info, MEMBER_OVERHEAD_BYTES, Presence, UserId};
 use tidewire_hub::{ConnectionId, TopicName};
 
 #[global_allocator]
@@ -14,7 +12,7 @@ static ALLOC: dhat::Alloc = dhat::Alloc;
 /// A topic of so many users, each with an info and so many connections, after its diff; made in any order of
 /// the ids.
 fn filled(users: u64, connections: u64) -> Presence {
-    let mut presence = Presence::new(Config::default());
+    let mut presence = Presence::default();
     let topic = TopicName::new("chat").unwrap();
     for index in 0..users {
         let id = UserId::new(&format!("{:016x}", index.wrapping_mul(0x9E37_79B9_7F4A_7C15))).unwrap();

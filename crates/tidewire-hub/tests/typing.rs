@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use tidewire_hub::TopicName;
-use tidewire_hub::presence::{Change, Changes, Config, Due, Info, Typing, UserId};
+use tidewire_hub::presence::{Change, Changes, Info, PresenceDue, Typing, UserId};
 
 fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
@@ -24,11 +24,11 @@ fn told(typing: &mut Typing, now: Duration) -> Option<Vec<Change>> {
 
 #[test]
 fn who_types_is_told_and_who_stops_or_falls_silent() {
-    let mut typing = Typing::new(Config::typing());
+    let mut typing = Typing::default();
     let (chat, alice, bob) = (TopicName::new("chat").unwrap(), user("alice"), user("bob"));
     typing.start(at(0), &chat, &alice).unwrap();
     typing.start(at(100), &chat, &bob).unwrap();
-    assert_eq!((typing.users(&chat), typing.poll_timeout()), (2, Some((at(250), Due::Diff))));
+    assert_eq!((typing.count(&chat), typing.poll_timeout()), (2, Some((at(250), PresenceDue::Diff))));
     let joined = |user: &UserId| Change::Joined { user: user.clone(), info: Info::default() };
     assert_eq!(told(&mut typing, at(250)), Some(vec![joined(&alice), joined(&bob)]));
 
@@ -40,9 +40,9 @@ fn who_types_is_told_and_who_stops_or_falls_silent() {
     assert_eq!(typing.list(&chat, None, 10).members[0].user, &alice);
 
     // She stops without a word.
-    assert_eq!(typing.poll_timeout(), Some((at(5000), Due::Unseen)));
+    assert_eq!(typing.poll_timeout(), Some((at(5000), PresenceDue::Unseen)));
     assert_eq!(told(&mut typing, at(5000)), None);
-    assert_eq!((typing.users(&chat), typing.usage().members), (0, 0));
+    assert_eq!((typing.count(&chat), typing.usage().members), (0, 0));
     assert_eq!(told(&mut typing, at(5250)), Some(vec![Change::Left { user: alice }]));
     assert_eq!((typing.usage().topics, typing.poll_timeout()), (0, None));
 }

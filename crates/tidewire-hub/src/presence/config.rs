@@ -1,63 +1,49 @@
-//! The limits and times of presence and of typing, each with a name and a default.
+//! The limits and times of presence, each with a name and a default.
 
 use core::time::Duration;
 
 use super::member::MEMBER_OVERHEAD_BYTES;
 
-/// What a [`Presence`](super::Presence) or a [`Typing`](super::Typing) may hold, and for how long. Built once, before
-/// it: start from [`Config::default`] or [`Config::typing`] and set fields.
+/// What a [`Presence`](super::Presence) may hold, and for how long. Built once, before it: start from
+/// [`PresenceConfig::default`] and set fields.
 ///
 /// ```
-/// let mut config = tidewire_hub::presence::Config::default();
+/// let mut config = tidewire_hub::presence::PresenceConfig::default();
 /// config.max_members_per_topic = 500;
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Config {
-    /// For how long a poll, or a connection that was lost, keeps a user seen. Default 30 s; typing 3 s.
+pub struct PresenceConfig {
+    /// For how long a poll, or a connection that was lost, keeps a user seen. Default 30 s.
     pub seen_ttl: Duration,
-    /// How long after the same moment the record of somebody who is not seen goes.
-    /// Default 60 s; typing 3 s; less than `seen_ttl` counts as that.
+    /// How long after the same moment the record of somebody who is not seen goes. Default 60 s; less than
+    /// `seen_ttl` counts as that.
     pub record_ttl: Duration,
-    /// How long after a topic's first change its diff is due. Default 1 s; typing 250 ms; 0 tells at once.
+    /// How long after a topic's first change its diff is due. Default 1 s; 0 tells at once.
     pub diff_interval: Duration,
     /// Users that one diff lists. When more changed in one interval it says so and lists nobody: see
-    /// [`Changes::TooMany`](super::Changes::TooMany). Default 128; typing 32.
+    /// [`Changes::TooMany`](super::Changes::TooMany). Default 128.
     pub max_diff_entries: usize,
     /// Members on one page of a list. Default 100; 0 counts as 1.
     pub max_page_len: usize,
     /// Topics at a time that have members; more are refused. A topic costs under 384 bytes beside its name, which
     /// `max_bytes` does not count. Default 100,000; at most 2^30, larger values count as that.
     pub max_topics: usize,
-    /// Users of one topic, those with a mere record too; more are refused. Default 100,000; typing 1,000.
+    /// Users of one topic, those with a mere record too; more are refused. Default 100,000.
     pub max_members_per_topic: usize,
     /// Connections that one user may have open in one topic; more are refused. Default 32.
     pub max_connections_per_member: usize,
     /// Bytes that all members count together: each its id, its info,
     /// [`MEMBER_OVERHEAD_BYTES`] and, for each connection,
     /// [`CONNECTION_OVERHEAD_BYTES`](super::CONNECTION_OVERHEAD_BYTES). What would exceed it is refused.
-    /// Default 256 MiB; typing 64 MiB.
+    /// Default 256 MiB.
     pub max_bytes: usize,
 }
 
 /// What the keys of the intrusive lists can tell apart.
 const MAX_COUNT: usize = 1 << 30;
 
-impl Config {
-    /// The defaults for who is typing: short times, small rooms.
-    #[must_use]
-    pub fn typing() -> Self {
-        Self {
-            seen_ttl: Duration::from_secs(3),
-            record_ttl: Duration::from_secs(3),
-            diff_interval: Duration::from_millis(250),
-            max_diff_entries: 32,
-            max_members_per_topic: 1_000,
-            max_bytes: 64 * 1024 * 1024,
-            ..Self::default()
-        }
-    }
-
+impl PresenceConfig {
     /// The same limits within what they can mean.
     pub(super) fn normalized(mut self) -> Self {
         self.record_ttl = self.record_ttl.max(self.seen_ttl);
@@ -68,7 +54,7 @@ impl Config {
     }
 }
 
-impl Default for Config {
+impl Default for PresenceConfig {
     fn default() -> Self {
         Self {
             seen_ttl: Duration::from_secs(30),

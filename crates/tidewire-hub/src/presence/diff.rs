@@ -25,7 +25,7 @@ pub struct Diff {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changes {
     /// One for each user, in the order of the ids; at least one and at most
-    /// [`Config::max_diff_entries`](super::Config::max_diff_entries).
+    /// [`PresenceConfig::max_diff_entries`](super::PresenceConfig::max_diff_entries).
     Listed(Vec<Change>),
     /// More users than that came, changed or went: who wants to know reads the list.
     TooMany,

@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use slab::Slab;
 
-use super::config::Config;
+use super::config::PresenceConfig;
 use super::error::AdmissionError;
 use super::member::{Connections, Member, Standing, cost};
 use super::room::Room;
@@ -19,7 +19,7 @@ use crate::names::{ConnectionId, TopicName};
 ///
 /// See the [module's page](super) for the whole picture and an example.
 pub struct Presence {
-    pub(super) config: Config,
+    pub(super) config: PresenceConfig,
     /// The latest time that was told.
     pub(super) now: Duration,
     pub(super) rooms: Slab<Room>,
@@ -36,14 +36,14 @@ pub struct Presence {
 /// What a [`Presence`] holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Usage {
+pub struct PresenceUsage {
     /// Topics with members, or with a diff that is yet to be told.
     pub topics: usize,
     /// Members of all topics, those with a mere record too.
     pub members: usize,
     /// Their open connections.
     pub connections: usize,
-    /// What the members count, in bytes; at most [`Config::max_bytes`].
+    /// What the members count, in bytes; at most [`PresenceConfig::max_bytes`].
     pub bytes: usize,
 }
 
@@ -55,7 +55,7 @@ pub(super) const UNSEEN: Node = Node::new(Kind::Second, 0);
 impl Presence {
     /// Nobody is anywhere.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: PresenceConfig) -> Self {
         let mut order = Links::default();
         order.admit(REFRESHED);
         order.admit(UNSEEN);
@@ -89,7 +89,7 @@ impl Presence {
         self.admit(topic, user, Some(info), Some(connection)).map(drop)
     }
 
-    /// A poll: the user is seen for [`Config::seen_ttl`] from now on, with or without a connection. `None` leaves
+    /// A poll: the user is seen for [`PresenceConfig::seen_ttl`] from now on, with or without a connection. `None` leaves
     /// the info as the record has it; it is empty for somebody without a record.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Presence {
         }
     }
 
-    /// A user's connection broke, and may be back soon: the user is seen for [`Config::seen_ttl`] more. Answers
+    /// A user's connection broke, and may be back soon: the user is seen for [`PresenceConfig::seen_ttl`] more. Answers
     /// whether the connection was there; nothing has changed if not.
     pub fn lose(
         &mut self,
@@ -167,8 +167,8 @@ impl Presence {
 
     /// What it holds. The cost is the same for any number of members.
     #[must_use]
-    pub fn usage(&self) -> Usage {
-        Usage {
+    pub fn usage(&self) -> PresenceUsage {
+        PresenceUsage {
             topics: self.rooms.len(),
             members: self.members.len(),
             connections: self.connections,
@@ -357,6 +357,13 @@ impl Presence {
             let room = self.rooms.remove(room as usize);
             self.by_name.remove(&room.name);
         }
+    }
+}
+
+impl Default for Presence {
+    /// With the usual times and limits.
+    fn default() -> Self {
+        Self::new(PresenceConfig::default())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Presence: who is in a topic, told as batched differences; and typing, the same with a shorter memory
 //! (design: "Presence is a TTL map per topic with join and leave diffs, batched").
 //!
-//! A user is *seen* in a topic while a connection of theirs is open there, and for [`Config::seen_ttl`] after a poll
+//! A user is *seen* in a topic while a connection of theirs is open there, and for [`PresenceConfig::seen_ttl`] after a poll
 //! or after a connection that was lost. Somebody who said goodbye is gone at once; somebody who went silent leaves a
-//! record until [`Config::record_ttl`], which a poll without [`Info`] brings back. In each row the user has a record:
+//! record until [`PresenceConfig::record_ttl`], which a poll without [`Info`] brings back. In each row the user has a record:
 //!
 //! | | connections alone | refreshed, connections or not | not seen |
 //! |---|---|---|---|
@@ -18,10 +18,10 @@
 //!
 //! # Differences
 //!
-//! The first change in a topic opens a batch; [`Config::diff_interval`] later it is one [`Diff`]: who joined, whose
+//! The first change in a topic opens a batch; [`PresenceConfig::diff_interval`] later it is one [`Diff`]: who joined, whose
 //! info changed, who left, each user once, in the order of their ids. Whoever left and came back within a batch is
 //! not in it. So a diff costs a topic of N users N deliveries an interval, however many come and go; and
-//! where more than [`Config::max_diff_entries`] users changed it lists nobody ([`Changes::TooMany`]), so that N
+//! where more than [`PresenceConfig::max_diff_entries`] users changed it lists nobody ([`Changes::TooMany`]), so that N
 //! joins at once do not cost N² entries. It always has the count.
 //!
 //! A client that reads the list ([`Presence::list`]) and then applies every diff that follows, in order, ends with
@@ -37,11 +37,11 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use tidewire_hub::presence::{Change, Changes, Config, Info, Presence, UserId};
+//! use tidewire_hub::presence::{Change, Changes, Info, Presence, UserId};
 //! use tidewire_hub::{ConnectionId, TopicName};
 //!
 //! let at = Duration::from_secs;
-//! let mut presence = Presence::new(Config::default());
+//! let mut presence = Presence::default();
 //! let (chat, alice, bob) = (TopicName::new("chat")?, UserId::new("alice")?, UserId::new("bob")?);
 //!
 //! // Alice has a WebSocket, Bob polls.
@@ -73,15 +73,15 @@
 //! |---|---|---|---|
 //! | [`UserId::MAX_LEN`] | 249 bytes | 249 bytes | refused: [`InvalidUserId::TooLong`] |
 //! | [`Info::MAX_LEN`] | 1,024 bytes | – | refused: [`InvalidInfo`] |
-//! | [`Config::seen_ttl`] | 30 s | 3 s | not seen |
-//! | [`Config::record_ttl`] | 60 s | 3 s | no record |
-//! | [`Config::diff_interval`] | 1 s | 250 ms | the batch is told |
-//! | [`Config::max_diff_entries`] | 128 | 32 | [`Changes::TooMany`] |
-//! | [`Config::max_page_len`] | 100 | 100 | the page ends, and says where the next one starts |
-//! | [`Config::max_topics`] | 100,000 | 100,000 | refused: [`AdmissionError::TooManyTopics`] |
-//! | [`Config::max_members_per_topic`] | 100,000 | 1,000 | refused: [`AdmissionError::TooManyMembers`] |
-//! | [`Config::max_connections_per_member`] | 32 | – | refused: [`AdmissionError::TooManyConnections`] |
-//! | [`Config::max_bytes`] | 256 MiB | 64 MiB | refused: [`AdmissionError::TooManyBytes`] |
+//! | [`PresenceConfig::seen_ttl`] | 30 s | 3 s | not seen |
+//! | [`PresenceConfig::record_ttl`] | 60 s | 3 s | no record |
+//! | [`PresenceConfig::diff_interval`] | 1 s | 250 ms | the batch is told |
+//! | [`PresenceConfig::max_diff_entries`] | 128 | 32 | [`Changes::TooMany`] |
+//! | [`PresenceConfig::max_page_len`] | 100 | 100 | the page ends, and says where the next one starts |
+//! | [`PresenceConfig::max_topics`] | 100,000 | 100,000 | refused: [`AdmissionError::TooManyTopics`] |
+//! | [`PresenceConfig::max_members_per_topic`] | 100,000 | 1,000 | refused: [`AdmissionError::TooManyMembers`] |
+//! | [`PresenceConfig::max_connections_per_member`] | 32 | – | refused: [`AdmissionError::TooManyConnections`] |
+//! | [`PresenceConfig::max_bytes`] | 256 MiB | 64 MiB | refused: [`AdmissionError::TooManyBytes`] |
 //!
 //! What is refused changes nothing. A batch under way holds the ids and infos of at most `max_diff_entries` users of
 //! its topic beside that.
@@ -100,12 +100,12 @@ mod room;
 
 mod typing;
 
-pub use config::Config;
+pub use config::PresenceConfig;
 pub use diff::{Change, Changes, Diff};
 pub use error::{AdmissionError, InvalidInfo, InvalidUserId};
 pub use list::{Count, Member, Page, Status};
-pub use machine::{Presence, Usage};
+pub use machine::{Presence, PresenceUsage};
 pub use member::{CONNECTION_OVERHEAD_BYTES, MEMBER_OVERHEAD_BYTES};
-pub use time::Due;
-pub use typing::Typing;
+pub use time::PresenceDue;
+pub use typing::{Typing, TypingConfig};
 pub use user::{Info, UserId};

@@ -16,10 +16,10 @@ pub(super) struct Batch {
 /// What a deadline of [`Presence::poll_timeout`] is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Due {
-    /// A user's last poll or lost connection is [`Config::seen_ttl`](super::Config::seen_ttl) ago.
+pub enum PresenceDue {
+    /// A user's last poll or lost connection is [`PresenceConfig::seen_ttl`](super::PresenceConfig::seen_ttl) ago.
     Unseen,
-    /// A record is [`Config::record_ttl`](super::Config::record_ttl) old.
+    /// A record is [`PresenceConfig::record_ttl`](super::PresenceConfig::record_ttl) old.
     Record,
     /// A diff can be had from [`Presence::poll_diff`] then.
     Diff,
@@ -31,10 +31,10 @@ impl Presence {
     /// Any call that is told the time may change the answer, and so may [`Presence::poll_diff`]: a diff that is due
     /// keeps the answer in the past until it is taken. The cost is the same for any number of members.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<(Duration, Due)> {
-        let unseen = self.next_unseen().map(|(at, _)| (at, Due::Unseen));
-        let record = self.next_record().map(|(at, _)| (at, Due::Record));
-        let diff = self.batches.front().map(|batch| (batch.due, Due::Diff));
+    pub fn poll_timeout(&self) -> Option<(Duration, PresenceDue)> {
+        let unseen = self.next_unseen().map(|(at, _)| (at, PresenceDue::Unseen));
+        let record = self.next_record().map(|(at, _)| (at, PresenceDue::Record));
+        let diff = self.batches.front().map(|batch| (batch.due, PresenceDue::Diff));
         [unseen, record, diff].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -90,12 +90,12 @@ impl Presence {
 mod tests {
     use super::*;
     use crate::names::{ConnectionId, TopicName};
-    use crate::presence::{Config, Info, UserId};
+    use crate::presence::{Info, PresenceConfig, UserId};
 
     /// Link writes for one deadline that is asked for, one that is not over, and one that is over for one user.
     fn writes(users: usize) -> [usize; 3] {
         let at = Duration::from_secs;
-        let mut presence = Presence::new(Config::default());
+        let mut presence = Presence::new(PresenceConfig::default());
         let (topic, late) = (TopicName::new("chat").unwrap(), UserId::new("late").unwrap());
         presence.refresh(at(0), &topic, &late, None).unwrap();
         for index in 0..users {

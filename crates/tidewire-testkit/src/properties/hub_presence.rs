@@ -5,7 +5,7 @@ mod model;
 use core::time::Duration;
 
 use tidewire_hub::presence::{
-    CONNECTION_OVERHEAD_BYTES, Config, Info, MEMBER_OVERHEAD_BYTES, Presence, UserId,
+    CONNECTION_OVERHEAD_BYTES, Info, MEMBER_OVERHEAD_BYTES, Presence, PresenceConfig, UserId,
 };
 use tidewire_hub::{ConnectionId, TopicName};
 
@@ -76,7 +76,7 @@ pub fn operations(data: &[u8]) {
 
 impl Pair {
     fn new(tape: &mut Tape<'_>) -> Self {
-        let mut config = Config::default();
+        let mut config = PresenceConfig::default();
         config.seen_ttl = Duration::from_millis(100) + tape.tenths(40);
         config.record_ttl = tape.tenths(80);
         config.diff_interval = tape.tenths(12);

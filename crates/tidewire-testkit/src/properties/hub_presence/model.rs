@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidewire_hub::presence::{
-    AdmissionError, CONNECTION_OVERHEAD_BYTES, Change, Changes, Config, Count, Diff, Due, Info,
-    MEMBER_OVERHEAD_BYTES, Member, Page, Status, Usage, UserId,
+    AdmissionError, CONNECTION_OVERHEAD_BYTES, Change, Changes, Count, Diff, Info, MEMBER_OVERHEAD_BYTES,
+    Member, Page, PresenceConfig, PresenceDue, PresenceUsage, Status, UserId,
 };
 use tidewire_hub::{ConnectionId, TopicName};
 
@@ -36,7 +36,7 @@ struct Batch {
 
 /// The presence of the model.
 pub(super) struct Model {
-    config: Config,
+    config: PresenceConfig,
     now: Duration,
     people: Vec<Person>,
     /// Who was seen when it was last looked.
@@ -47,7 +47,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    pub(super) fn new(mut config: Config) -> Self {
+    pub(super) fn new(mut config: PresenceConfig) -> Self {
         config.record_ttl = config.record_ttl.max(config.seen_ttl);
         config.max_page_len = config.max_page_len.max(1);
         Self {
@@ -230,13 +230,13 @@ impl Model {
         had
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<(Duration, Due)> {
+    pub(super) fn poll_timeout(&self) -> Option<(Duration, PresenceDue)> {
         let refreshed = |seen| {
             self.people.iter().filter(move |person| self.is_seen(person) == seen).filter_map(|p| p.refreshed)
         };
-        let unseen = refreshed(true).min().map(|at| (at + self.config.seen_ttl, Due::Unseen));
-        let record = refreshed(false).min().map(|at| (at + self.config.record_ttl, Due::Record));
-        let diff = self.batches.values().map(|batch| batch.due).min().map(|due| (due, Due::Diff));
+        let unseen = refreshed(true).min().map(|at| (at + self.config.seen_ttl, PresenceDue::Unseen));
+        let record = refreshed(false).min().map(|at| (at + self.config.record_ttl, PresenceDue::Record));
+        let diff = self.batches.values().map(|batch| batch.due).min().map(|due| (due, PresenceDue::Diff));
         [unseen, record, diff].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
@@ -328,15 +328,15 @@ impl Model {
         }
     }
 
-    pub(super) fn usage(&self, usage: Usage) {
+    pub(super) fn usage(&self, usage: PresenceUsage) {
         let connections: usize = self.people.iter().map(|person| person.connections.len()).sum();
         let expected = (self.topics().len(), self.people.len(), connections, self.bytes());
         assert_eq!((usage.topics, usage.members, usage.connections, usage.bytes), expected);
         assert!(usage.topics <= self.config.max_topics && usage.bytes <= self.config.max_bytes);
     }
 
-    pub(super) fn nobody(&self, usage: Usage) {
-        assert_eq!(usage, Usage::default());
+    pub(super) fn nobody(&self, usage: PresenceUsage) {
+        assert_eq!(usage, PresenceUsage::default());
         assert!(self.people.is_empty() && self.batches.is_empty());
     }
 
