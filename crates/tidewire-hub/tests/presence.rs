@@ -290,8 +290,8 @@ fn topics_have_their_own_users_and_their_own_batches() {
 fn a_diff_that_is_taken_late_tells_of_all_until_then() {
     let mut presence = alice_with(&[A]);
     presence.join(at(2), &topic(), &user("bob"), A, Info::default()).unwrap();
-    presence.leave(at(60), &topic(), &user("bob"), A);
     presence.join(at(60), &topic(), &user("carol"), A, Info::default()).unwrap();
+    presence.leave(at(60), &topic(), &user("bob"), A);
     assert_eq!(presence.poll_timeout(), Some((at(3), PresenceDue::Diff)), "overdue until it is taken");
     assert_eq!(told(&mut presence, at(60)), ["+carol"]);
     assert_eq!(presence.poll_timeout(), None);

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use tidewire_hub::presence::{
-    AdmissionError, CONNECTION_OVERHEAD_BYTES, Changes, Info, InvalidInfo, InvalidUserId,
-    MEMBER_OVERHEAD_BYTES, Presence, PresenceConfig, Status, TypingConfig, UserId,
+    AdmissionError, CHANGE_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES, Changes, Info, InvalidInfo,
+    InvalidUserId, MEMBER_OVERHEAD_BYTES, Presence, PresenceConfig, PresenceDue, Status, TypingConfig,
+    UserId,
 };
 use tidewire_hub::{ConnectionId, TopicName};
 
@@ -40,14 +41,16 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!((presence.diff_interval.as_millis(), presence.max_diff_entries), (1000, 128));
     assert_eq!((presence.max_page_len, presence.max_topics), (100, 100_000));
     assert_eq!((presence.max_members_per_topic, presence.max_connections_per_member), (100_000, 32));
-    assert_eq!(presence.max_bytes, 268_435_456);
+    assert_eq!((presence.max_bytes, presence.max_expiries_per_call), (268_435_456, 1_024));
+    assert_eq!((presence.max_diff_interval.as_secs(), presence.max_empty_topics), (16, 100_000));
     let typing = TypingConfig::default();
     assert_eq!((typing.ttl.as_secs(), typing.diff_interval.as_millis()), (3, 250));
     assert_eq!((typing.max_diff_entries, typing.max_page_len), (32, 100));
     assert_eq!((typing.max_topics, typing.max_users_per_topic), (100_000, 1_000));
-    assert_eq!(typing.max_bytes, 67_108_864);
+    assert_eq!((typing.max_bytes, typing.max_expiries_per_call), (67_108_864, 1_024));
+    assert_eq!((typing.max_diff_interval.as_millis(), typing.max_empty_topics), (2000, 100_000));
     assert_eq!((UserId::MAX_LEN, Info::MAX_LEN), (249, 1024));
-    assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES), (256, 16));
+    assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES, CHANGE_OVERHEAD_BYTES), (256, 16, 128));
 }
 
 #[test]
@@ -87,10 +90,43 @@ fn max_topics() {
     assert_eq!(join(&mut presence, "c", "x", 1), Err(AdmissionError::TooManyTopics));
     poll(&mut presence, "b", "y").unwrap();
     presence.withdraw(NOW, &topic("a"), &user("x"));
-    assert_eq!(poll(&mut presence, "c", "x"), Err(AdmissionError::TooManyTopics), "a diff is to come");
-    presence.handle_timeout(NOW + Duration::from_secs(1));
-    while presence.poll_diff().is_some() {}
     poll(&mut presence, "c", "x").unwrap();
+    assert_eq!(poll(&mut presence, "a", "x"), Err(AdmissionError::TooManyTopics));
+}
+
+/// Who joins and leaves before anybody was told leaves nothing behind, under however many names.
+#[test]
+fn topics_that_were_never_told_of_keep_nobody_out() {
+    let mut presence = with(|limits| (limits.max_topics, limits.max_empty_topics) = (1, 0));
+    for name in ["a", "b", "c"] {
+        join(&mut presence, name, "x", 1).unwrap();
+        assert!(presence.leave(NOW, &topic(name), &user("x"), ConnectionId::new(1)));
+    }
+    assert_eq!((presence.usage(), presence.poll_timeout()), (Presence::default().usage(), None));
+}
+
+#[test]
+fn max_empty_topics() {
+    let mut presence = with(|limits| (limits.max_topics, limits.max_empty_topics) = (2, 1));
+    let later = |presence: &mut Presence, seconds| {
+        presence.handle_timeout(NOW + Duration::from_secs(seconds));
+        std::iter::from_fn(|| presence.poll_diff()).count()
+    };
+    poll(&mut presence, "a", "x").unwrap();
+    poll(&mut presence, "b", "x").unwrap();
+    assert_eq!(later(&mut presence, 1), 2);
+    for name in ["a", "b"] {
+        presence.withdraw(NOW, &topic(name), &user("x"));
+    }
+    assert_eq!((presence.usage().topics, presence.usage().empty_topics), (0, 2));
+    poll(&mut presence, "c", "x").unwrap();
+    assert_eq!(poll(&mut presence, "d", "x"), Err(AdmissionError::TooManyEmptyTopics));
+    assert_eq!((presence.usage().topics, presence.usage().empty_topics), (1, 2));
+    poll(&mut presence, "a", "x").unwrap();
+    assert_eq!(poll(&mut presence, "b", "x"), Err(AdmissionError::TooManyTopics), "two have somebody");
+    presence.withdraw(NOW, &topic("a"), &user("x"));
+    assert_eq!(later(&mut presence, 2), 3, "a, b and c");
+    poll(&mut presence, "d", "x").unwrap();
 }
 
 #[test]
@@ -169,6 +205,52 @@ fn max_bytes() {
     assert_eq!(presence.usage().bytes, two + 10, "exactly full");
 }
 
+/// What diffs under way hold counts, and gives way.
+#[test]
+fn max_bytes_with_what_is_to_be_told() {
+    let member = MEMBER_OVERHEAD_BYTES + 1;
+    let change = CHANGE_OVERHEAD_BYTES + 1;
+    for (bytes, is_listed) in
+        [(2 * member + 2 * change, [true, true]), (2 * member + 2 * change - 1, [false, true])]
+    {
+        let mut presence = with(|limits| limits.max_bytes = bytes);
+        poll(&mut presence, "a", "x").unwrap();
+        assert_eq!((presence.usage().bytes, presence.usage().diffs_bytes), (member + change, change));
+        poll(&mut presence, "b", "y").unwrap();
+        let listed = is_listed.iter().filter(|is_listed| **is_listed).count();
+        assert_eq!(
+            (presence.usage().bytes, presence.usage().diffs_bytes),
+            (2 * member + listed * change, listed * change)
+        );
+        presence.handle_timeout(NOW + Duration::from_secs(1));
+        for (name, is_listed) in ["a", "b"].into_iter().zip(is_listed) {
+            let diff = presence.poll_diff().unwrap();
+            assert_eq!((diff.topic, diff.changes != Changes::TooMany), (topic(name), is_listed));
+        }
+        assert_eq!((presence.usage().bytes, presence.usage().diffs_bytes), (2 * member, 0));
+    }
+}
+
+#[test]
+fn nobody_is_refused_for_what_is_to_be_told() {
+    let info = Info::new(&[7; 100]).unwrap();
+    let member = MEMBER_OVERHEAD_BYTES + 1;
+    let mut presence = with(|limits| limits.max_bytes = 2 * member + 100);
+    presence.refresh(NOW, &topic("a"), &user("x"), Some(info.clone())).unwrap();
+    presence.handle_timeout(NOW + Duration::from_secs(1));
+    assert!(presence.poll_diff().is_some());
+    // The old info is kept to tell of the new one, until somebody else needs the room.
+    presence.refresh(NOW, &topic("a"), &user("x"), Some(Info::default())).unwrap();
+    assert_eq!(presence.usage().diffs_bytes, CHANGE_OVERHEAD_BYTES + 101);
+    poll(&mut presence, "a", "y").unwrap();
+    assert_eq!((presence.usage().diffs_bytes, presence.usage().bytes), (0, 2 * member));
+    let refused = presence.refresh(NOW, &topic("a"), &user("x"), Some(Info::new(&[7; 101]).unwrap()));
+    assert_eq!(refused, Err(AdmissionError::TooManyBytes));
+    presence.refresh(NOW, &topic("a"), &user("x"), Some(info)).unwrap();
+    presence.handle_timeout(NOW + Duration::from_secs(2));
+    assert_eq!(presence.poll_diff().unwrap().changes, Changes::TooMany);
+}
+
 #[test]
 fn max_diff_entries() {
     for (given, users, expected) in
@@ -186,9 +268,58 @@ fn max_diff_entries() {
         };
         assert_eq!((diff.users, listed), (users, expected), "{users} of {given}");
         poll(&mut presence, "a", "another").unwrap();
-        presence.handle_timeout(NOW + Duration::from_secs(2));
+        presence.handle_timeout(NOW + Duration::from_secs(3));
         assert_eq!(presence.poll_diff().unwrap().users, users + 1, "the next batch starts anew");
         assert_eq!(presence.poll_diff(), None);
+    }
+}
+
+#[test]
+fn max_diff_interval() {
+    for (given, expected) in [(4, [1, 3, 7, 11, 15]), (3, [1, 3, 6, 9, 12]), (0, [1, 2, 3, 4, 5])] {
+        let mut presence = with(|limits| {
+            limits.max_diff_entries = 0;
+            limits.max_diff_interval = Duration::from_secs(given);
+        });
+        let mut told = Vec::new();
+        for tenths in 0..160 {
+            let now = NOW + Duration::from_millis(100 * tenths);
+            presence.refresh(now, &topic("a"), &user(&format!("u{tenths}")), None).unwrap();
+            told.extend(presence.poll_diff().map(|_| tenths / 10));
+        }
+        assert_eq!(told[..5], expected, "at most {given} s");
+    }
+}
+
+#[test]
+fn max_expiries_per_call() {
+    for (given, at_once) in [(3, 3), (1, 1), (0, 1)] {
+        let mut presence = with(|limits| limits.max_expiries_per_call = given);
+        for index in 0..7 {
+            poll(&mut presence, "a", &format!("u{index}")).unwrap();
+        }
+        presence.handle_timeout(NOW + Duration::from_secs(1));
+        assert!(presence.poll_diff().is_some());
+        let after = |seconds| NOW + Duration::from_secs(seconds);
+        let rests = || std::iter::successors(Some(7_usize), |left| Some(left.saturating_sub(at_once)));
+        for left in rests().take_while(|left| *left > 0) {
+            assert_eq!(
+                presence.count(&topic("a")).users,
+                left,
+                "{given} a call, the others are as they were"
+            );
+            assert_eq!(presence.poll_timeout(), Some((after(30), PresenceDue::Unseen)));
+            presence.handle_timeout(after(60));
+        }
+        for left in rests().take_while(|left| *left > 0) {
+            // What is left of the last call went on with the first records.
+            assert!(presence.usage().members <= left, "{given}");
+            presence.handle_timeout(after(60));
+        }
+        assert_eq!(
+            (presence.usage().members, presence.poll_timeout()),
+            (0, Some((after(61), PresenceDue::Diff)))
+        );
     }
 }
 

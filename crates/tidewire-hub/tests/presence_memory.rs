@@ -1,9 +1,12 @@
-//! What a member costs in memory, counted. One test, because the counters are those of the whole process.
+//! What members and changes cost in memory, counted. One test, because the counters are those of the whole process.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
 
-use tidewire_hub::presence::{CONNECTION_OVERHEAD_BYTES, Info, MEMBER_OVERHEAD_BYTES, Presence, UserId};
+use tidewire_hub::presence::{
+    CHANGE_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES, Info, MEMBER_OVERHEAD_BYTES, Presence, PresenceConfig,
+    UserId,
+};
 use tidewire_hub::{ConnectionId, TopicName};
 
 #[global_allocator]
@@ -49,14 +52,57 @@ fn members_cost_no_more_than_they_count() {
             assert_eq!(counted, least * users as usize);
         }
     }
+    for users in [1_000, 1_024, 1_025, 20_000] {
+        changes_cost_no_more_than_they_count(users);
+    }
+    when_all_have_left_little_is_held();
+}
+
+/// In one batch: all who came, and then all who went.
+fn changes_cost_no_more_than_they_count(users: u64) {
+    let at = Duration::from_secs;
+    let profiler = dhat::Profiler::builder().testing().build();
+    let mut config = PresenceConfig::default();
+    config.max_diff_entries = usize::MAX;
+    let mut presence = Presence::new(config);
+    let topic = TopicName::new("chat").unwrap();
+    let id =
+        |index: u64| UserId::new(&format!("{:016x}", index.wrapping_mul(0x9E37_79B9_7F4A_7C15))).unwrap();
+    for index in 0..users {
+        let info = Info::new(&[7; 40]).unwrap();
+        presence.join(at(0), &topic, &id(index), ConnectionId::new(1), info).unwrap();
+    }
+    let all = presence.usage();
+    assert_eq!(all.diffs_bytes, users as usize * (16 + CHANGE_OVERHEAD_BYTES));
+    let held = dhat::HeapStats::get().curr_bytes;
+    assert!(held <= all.bytes + 4096, "{users} came: {held} > {}", all.bytes);
+    presence.handle_timeout(at(1));
+    assert!(presence.poll_diff().is_some());
+    for index in 0..users {
+        assert!(presence.leave(at(1), &topic, &id(index), ConnectionId::new(1)));
+    }
+    let rest = presence.usage();
+    assert_eq!((rest.members, rest.bytes), (0, users as usize * (16 + 40 + CHANGE_OVERHEAD_BYTES)));
+    let held = dhat::HeapStats::get().curr_bytes;
+    drop(profiler);
+    println!("{users} users who left: {} bytes each", (held - places(users)) / users as usize);
+    assert!(held <= rest.bytes + places(users) + 4096, "{users} left: {held} > {}", rest.bytes);
+}
+
+/// What the tables keep when they are empty.
+fn places(users: u64) -> usize {
+    users.next_power_of_two() as usize * (72 + 8)
+}
+
+fn when_all_have_left_little_is_held() {
     let profiler = dhat::Profiler::builder().testing().build();
     let mut presence = filled(1_000, 0);
     presence.handle_timeout(Duration::from_secs(60));
     presence.handle_timeout(Duration::from_secs(61));
     assert!(presence.poll_diff().is_some());
     assert_eq!((presence.usage().members, presence.usage().topics), (0, 0));
-    // The tables keep their places; what is shared and what is ordered is gone.
+    // What is shared and what is ordered is gone.
     let left = dhat::HeapStats::get().curr_bytes;
     drop(profiler);
-    assert!(left <= 1_024 * (72 + 8) + 4096, "{left}");
+    assert!(left <= places(1_000) + 4096, "{left}");
 }

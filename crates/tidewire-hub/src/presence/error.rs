@@ -45,6 +45,8 @@ impl Error for InvalidInfo {}
 pub enum AdmissionError {
     /// Nobody is in the topic yet, and `max_topics` have somebody.
     TooManyTopics,
+    /// The topic is new, and there are `max_topics` and `max_empty_topics` together, with members and without.
+    TooManyEmptyTopics,
     /// The topic has `max_members_per_topic`.
     TooManyMembers,
     /// The user has `max_connections_per_member` open in the topic.
@@ -57,6 +59,7 @@ impl fmt::Display for AdmissionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooManyTopics => "as many topics have members as may",
+            Self::TooManyEmptyTopics => "as many topics that nobody is in have a diff to come as may",
             Self::TooManyMembers => "the topic has as many members as it may",
             Self::TooManyConnections => "the user has as many connections in the topic as they may",
             Self::TooManyBytes => "the members of all topics hold as many bytes as they may",

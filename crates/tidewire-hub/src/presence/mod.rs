@@ -90,7 +90,10 @@ mod config;
 mod error;
 mod user;
 
+mod admission;
+mod batch;
 mod machine;
+mod standing;
 mod time;
 
 mod diff;
@@ -100,6 +103,7 @@ mod room;
 
 mod typing;
 
+pub use batch::CHANGE_OVERHEAD_BYTES;
 pub use config::PresenceConfig;
 pub use diff::{Change, Changes, Diff};
 pub use error::{AdmissionError, InvalidInfo, InvalidUserId};

@@ -3,10 +3,7 @@
 
 use alloc::collections::BTreeMap;
 
-use slab::Slab;
-
-use super::diff::{Diff, Pending};
-use super::member::Member;
+use super::batch::{Batch, Untold};
 use super::user::UserId;
 use crate::names::TopicName;
 
@@ -18,12 +15,21 @@ pub(super) struct Room {
     pub(super) unseen: BTreeMap<UserId, u32>,
     /// Open ones, of all users.
     pub(super) connections: usize,
-    pub(super) pending: Pending,
+    /// How many users were seen when the last diff was told.
+    pub(super) told_users: usize,
+    pub(super) batch: Batch,
 }
 
 impl Room {
     pub(super) fn new(name: TopicName) -> Self {
-        Self { name, seen: BTreeMap::new(), unseen: BTreeMap::new(), connections: 0, pending: Pending::Quiet }
+        Self {
+            name,
+            seen: BTreeMap::new(),
+            unseen: BTreeMap::new(),
+            connections: 0,
+            told_users: 0,
+            batch: Batch::Quiet,
+        }
     }
 
     pub(super) fn find(&self, user: &UserId) -> Option<u32> {
@@ -37,31 +43,29 @@ impl Room {
 
     /// Whether nothing is to be remembered.
     pub(super) fn is_blank(&self) -> bool {
-        self.len() == 0 && self.pending.is_quiet()
+        self.len() == 0 && self.batch.is_quiet()
     }
 
-    /// Closes the batch; `None` when everything is as it was.
-    pub(super) fn take_diff(&mut self, members: &Slab<Member>) -> Option<Diff> {
-        let seen = &self.seen;
-        let changes = self.pending.take(|user| seen.get(user).map(|key| &members[*key as usize].info))?;
-        Some(Diff {
-            topic: self.name.clone(),
-            users: self.seen.len(),
-            connections: self.connections,
-            changes,
-        })
+    /// Whether there is something to be told, as far as can be known where too many changed to keep each.
+    pub(super) fn has_changed(&self) -> bool {
+        match &self.batch {
+            Batch::Quiet | Batch::Calming { .. } => false,
+            Batch::Open { untold: Untold::Listed(users), .. } => !users.is_empty(),
+            Batch::Open { untold: Untold::TooMany, .. } => self.told_users > 0 || !self.seen.is_empty(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use core::time::Duration;
 
     #[test]
     fn a_topic_stays_within_its_share() {
-        // Beside the record: a place in the tree of names, one in the queue of batches (doubled, as a queue grows),
-        // the doubled place itself, the header of the name.
-        let record = 2 * size_of::<Room>() + 2 * (16 + 4) + 2 * 24 + 16;
-        assert!(record <= 384, "{record}");
+        // Beside the record: a place in the tree of names, one in a queue of batches, links, each doubled as what it
+        // lies in grows; the doubled place itself, the header of the name.
+        let record = 2 * size_of::<Room>() + 2 * (16 + 4) + 2 * size_of::<(Duration, u32)>() + 2 * 8 + 16;
+        assert!(record <= 448, "{record}");
     }
 }

@@ -1,17 +1,10 @@
-//! What time does: users who are no longer seen, records that go, batches that are told. Each of the three queues is
-//! in the order of its deadlines, because each deadline is a time that was told plus one and the same span.
+//! What time does: users who are no longer seen, records that go, topics that are calm again, batches that are told.
+//! Users and records are in the order of their deadlines without being sorted, because each deadline is a time that
+//! was told plus one and the same span.
 
 use core::time::Duration;
 
-use super::diff::Diff;
 use super::machine::{Presence, REFRESHED, UNSEEN};
-
-/// A batch that is open.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) due: Duration,
-    pub(super) room: u32,
-}
 
 /// What a deadline of [`Presence::poll_timeout`] is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,68 +14,66 @@ pub enum PresenceDue {
     Unseen,
     /// A record is [`PresenceConfig::record_ttl`](super::PresenceConfig::record_ttl) old.
     Record,
+    /// A topic in which too many changed is as others again.
+    Calm,
     /// A diff can be had from [`Presence::poll_diff`] then.
     Diff,
+}
+
+/// Something whose time is over, or will be.
+#[derive(Clone, Copy, Debug)]
+enum Expiry {
+    Unseen(u32),
+    Record(u32),
+    Calm(u32),
 }
 
 impl Presence {
     /// When to call [`Presence::handle_timeout`] next, and what for; `None` when nothing is to come.
     ///
     /// Any call that is told the time may change the answer, and so may [`Presence::poll_diff`]: a diff that is due
-    /// keeps the answer in the past until it is taken. The cost is the same for any number of members.
+    /// keeps the answer in the past until it is taken, and so does what one call left to the next. The cost is the
+    /// same for any number of members.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Duration, PresenceDue)> {
-        let unseen = self.next_unseen().map(|(at, _)| (at, PresenceDue::Unseen));
-        let record = self.next_record().map(|(at, _)| (at, PresenceDue::Record));
-        let diff = self.batches.front().map(|batch| (batch.due, PresenceDue::Diff));
-        [unseen, record, diff].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let expiry = self.next_expiry().map(|(at, expiry)| match expiry {
+            Expiry::Unseen(_) => (at, PresenceDue::Unseen),
+            Expiry::Record(_) => (at, PresenceDue::Record),
+            Expiry::Calm(_) => (at, PresenceDue::Calm),
+        });
+        let diff = self.batches.next_due().map(|(at, _)| (at, PresenceDue::Diff));
+        expiry.into_iter().chain(diff).min_by_key(|(at, _)| *at)
     }
 
-    /// Tells the time: whoever is no longer seen leaves, and records that are over go. The cost is in proportion to
-    /// those, and each of them was refreshed once before.
+    /// Tells the time: whoever is no longer seen leaves, and records that are over go, the longest due first; of both
+    /// at most [`PresenceConfig::max_expiries_per_call`]. What is left is as it was until the next call that is told
+    /// the time, and [`Presence::poll_timeout`] stays in the past. Each of them was paid for by a call before.
+    ///
+    /// [`PresenceConfig::max_expiries_per_call`]: super::PresenceConfig::max_expiries_per_call
     pub fn handle_timeout(&mut self, now: Duration) {
         self.now = self.now.max(now);
-        while let Some((at, key)) = self.next_unseen() {
-            if at > self.now {
-                break;
+        for _ in 0..self.config.max_expiries_per_call {
+            let Some((_, expiry)) = self.next_expiry().filter(|(at, _)| *at <= self.now) else { return };
+            match expiry {
+                Expiry::Unseen(key) if self.members[key as usize].connections.len() > 0 => {
+                    self.mark_connected(key);
+                }
+                Expiry::Unseen(key) => self.hide(key),
+                Expiry::Record(key) => self.forget(key),
+                Expiry::Calm(room) => self.calm(room),
             }
-            if self.members[key as usize].connections.len() > 0 {
-                self.mark_connected(key);
-            } else {
-                self.hide(key);
-            }
-        }
-        while let Some((at, key)) = self.next_record() {
-            if at > self.now {
-                break;
-            }
-            self.forget(key);
         }
     }
 
-    /// The next diff that is due by the time told last, the one longest due first; `None` when there is none.
-    ///
-    /// It tells of everything up to this call. Any call that is told the time may change the answer.
-    pub fn poll_diff(&mut self) -> Option<Diff> {
-        while self.batches.front().is_some_and(|batch| batch.due <= self.now) {
-            let batch = self.batches.pop_front()?;
-            let diff = self.rooms[batch.room as usize].take_diff(&self.members);
-            self.drop_if_blank(batch.room);
-            if diff.is_some() {
-                return diff;
-            }
-        }
-        None
-    }
-
-    fn next_unseen(&self) -> Option<(Duration, u32)> {
-        let key = self.order.next(REFRESHED)?;
-        Some((self.members[key as usize].refreshed_at.saturating_add(self.config.seen_ttl), key))
-    }
-
-    fn next_record(&self) -> Option<(Duration, u32)> {
-        let key = self.order.next(UNSEEN)?;
-        Some((self.members[key as usize].refreshed_at.saturating_add(self.config.record_ttl), key))
+    fn next_expiry(&self) -> Option<(Duration, Expiry)> {
+        let after = |head, ttl| {
+            let key = self.order.next(head)?;
+            Some((self.members[key as usize].refreshed_at.saturating_add(ttl), key))
+        };
+        let unseen = after(REFRESHED, self.config.seen_ttl).map(|(at, key)| (at, Expiry::Unseen(key)));
+        let record = after(UNSEEN, self.config.record_ttl).map(|(at, key)| (at, Expiry::Record(key)));
+        let calm = self.batches.next_calm().map(|(at, room)| (at, Expiry::Calm(room)));
+        [unseen, record, calm].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 }
 

@@ -28,6 +28,8 @@ pub struct TypingConfig {
     pub ttl: Duration,
     /// How long after a topic's first change its diff is due. Default 250 ms; 0 tells at once.
     pub diff_interval: Duration,
+    /// The longest that it may become: as [`PresenceConfig::max_diff_interval`]. Default 2 s.
+    pub max_diff_interval: Duration,
     /// Users that one diff lists. When more changed in one interval it says so and lists nobody: see
     /// [`Changes::TooMany`](super::Changes::TooMany). Default 32.
     pub max_diff_entries: usize,
@@ -35,10 +37,15 @@ pub struct TypingConfig {
     pub max_page_len: usize,
     /// Topics at a time in which somebody types: as [`PresenceConfig::max_topics`]. Default 100,000.
     pub max_topics: usize,
+    /// Topics beside those: as [`PresenceConfig::max_empty_topics`]. Default 100,000.
+    pub max_empty_topics: usize,
     /// Users who type in one topic at a time; more are refused. Default 1,000.
     pub max_users_per_topic: usize,
     /// Bytes that all users count together: as [`PresenceConfig::max_bytes`]. Default 64 MiB.
     pub max_bytes: usize,
+    /// Users and topics whose time is over that one call deals with: as [`PresenceConfig::max_expiries_per_call`].
+    /// Default 1,024.
+    pub max_expiries_per_call: usize,
 }
 
 impl Default for TypingConfig {
@@ -46,11 +53,14 @@ impl Default for TypingConfig {
         Self {
             ttl: Duration::from_secs(3),
             diff_interval: Duration::from_millis(250),
+            max_diff_interval: Duration::from_secs(2),
             max_diff_entries: 32,
             max_page_len: 100,
             max_topics: 100_000,
+            max_empty_topics: 100_000,
             max_users_per_topic: 1_000,
             max_bytes: 64 * 1024 * 1024,
+            max_expiries_per_call: 1_024,
         }
     }
 }
@@ -62,12 +72,15 @@ impl TypingConfig {
             seen_ttl: self.ttl,
             record_ttl: self.ttl,
             diff_interval: self.diff_interval,
+            max_diff_interval: self.max_diff_interval,
             max_diff_entries: self.max_diff_entries,
             max_page_len: self.max_page_len,
             max_topics: self.max_topics,
+            max_empty_topics: self.max_empty_topics,
             max_members_per_topic: self.max_users_per_topic,
             max_connections_per_member: 0,
             max_bytes: self.max_bytes,
+            max_expiries_per_call: self.max_expiries_per_call,
         }
     }
 }

@@ -80,13 +80,16 @@ impl Pair {
         config.seen_ttl = Duration::from_millis(100) + tape.tenths(40);
         config.record_ttl = tape.tenths(80);
         config.diff_interval = tape.tenths(12);
+        config.max_diff_interval = tape.tenths(60);
         config.max_diff_entries = tape.below(6);
         config.max_page_len = tape.below(4);
         config.max_topics = tape.below(5);
+        config.max_empty_topics = tape.below(4);
         config.max_members_per_topic = tape.below(8);
         config.max_connections_per_member = tape.below(CONNECTIONS);
         let each = MEMBER_OVERHEAD_BYTES + CONNECTION_OVERHEAD_BYTES;
         config.max_bytes = tape.below(20) * each + tape.below(each);
+        config.max_expiries_per_call = tape.below(8);
         Self {
             presence: Presence::new(config.clone()),
             model: Model::new(config),

@@ -1,13 +1,27 @@
-//! A naive presence: one list of people that every question walks.
+//! A naive presence: one list of people that every question walks, and of each topic who was told of.
+
+mod batches;
+mod places;
 
 use core::time::Duration;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tidewire_hub::presence::{
-    AdmissionError, CONNECTION_OVERHEAD_BYTES, Change, Changes, Count, Diff, Info, MEMBER_OVERHEAD_BYTES,
-    Member, Page, PresenceConfig, PresenceDue, PresenceUsage, Status, UserId,
+    AdmissionError, CONNECTION_OVERHEAD_BYTES, Count, Info, MEMBER_OVERHEAD_BYTES, Member, Page,
+    PresenceConfig, PresenceDue, PresenceUsage, Status, UserId,
 };
 use tidewire_hub::{ConnectionId, TopicName};
+
+use batches::Batches;
+
+/// What keeps somebody there who has no connection open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Poll {
+    /// Nothing does.
+    Never,
+    /// The last poll or lost connection, the how manieth of all it was, and whether it was found to be too long ago.
+    At { at: Duration, serial: u64, is_over: bool },
+}
 
 #[derive(Clone)]
 struct Person {
@@ -15,8 +29,7 @@ struct Person {
     user: UserId,
     info: Info,
     connections: Vec<ConnectionId>,
-    /// The last poll or lost connection, while it means something.
-    refreshed: Option<Duration>,
+    poll: Poll,
 }
 
 impl Person {
@@ -24,136 +37,184 @@ impl Person {
         let own = self.user.as_str().len() + self.info.as_bytes().len();
         own + MEMBER_OVERHEAD_BYTES + self.connections.len() * CONNECTION_OVERHEAD_BYTES
     }
+
+    fn is_seen(&self) -> bool {
+        !self.connections.is_empty() || matches!(self.poll, Poll::At { is_over: false, .. })
+    }
+
+    /// Nothing is left of them.
+    fn is_gone(&self) -> bool {
+        self.connections.is_empty() && self.poll == Poll::Never
+    }
 }
 
 type Seen = BTreeMap<(TopicName, UserId), Info>;
-
-/// A batch that is open.
-struct Batch {
-    due: Duration,
-    touched: BTreeSet<UserId>,
-}
 
 /// The presence of the model.
 pub(super) struct Model {
     config: PresenceConfig,
     now: Duration,
     people: Vec<Person>,
-    /// Who was seen when it was last looked.
-    seen: Seen,
-    /// Who was seen in each topic when its last diff was told.
-    told: Seen,
-    batches: BTreeMap<TopicName, Batch>,
+    batches: Batches,
+    polls: u64,
 }
 
 impl Model {
     pub(super) fn new(mut config: PresenceConfig) -> Self {
         config.record_ttl = config.record_ttl.max(config.seen_ttl);
+        config.max_diff_interval = config.max_diff_interval.max(config.diff_interval);
         config.max_page_len = config.max_page_len.max(1);
-        Self {
-            config,
-            now: Duration::ZERO,
-            people: Vec::new(),
-            seen: Seen::new(),
-            told: Seen::new(),
-            batches: BTreeMap::new(),
-        }
+        config.max_expiries_per_call = config.max_expiries_per_call.max(1);
+        let batches = Batches::new(config.clone());
+        Self { config, now: Duration::ZERO, people: Vec::new(), batches, polls: 0 }
     }
 
-    fn is_seen(&self, person: &Person) -> bool {
-        let fresh = |at: Duration| at + self.config.seen_ttl > self.now;
-        !person.connections.is_empty() || person.refreshed.is_some_and(fresh)
+    fn seen(&self) -> Seen {
+        let seen = self.people.iter().filter(|person| person.is_seen());
+        seen.map(|person| ((person.topic.clone(), person.user.clone()), person.info.clone())).collect()
     }
 
-    /// Finds who came, changed and went since it was last looked.
-    fn look(&mut self) {
-        let seen: Seen = self
-            .people
-            .iter()
-            .filter(|person| self.is_seen(person))
-            .map(|person| ((person.topic.clone(), person.user.clone()), person.info.clone()))
-            .collect();
-        let all: BTreeSet<_> = seen.keys().chain(self.seen.keys()).cloned().collect();
-        let due = self.now + self.config.diff_interval;
-        for (topic, user) in all {
-            let key = (topic, user);
-            if seen.get(&key) != self.seen.get(&key) {
-                let fresh = || Batch { due, touched: BTreeSet::new() };
-                self.batches.entry(key.0).or_insert_with(fresh).touched.insert(key.1);
-            }
-        }
-        self.seen = seen;
+    /// Something may have changed about one user: the batch of the topic, and what all of them may hold, follow.
+    fn look(&mut self, topic: &TopicName) {
+        self.people.retain(|person| !person.is_gone());
+        let room = self.config.max_bytes - self.members_bytes();
+        self.batches.look(topic, self.now, &self.seen(), room);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.batches.settle(self.people.iter().map(|person| person.topic.clone()));
+    }
+
+    /// The first of what time does to people and topics.
+    fn next_expiry(&self) -> Option<(Duration, PresenceDue, Option<usize>)> {
+        let polls = |over: bool| {
+            let poll = move |(index, person): (usize, &Person)| match person.poll {
+                Poll::At { at, serial, is_over } if is_over == over => Some((serial, at, index)),
+                Poll::At { .. } | Poll::Never => None,
+            };
+            self.people.iter().enumerate().filter_map(poll).min()
+        };
+        let unseen =
+            polls(false).map(|(_, at, of)| (at + self.config.seen_ttl, PresenceDue::Unseen, Some(of)));
+        let record =
+            polls(true).map(|(_, at, of)| (at + self.config.record_ttl, PresenceDue::Record, Some(of)));
+        let calm = self.batches.next_calm().map(|at| (at, PresenceDue::Calm, None));
+        [unseen, record, calm].into_iter().flatten().min_by_key(|(at, _, _)| *at)
     }
 
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         self.now = self.now.max(now);
-        let (now, config) = (self.now, &self.config);
-        for person in self.people.iter_mut().filter(|person| !person.connections.is_empty()) {
-            person.refreshed = person.refreshed.filter(|at| *at + config.seen_ttl > now);
+        for _ in 0..self.config.max_expiries_per_call {
+            let Some((_, due, index)) = self.next_expiry().filter(|(at, _, _)| *at <= self.now) else {
+                return;
+            };
+            let Some(index) = index else {
+                self.batches.calm();
+                self.settle();
+                continue;
+            };
+            let person = &mut self.people[index];
+            let topic = person.topic.clone();
+            person.poll = match person.poll {
+                Poll::At { at, serial, .. }
+                    if due == PresenceDue::Unseen && person.connections.is_empty() =>
+                {
+                    Poll::At { at, serial, is_over: true }
+                }
+                Poll::At { .. } | Poll::Never => Poll::Never,
+            };
+            self.look(&topic);
         }
-        self.people.retain(|person| {
-            !person.connections.is_empty() || person.refreshed.is_some_and(|at| at + config.record_ttl > now)
-        });
-        self.look();
     }
 
     fn find(&mut self, topic: &TopicName, user: &UserId) -> Option<&mut Person> {
         self.people.iter_mut().find(|person| person.topic == *topic && person.user == *user)
     }
 
-    fn bytes(&self) -> usize {
+    fn members_bytes(&self) -> usize {
         self.people.iter().map(Person::bytes).sum()
     }
 
-    fn topics(&self) -> BTreeSet<&TopicName> {
-        self.people.iter().map(|person| &person.topic).chain(self.batches.keys()).collect()
+    /// How many topics have somebody, and how many there are.
+    fn topics(&self) -> (usize, usize) {
+        let mut topics: Vec<&TopicName> = self.people.iter().map(|person| &person.topic).collect();
+        topics.sort_unstable();
+        topics.dedup();
+        let with_people = topics.len();
+        topics.extend(self.batches.topics());
+        topics.sort_unstable();
+        topics.dedup();
+        (with_people, topics.len())
     }
 
-    /// Who it would be, if they may.
+    fn check_new(&self, topic: &TopicName) -> Result<(), AdmissionError> {
+        let people = self.people.iter().filter(|person| person.topic == *topic).count();
+        let (with_people, all) = self.topics();
+        if people == 0 && with_people >= self.config.max_topics {
+            return Err(AdmissionError::TooManyTopics);
+        }
+        let is_new = people == 0 && !self.batches.topics().any(|known| known == topic);
+        if is_new && all >= self.config.max_topics + self.config.max_empty_topics {
+            return Err(AdmissionError::TooManyEmptyTopics);
+        }
+        if people >= self.config.max_members_per_topic {
+            return Err(AdmissionError::TooManyMembers);
+        }
+        Ok(())
+    }
+
+    /// Who it would be, if they may; first one thing about them changes, then the other.
     fn admit(
         &mut self,
         topic: &TopicName,
         user: &UserId,
         connection: Option<ConnectionId>,
         info: Option<&Info>,
-    ) -> Result<&mut Person, AdmissionError> {
+    ) -> Result<(), AdmissionError> {
         let known = self.find(topic, user).cloned();
-        let of_topic = self.people.iter().filter(|person| person.topic == *topic).count();
         if known.is_none() {
-            if !self.topics().contains(topic) && self.topics().len() >= self.config.max_topics {
-                return Err(AdmissionError::TooManyTopics);
-            }
-            if of_topic >= self.config.max_members_per_topic {
-                return Err(AdmissionError::TooManyMembers);
-            }
+            self.check_new(topic)?;
         }
         let before = known.as_ref().map_or(0, Person::bytes);
         let mut person = known.unwrap_or_else(|| Person {
             topic: topic.clone(),
             user: user.clone(),
-            info: Info::default(),
+            info: info.cloned().unwrap_or_default(),
             connections: Vec::new(),
-            refreshed: None,
+            poll: Poll::Never,
         });
+        let had = person.info.clone();
+        let was_over = matches!(person.poll, Poll::At { is_over: true, .. });
         if let Some(connection) = connection.filter(|connection| !person.connections.contains(connection)) {
             person.connections.push(connection);
             if person.connections.len() > self.config.max_connections_per_member {
                 return Err(AdmissionError::TooManyConnections);
             }
-            // Who is not seen comes back by the connection alone.
-            let ttl = self.config.seen_ttl;
-            person.refreshed = person.refreshed.filter(|at| *at + ttl > self.now);
         }
-        if let Some(info) = info {
-            person.info = info.clone();
-        }
+        person.info = info.cloned().unwrap_or(had.clone());
         let after = person.bytes();
-        if after > before && self.bytes() - before + after > self.config.max_bytes {
+        if after > before && self.members_bytes() - before + after > self.config.max_bytes {
             return Err(AdmissionError::TooManyBytes);
+        }
+        // Whoever was not seen comes back as they were known.
+        if was_over {
+            person.poll = Poll::Never;
+        }
+        if connection.is_none() {
+            self.polls += 1;
+            person.poll = Poll::At { at: self.now, serial: self.polls, is_over: false };
         }
         self.people.retain(|other| other.topic != *topic || other.user != *user);
         self.people.push(person);
-        Ok(self.people.last_mut().expect("one was pushed"))
+        if was_over {
+            let room = self.config.max_bytes - self.members_bytes();
+            let mut seen = self.seen();
+            seen.insert((topic.clone(), user.clone()), had);
+            self.batches.look(topic, self.now, &seen, room);
+        }
+        self.look(topic);
+        Ok(())
     }
 
     pub(super) fn join(
@@ -165,9 +226,7 @@ impl Model {
         info: &Info,
     ) -> Result<(), AdmissionError> {
         self.handle_timeout(now);
-        self.admit(topic, user, Some(connection), Some(info)).map(drop)?;
-        self.look();
-        Ok(())
+        self.admit(topic, user, Some(connection), Some(info))
     }
 
     pub(super) fn refresh(
@@ -178,10 +237,7 @@ impl Model {
         info: Option<&Info>,
     ) -> Result<(), AdmissionError> {
         self.handle_timeout(now);
-        let now = self.now;
-        self.admit(topic, user, None, info)?.refreshed = Some(now);
-        self.look();
-        Ok(())
+        self.admit(topic, user, None, info)
     }
 
     pub(super) fn leave(
@@ -196,8 +252,7 @@ impl Model {
         let before = person.connections.len();
         person.connections.retain(|open| *open != connection);
         let was_there = person.connections.len() < before;
-        self.people.retain(|person| !person.connections.is_empty() || person.refreshed.is_some());
-        self.look();
+        self.look(topic);
         was_there
     }
 
@@ -209,14 +264,14 @@ impl Model {
         connection: ConnectionId,
     ) -> bool {
         self.handle_timeout(now);
-        let now = self.now;
+        let (at, serial) = (self.now, self.polls + 1);
         let Some(person) = self.find(topic, user) else { return false };
         let before = person.connections.len();
         person.connections.retain(|open| *open != connection);
         let was_there = person.connections.len() < before;
         if was_there {
-            person.refreshed = Some(now);
-            self.look();
+            person.poll = Poll::At { at, serial, is_over: false };
+            self.polls = serial;
         }
         was_there
     }
@@ -224,96 +279,56 @@ impl Model {
     pub(super) fn withdraw(&mut self, now: Duration, topic: &TopicName, user: &UserId) -> bool {
         self.handle_timeout(now);
         let Some(person) = self.find(topic, user) else { return false };
-        let had = person.refreshed.take().is_some();
-        self.people.retain(|person| !person.connections.is_empty() || person.refreshed.is_some());
-        self.look();
+        let had = person.poll != Poll::Never;
+        person.poll = Poll::Never;
+        self.look(topic);
         had
     }
 
     pub(super) fn poll_timeout(&self) -> Option<(Duration, PresenceDue)> {
-        let refreshed = |seen| {
-            self.people.iter().filter(move |person| self.is_seen(person) == seen).filter_map(|p| p.refreshed)
-        };
-        let unseen = refreshed(true).min().map(|at| (at + self.config.seen_ttl, PresenceDue::Unseen));
-        let record = refreshed(false).min().map(|at| (at + self.config.record_ttl, PresenceDue::Record));
-        let diff = self.batches.values().map(|batch| batch.due).min().map(|due| (due, PresenceDue::Diff));
-        [unseen, record, diff].into_iter().flatten().min_by_key(|(at, _)| *at)
+        let expiry = self.next_expiry().map(|(at, due, _)| (at, due));
+        let diff = self.batches.next_due().map(|at| (at, PresenceDue::Diff));
+        expiry.into_iter().chain(diff).min_by_key(|(at, _)| *at)
     }
 
     /// All diffs that were due, as they came.
-    pub(super) fn told(&mut self, diffs: &[Diff]) {
-        let dues: Vec<Duration> = diffs.iter().map(|diff| self.batches[&diff.topic].due).collect();
-        assert!(dues.is_sorted(), "the one longest due comes first");
-        let due: Vec<TopicName> = self
-            .batches
-            .iter()
-            .filter(|(_, batch)| batch.due <= self.now)
-            .map(|(topic, _)| topic.clone())
-            .collect();
-        for topic in &due {
-            let changes = self.changes(topic);
-            let found: Vec<&Diff> = diffs.iter().filter(|diff| diff.topic == *topic).collect();
-            assert_eq!(found.len(), usize::from(changes.is_some()), "{topic}");
-            for (diff, changes) in found.into_iter().zip(changes) {
-                assert_eq!(diff.changes, changes);
-                let (users, connections) = self.counted(topic);
-                assert_eq!((diff.users, diff.connections), (users, connections));
-            }
-            self.batches.remove(topic);
-            self.told.retain(|(of, _), _| of != topic);
-            self.told.extend(self.seen.clone().into_iter().filter(|((of, _), _)| of == topic));
+    pub(super) fn told(&mut self, diffs: &[tidewire_hub::presence::Diff]) {
+        let seen = self.seen();
+        for diff in diffs {
+            self.batches.told(diff, self.now, &seen);
+            self.settle();
+            self.count_is(&diff.topic, diff.users, diff.connections);
         }
-        assert!(diffs.iter().all(|diff| due.contains(&diff.topic)), "one came early");
+        assert!(self.batches.next_due().is_none_or(|at| at > self.now), "one is due and did not come");
     }
 
-    /// What a topic's diff must say; `None` for no diff.
-    fn changes(&self, topic: &TopicName) -> Option<Changes> {
-        if self.batches[topic].touched.len() > self.config.max_diff_entries {
-            return Some(Changes::TooMany);
-        }
-        let all: BTreeSet<_> =
-            self.told.keys().chain(self.seen.keys()).filter(|(of, _)| of == topic).collect();
-        let change = |key: &(TopicName, UserId)| {
-            let user = key.1.clone();
-            match (self.told.get(key), self.seen.get(key)) {
-                (Some(before), Some(info)) if before == info => None,
-                (Some(_), Some(info)) => Some(Change::Updated { user, info: info.clone() }),
-                (None, Some(info)) => Some(Change::Joined { user, info: info.clone() }),
-                (_, None) => Some(Change::Left { user }),
-            }
-        };
-        let changes: Vec<Change> = all.into_iter().filter_map(change).collect();
-        (!changes.is_empty()).then_some(Changes::Listed(changes))
-    }
-
-    fn counted(&self, topic: &TopicName) -> (usize, usize) {
-        let people = self.people.iter().filter(|person| person.topic == *topic);
-        let connections = people.map(|person| person.connections.len()).sum();
-        (self.seen.keys().filter(|(of, _)| of == topic).count(), connections)
+    fn count_is(&self, topic: &TopicName, users: usize, connections: usize) {
+        let people = || self.people.iter().filter(|person| person.topic == *topic);
+        assert_eq!(users, people().filter(|person| person.is_seen()).count());
+        assert_eq!(connections, people().map(|person| person.connections.len()).sum::<usize>());
     }
 
     pub(super) fn count(&self, topic: &TopicName, count: Count) {
-        assert_eq!((count.users, count.connections), self.counted(topic));
+        self.count_is(topic, count.users, count.connections);
     }
 
     pub(super) fn member(&self, topic: &TopicName, user: &UserId, member: Option<Member<'_>>) {
         let person = self.people.iter().find(|person| person.topic == *topic && person.user == *user);
         assert_eq!(member.is_some(), person.is_some());
         let (Some(member), Some(person)) = (member, person) else { return };
-        let seen = self.seen.contains_key(&(topic.clone(), user.clone()));
-        let status = match person.refreshed {
+        let status = match person.poll {
             _ if !person.connections.is_empty() => Status::Connected,
-            Some(at) if seen => Status::Refreshed { at },
-            Some(at) => Status::Unseen { at },
-            None => panic!("nothing holds {user} in {topic}"),
+            Poll::At { at, is_over: false, .. } => Status::Refreshed { at },
+            Poll::At { at, is_over: true, .. } => Status::Unseen { at },
+            Poll::Never => panic!("nothing holds {user} in {topic}"),
         };
         assert_eq!((member.user, member.info, member.status), (user, &person.info, status));
         assert_eq!(member.connections, person.connections.len());
     }
 
     pub(super) fn page(&self, topic: &TopicName, after: Option<&UserId>, limit: usize, page: &Page<'_>) {
-        let users: Vec<&UserId> = self
-            .seen
+        let seen = self.seen();
+        let users: Vec<&UserId> = seen
             .keys()
             .filter(|(of, user)| of == topic && after.is_none_or(|after| user > after))
             .map(|(_, user)| user)
@@ -330,14 +345,18 @@ impl Model {
 
     pub(super) fn usage(&self, usage: PresenceUsage) {
         let connections: usize = self.people.iter().map(|person| person.connections.len()).sum();
-        let expected = (self.topics().len(), self.people.len(), connections, self.bytes());
-        assert_eq!((usage.topics, usage.members, usage.connections, usage.bytes), expected);
+        let (with_people, all) = self.topics();
+        assert_eq!((usage.topics, usage.empty_topics), (with_people, all - with_people));
+        assert_eq!((usage.members, usage.connections), (self.people.len(), connections));
+        assert_eq!(usage.diffs_bytes, self.batches.bytes(&self.seen()));
+        assert_eq!(usage.bytes, self.members_bytes() + usage.diffs_bytes);
         assert!(usage.topics <= self.config.max_topics && usage.bytes <= self.config.max_bytes);
+        assert!(all <= self.config.max_topics + self.config.max_empty_topics);
     }
 
     pub(super) fn nobody(&self, usage: PresenceUsage) {
         assert_eq!(usage, PresenceUsage::default());
-        assert!(self.people.is_empty() && self.batches.is_empty());
+        assert!(self.people.is_empty() && self.batches.topics().next().is_none());
     }
 
     /// All connections that are open.
