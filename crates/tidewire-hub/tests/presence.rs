@@ -355,3 +355,31 @@ fn a_list_and_the_diffs_behind_it_end_with_who_is_there() {
     }
     assert_eq!(known, ["bob", "carol"]);
 }
+
+/// What a server calls when a socket goes, which need not remember where it was.
+#[test]
+fn a_connection_leaves_or_loses_all_its_topics_at_once() {
+    let topics = ["one", "two", "three"].map(|name| TopicName::new(name).unwrap());
+    let here = |presence: &Presence| topics.each_ref().map(|topic| presence.count(topic).users);
+    let everywhere = || {
+        let mut presence = presence();
+        for topic in &topics {
+            presence.join(at(0), topic, &user("alice"), A, Info::default()).unwrap();
+        }
+        presence.join(at(0), &topics[0], &user("bob"), A, Info::default()).unwrap();
+        presence.join(at(0), &topics[1], &user("alice"), B, Info::default()).unwrap();
+        presence.refresh(at(0), &topics[2], &user("carol"), None).unwrap();
+        assert_eq!((here(&presence), presence.usage().connections), ([2, 1, 2], 5));
+        presence
+    };
+    let mut left = everywhere();
+    assert_eq!(left.leave_all(at(1), A), 4);
+    assert_eq!((here(&left), left.usage().connections), ([0, 1, 1], 1), "B is open, carol polled");
+    assert_eq!((left.leave_all(at(1), A), left.lose_all(at(1), A)), (0, 0));
+
+    let mut lost = everywhere();
+    assert_eq!(lost.lose_all(at(1), A), 4);
+    assert_eq!((here(&lost), lost.usage().connections), ([2, 1, 2], 1), "seen for a while");
+    lost.handle_timeout(at(31));
+    assert_eq!(here(&lost), [0, 1, 0]);
+}

@@ -50,7 +50,7 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!((typing.max_bytes, typing.max_expiries_per_call), (67_108_864, 1_024));
     assert_eq!((typing.max_diff_interval.as_millis(), typing.max_empty_topics), (2000, 100_000));
     assert_eq!((UserId::MAX_LEN, Info::MAX_LEN), (249, 1024));
-    assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES, CHANGE_OVERHEAD_BYTES), (256, 16, 128));
+    assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES, CHANGE_OVERHEAD_BYTES), (256, 48, 128));
 }
 
 #[test]
@@ -200,8 +200,11 @@ fn max_bytes() {
     assert_eq!((tell(&mut presence, 3), presence.usage().bytes), (Ok(()), two + 3));
     presence.leave(NOW, &topic("b"), &user("y"), ConnectionId::new(1));
     assert_eq!(presence.usage().bytes, MEMBER_OVERHEAD_BYTES + 4);
-    assert_eq!(poll(&mut presence, "b", &"z".repeat(25)), Err(AdmissionError::TooManyBytes));
-    assert_eq!(poll(&mut presence, "b", &"z".repeat(24)), Ok(()));
+    assert_eq!(
+        poll(&mut presence, "b", &"z".repeat(9 + CONNECTION_OVERHEAD_BYTES)),
+        Err(AdmissionError::TooManyBytes)
+    );
+    assert_eq!(poll(&mut presence, "b", &"z".repeat(8 + CONNECTION_OVERHEAD_BYTES)), Ok(()));
     assert_eq!(presence.usage().bytes, two + 10, "exactly full");
 }
 

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::error::AdmissionError;
 use super::machine::Presence;
-use super::member::{Connections, Member, Standing, cost};
+use super::member::{Member, Standing, cost};
 use super::room::Room;
 use super::user::{Info, UserId};
 use crate::links::Node;
@@ -24,9 +24,9 @@ impl Presence {
             return self.create(topic, user, info.unwrap_or_default(), connection);
         };
         let member = &self.members[key as usize];
-        let opened = connection.filter(|connection| !member.connections.contains(*connection));
-        let connections = member.connections.len() + usize::from(opened.is_some());
-        if opened.is_some() && connections > self.config.max_connections_per_member {
+        let opened = connection.filter(|connection| !self.connections.contains(&(*connection, key)));
+        let connections = member.connections + u32::from(opened.is_some());
+        if opened.is_some() && connections as usize > self.config.max_connections_per_member {
             return Err(AdmissionError::TooManyConnections);
         }
         let before = member.cost();
@@ -49,7 +49,7 @@ impl Presence {
         info: Info,
         connection: Option<ConnectionId>,
     ) -> Result<u32, AdmissionError> {
-        let bytes = cost(user, &info, usize::from(connection.is_some()));
+        let bytes = cost(user, &info, u32::from(connection.is_some()));
         self.check(topic, bytes, connection)?;
         self.len_bytes += bytes;
         let room = self.room(topic);
@@ -58,7 +58,7 @@ impl Presence {
             standing: Standing::Connected,
             user: user.clone(),
             info,
-            connections: Connections::default(),
+            connections: 0,
             refreshed_at: Duration::ZERO,
         }) as u32;
         self.order.admit(Node::element(key));

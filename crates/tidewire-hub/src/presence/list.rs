@@ -98,7 +98,7 @@ impl Presence {
 }
 
 fn view(member: &member::Member) -> Member<'_> {
-    let connections = member.connections.len();
+    let connections = member.connections as usize;
     let status = match member.standing {
         Standing::Connected => Status::Connected,
         Standing::Refreshed if connections > 0 => Status::Connected,

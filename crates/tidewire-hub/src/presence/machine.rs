@@ -1,7 +1,7 @@
 //! Presence itself: what it owns, who comes and who goes. (Who may is in `admission`, what becomes of a member in
 //! `standing`, what is told in `batch`, time in `time`, looking at it in `list`.)
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
 use core::time::Duration;
 
@@ -31,7 +31,8 @@ pub struct Presence {
     /// The members who were refreshed, and those who are not seen: both in the order of `refreshed_at`.
     pub(super) order: Links,
     pub(super) batches: Batches,
-    pub(super) connections: usize,
+    /// The open connections, each with the members that it is one of.
+    pub(super) connections: BTreeSet<(ConnectionId, u32)>,
     /// What the members count.
     pub(super) len_bytes: usize,
 }
@@ -75,7 +76,7 @@ impl Presence {
             members: Slab::new(),
             order,
             batches: Batches::new(),
-            connections: 0,
+            connections: BTreeSet::new(),
             len_bytes: 0,
         }
     }
@@ -126,13 +127,11 @@ impl Presence {
         connection: ConnectionId,
     ) -> bool {
         self.handle_timeout(now);
-        match self.close(topic, user, connection) {
-            None => false,
-            Some(key) => {
-                self.forget_if_gone(key);
-                true
-            }
-        }
+        let Some(key) = self.find(topic, user).filter(|key| self.close(*key, connection)) else {
+            return false;
+        };
+        self.forget_if_gone(key);
+        true
     }
 
     /// A user's connection broke, and may be back soon: the user is seen for [`PresenceConfig::seen_ttl`] more. Answers
@@ -145,13 +144,28 @@ impl Presence {
         connection: ConnectionId,
     ) -> bool {
         self.handle_timeout(now);
-        match self.close(topic, user, connection) {
-            None => false,
-            Some(key) => {
-                self.mark_refreshed(key);
-                true
-            }
-        }
+        let Some(key) = self.find(topic, user).filter(|key| self.close(*key, connection)) else {
+            return false;
+        };
+        self.mark_refreshed(key);
+        true
+    }
+
+    /// A connection says goodbye to all topics that it is in: [`Presence::leave`] for each. Answers how many there
+    /// were.
+    ///
+    /// The cost is in proportion to those; each of them was joined before.
+    pub fn leave_all(&mut self, now: Duration, connection: ConnectionId) -> usize {
+        self.handle_timeout(now);
+        self.close_all(connection, Self::forget_if_gone)
+    }
+
+    /// A connection broke: [`Presence::lose`] for each topic that it is in. Answers how many there were.
+    ///
+    /// The cost is in proportion to those; each of them was joined before.
+    pub fn lose_all(&mut self, now: Duration, connection: ConnectionId) -> usize {
+        self.handle_timeout(now);
+        self.close_all(connection, Self::mark_refreshed)
     }
 
     /// Takes back what polls and lost connections did: a user without an open connection is gone, with their
@@ -180,7 +194,7 @@ impl Presence {
             topics: self.rooms_with_members,
             empty_topics: self.rooms.len() - self.rooms_with_members,
             members: self.members.len(),
-            connections: self.connections,
+            connections: self.connections.len(),
             bytes: self.len_bytes + self.batches.len_bytes,
             diffs_bytes: self.batches.len_bytes,
         }

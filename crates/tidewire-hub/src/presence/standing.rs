@@ -3,9 +3,9 @@
 
 use super::machine::{Presence, REFRESHED, UNSEEN};
 use super::member::{Member, Standing};
-use super::user::{Info, UserId};
+use super::user::Info;
 use crate::links::Node;
-use crate::names::{ConnectionId, TopicName};
+use crate::names::ConnectionId;
 
 impl Presence {
     /// Whoever was not seen is.
@@ -43,31 +43,38 @@ impl Presence {
         self.note(room, &user, Some(before), Some(key));
     }
 
+    /// Adds a connection that the member does not have.
     pub(super) fn open(&mut self, key: u32, connection: Option<ConnectionId>) {
         let Some(connection) = connection else { return };
+        self.connections.insert((connection, key));
         let member = &mut self.members[key as usize];
-        member.connections.insert(connection);
+        member.connections += 1;
         self.rooms[member.room as usize].connections += 1;
-        self.connections += 1;
     }
 
-    /// Takes a connection from its member; `None` when it was not there.
-    pub(super) fn close(
-        &mut self,
-        topic: &TopicName,
-        user: &UserId,
-        connection: ConnectionId,
-    ) -> Option<u32> {
-        let key = self.find(topic, user)?;
-        let member = &mut self.members[key as usize];
-        let before = member.cost();
-        if !member.connections.remove(connection) {
-            return None;
+    /// Takes a connection from its member; answers whether it was there.
+    pub(super) fn close(&mut self, key: u32, connection: ConnectionId) -> bool {
+        let was_there = self.connections.remove(&(connection, key));
+        if was_there {
+            let member = &mut self.members[key as usize];
+            self.len_bytes -= member.cost();
+            member.connections -= 1;
+            self.len_bytes += member.cost();
+            self.rooms[member.room as usize].connections -= 1;
         }
-        self.len_bytes = self.len_bytes - before + member.cost();
-        self.rooms[member.room as usize].connections -= 1;
-        self.connections -= 1;
-        Some(key)
+        was_there
+    }
+
+    /// Takes a connection from all of its members, and does so with each; answers how many there were.
+    pub(super) fn close_all(&mut self, connection: ConnectionId, then: fn(&mut Self, u32)) -> usize {
+        let mut closed = 0;
+        let all = (connection, 0)..=(connection, u32::MAX);
+        while let Some((_, key)) = self.connections.range(all.clone()).next().copied() {
+            self.close(key, connection);
+            then(self, key);
+            closed += 1;
+        }
+        closed
     }
 
     pub(super) fn mark_refreshed(&mut self, key: u32) {
@@ -84,7 +91,7 @@ impl Presence {
 
     pub(super) fn forget_if_gone(&mut self, key: u32) {
         let member = &self.members[key as usize];
-        if member.standing == Standing::Connected && member.connections.len() == 0 {
+        if member.standing == Standing::Connected && member.connections == 0 {
             self.forget(key);
         }
     }

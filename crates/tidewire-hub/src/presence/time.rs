@@ -55,7 +55,7 @@ impl Presence {
         for _ in 0..self.config.max_expiries_per_call {
             let Some((_, expiry)) = self.next_expiry().filter(|(at, _)| *at <= self.now) else { return };
             match expiry {
-                Expiry::Unseen(key) if self.members[key as usize].connections.len() > 0 => {
+                Expiry::Unseen(key) if self.members[key as usize].connections > 0 => {
                     self.mark_connected(key);
                 }
                 Expiry::Unseen(key) => self.hide(key),

@@ -98,7 +98,7 @@ impl Pair {
     }
 
     fn step(&mut self, tape: &mut Tape<'_>) {
-        match tape.byte() % 16 {
+        match tape.byte() % 18 {
             0..=2 => {
                 let ((topic, user), connection, info) = (tape.whom(), tape.connection(), tape.info());
                 let expected = self.model.join(self.now, &topic, &user, connection, &info);
@@ -129,7 +129,7 @@ impl Pair {
             10 => self.diffs(),
             11 => self.now += tape.tenths(16),
             12 => self.tell(self.now.saturating_sub(tape.tenths(16))),
-            kind => {
+            kind @ 13..=15 => {
                 let Some((at, _)) = self.presence.poll_timeout() else { return };
                 // Just before it, at it, or at it with what is due then.
                 let early = Duration::from_nanos(u64::from(kind == 13));
@@ -138,6 +138,16 @@ impl Pair {
                 if kind == 15 {
                     self.diffs();
                 }
+            }
+            16 => {
+                let connection = tape.connection();
+                let expected = self.model.leave_all(self.now, connection);
+                assert_eq!(self.presence.leave_all(self.now, connection), expected);
+            }
+            _ => {
+                let connection = tape.connection();
+                let expected = self.model.lose_all(self.now, connection);
+                assert_eq!(self.presence.lose_all(self.now, connection), expected);
             }
         }
     }

@@ -13,6 +13,7 @@ use tidewire_hub::presence::{
 use tidewire_hub::{ConnectionId, TopicName};
 
 use batches::Batches;
+use places::Places;
 
 /// What keeps somebody there who has no connection open.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub(super) struct Model {
     config: PresenceConfig,
     now: Duration,
     people: Vec<Person>,
+    /// A connection that leaves all topics does so in this order.
+    places: Places<(TopicName, UserId)>,
     batches: Batches,
     polls: u64,
 }
@@ -66,7 +69,8 @@ impl Model {
         config.max_page_len = config.max_page_len.max(1);
         config.max_expiries_per_call = config.max_expiries_per_call.max(1);
         let batches = Batches::new(config.clone());
-        Self { config, now: Duration::ZERO, people: Vec::new(), batches, polls: 0 }
+        let (people, places) = (Vec::new(), Places::default());
+        Self { config, now: Duration::ZERO, people, places, batches, polls: 0 }
     }
 
     fn seen(&self) -> Seen {
@@ -83,6 +87,8 @@ impl Model {
     }
 
     fn settle(&mut self) {
+        let keys = self.people.iter().map(|person| (person.topic.clone(), person.user.clone()));
+        self.places.settle(&keys.collect());
         self.batches.settle(self.people.iter().map(|person| person.topic.clone()));
     }
 
@@ -248,12 +254,7 @@ impl Model {
         connection: ConnectionId,
     ) -> bool {
         self.handle_timeout(now);
-        let Some(person) = self.find(topic, user) else { return false };
-        let before = person.connections.len();
-        person.connections.retain(|open| *open != connection);
-        let was_there = person.connections.len() < before;
-        self.look(topic);
-        was_there
+        self.close(topic, user, connection, false)
     }
 
     pub(super) fn lose(
@@ -264,16 +265,44 @@ impl Model {
         connection: ConnectionId,
     ) -> bool {
         self.handle_timeout(now);
+        self.close(topic, user, connection, true)
+    }
+
+    /// Answers whether it was open. One that is lost keeps its user seen for a while.
+    fn close(&mut self, topic: &TopicName, user: &UserId, connection: ConnectionId, is_lost: bool) -> bool {
         let (at, serial) = (self.now, self.polls + 1);
         let Some(person) = self.find(topic, user) else { return false };
         let before = person.connections.len();
         person.connections.retain(|open| *open != connection);
         let was_there = person.connections.len() < before;
-        if was_there {
+        if is_lost && was_there {
             person.poll = Poll::At { at, serial, is_over: false };
             self.polls = serial;
         }
+        self.look(topic);
         was_there
+    }
+
+    /// Where a connection is, in the order of the places.
+    fn of_connection(&self, connection: ConnectionId) -> Vec<(TopicName, UserId)> {
+        let people = self.people.iter().filter(|person| person.connections.contains(&connection));
+        let mut keys: Vec<_> = people.map(|person| (person.topic.clone(), person.user.clone())).collect();
+        keys.sort_by_key(|key| self.places.of(key));
+        keys
+    }
+
+    pub(super) fn leave_all(&mut self, now: Duration, connection: ConnectionId) -> usize {
+        self.handle_timeout(now);
+        let keys = self.of_connection(connection);
+        keys.iter().for_each(|(topic, user)| assert!(self.close(topic, user, connection, false)));
+        keys.len()
+    }
+
+    pub(super) fn lose_all(&mut self, now: Duration, connection: ConnectionId) -> usize {
+        self.handle_timeout(now);
+        let keys = self.of_connection(connection);
+        keys.iter().for_each(|(topic, user)| assert!(self.close(topic, user, connection, true)));
+        keys.len()
     }
 
     pub(super) fn withdraw(&mut self, now: Duration, topic: &TopicName, user: &UserId) -> bool {
