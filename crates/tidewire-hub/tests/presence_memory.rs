@@ -1,4 +1,5 @@
-//! What members and changes cost in memory, counted. One test, because the counters are those of the whole process.
+//! What members and changes cost in memory, counted. One test, because the counters are those of the whole
+//! process.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;

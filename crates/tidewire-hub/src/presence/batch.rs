@@ -1,4 +1,13 @@
-//! Batches: a topic's changes from the first one until they are told, and the pace of a topic in which too many change.
+//! Batches: a topic's changes from the first one until they are told, and the pace of a topic in which too
+//! many change.
+//!
+//! | | quiet | calming | open |
+//! |---|---|---|---|
+//! | somebody changes | open, due in `diff_interval` | open, due after the wait | open; one too many: lists nobody |
+//! | all are as they were told | – | – | quiet; calming while the wait is not over |
+//! | told, and lists who changed | – | – | quiet |
+//! | told, and lists nobody | – | – | calming, for twice the interval |
+//! | the wait is over | – | quiet | – |
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::mem;
@@ -9,8 +18,8 @@ use super::machine::Presence;
 use super::user::{Info, UserId};
 use crate::links::{Kind, Links, Node};
 
-/// What a user who is kept for the next diff counts beside id and info: a place in the batch, and the headers of what
-/// is shared.
+/// What a user who is kept for the next diff counts beside id and info: a place in the batch, and the headers
+/// of what is shared.
 pub const CHANGE_OVERHEAD_BYTES: usize = 128;
 
 /// What is to be told of a topic, and when.
@@ -99,8 +108,8 @@ impl Batches {
 }
 
 impl Presence {
-    /// Keeps for the next diff that a user has changed: how they were just before, and the member that is seen from
-    /// now on. Whoever is again as the last diff left them is in the batch no more.
+    /// Keeps for the next diff that a user has changed: how they were just before, and the member that is
+    /// seen from now on. Whoever is again as the last diff left them is in the batch no more.
     pub(super) fn note(&mut self, room: u32, user: &UserId, before: Option<Info>, after: Option<u32>) {
         self.open_batch(room);
         let after = after.map(|key| &self.members[key as usize].info);
@@ -125,8 +134,8 @@ impl Presence {
         self.fit();
     }
 
-    /// Batches give way to members, and to each other: where all together would exceed `max_bytes`, those that were
-    /// opened first list nobody.
+    /// Batches give way to members, and to each other: where all together would exceed `max_bytes`, those
+    /// that were opened first list nobody.
     pub(super) fn fit(&mut self) {
         while self.len_bytes + self.batches.len_bytes > self.config.max_bytes {
             let Some(room) = self.batches.listed.next(LISTED) else { return };
@@ -136,8 +145,8 @@ impl Presence {
 
     /// The next diff that is due by the time told last, the one longest due first; `None` when there is none.
     ///
-    /// It tells of everything up to this call. Any call that is told the time may change the answer. The cost is in
-    /// proportion to the diff.
+    /// It tells of everything up to this call. Any call that is told the time may change the answer. The cost
+    /// is in proportion to the diff.
     pub fn poll_diff(&mut self) -> Option<Diff> {
         let (_, room) = self.batches.next_due().filter(|(due, _)| *due <= self.now)?;
         let Batch::Open { interval, untold, .. } = self.set_batch(room, Batch::Quiet) else { return None };

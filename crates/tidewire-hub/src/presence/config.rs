@@ -21,22 +21,23 @@ pub struct PresenceConfig {
     pub record_ttl: Duration,
     /// How long after a topic's first change its diff is due. Default 1 s; 0 tells at once, always.
     pub diff_interval: Duration,
-    /// The longest that it may become. A diff that lists nobody makes everybody read the list, so that the topic's
-    /// next one is not due before twice the interval after it, and so on while too many change, up to this. A diff
-    /// that lists who changed, or none until it was due, ends it. Default 16 s; less than `diff_interval` counts as
-    /// that.
+    /// The longest that it may become. A diff that lists nobody makes everybody read the list, so that the
+    /// topic's next one is not due before twice the interval after it, and so on while too many change, up to
+    /// this. A diff that lists who changed, or none until it was due, ends it. Default 16 s; less than
+    /// `diff_interval` counts as that.
     pub max_diff_interval: Duration,
     /// Users that one diff lists. When more changed in one interval it says so and lists nobody: see
     /// [`Changes::TooMany`](super::Changes::TooMany). Default 128.
     pub max_diff_entries: usize,
     /// Members on one page of a list. Default 100; 0 counts as 1.
     pub max_page_len: usize,
-    /// Topics at a time that have members; more are refused. A topic costs under 448 bytes beside its name, which
-    /// `max_bytes` does not count. Default 100,000; at most 2^29, larger values count as that.
+    /// Topics at a time that have members; more are refused. A topic costs under 448 bytes beside its name,
+    /// which `max_bytes` does not count. Default 100,000; at most 2^29, larger values count as that.
     pub max_topics: usize,
-    /// Topics beside those that nobody is in any more, and that are kept for a diff that is yet to be told, or until
-    /// they are calm after one that listed nobody. Topics that are new are refused while there are `max_topics` and
-    /// as many as this of both kinds. Default 100,000; at most 2^29, larger values count as that.
+    /// Topics beside those that nobody is in any more, and that are kept for a diff that is yet to be told,
+    /// or until they are calm after one that listed nobody. Topics that are new are refused while there are
+    /// `max_topics` and as many as this of both kinds. Default 100,000; at most 2^29, larger values count as
+    /// that.
     pub max_empty_topics: usize,
     /// Users of one topic, those with a mere record too; more are refused. Default 100,000.
     pub max_members_per_topic: usize,
@@ -46,12 +47,12 @@ pub struct PresenceConfig {
     /// [`MEMBER_OVERHEAD_BYTES`] and, for each connection,
     /// [`CONNECTION_OVERHEAD_BYTES`](super::CONNECTION_OVERHEAD_BYTES). What would exceed it is refused.
     ///
-    /// Diffs under way may take what the members leave: each user who has changed counts the id, the info that was
-    /// told last and [`CHANGE_OVERHEAD_BYTES`](super::CHANGE_OVERHEAD_BYTES). They refuse nobody: where it would be
-    /// more, those that were begun first are to list nobody. Default 256 MiB.
+    /// Diffs under way may take what the members leave: each user who has changed counts the id, the info
+    /// that was told last and [`CHANGE_OVERHEAD_BYTES`](super::CHANGE_OVERHEAD_BYTES). They refuse nobody:
+    /// where it would be more, those that were begun first are to list nobody. Default 256 MiB.
     pub max_bytes: usize,
-    /// Users, records and topics whose time is over that one call deals with; the rest is left to the next one.
-    /// Default 1,024; 0 counts as 1.
+    /// Users, records and topics whose time is over that one call deals with; the rest is left to the next
+    /// one. Default 1,024; 0 counts as 1.
     pub max_expiries_per_call: usize,
 }
 

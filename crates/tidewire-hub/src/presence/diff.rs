@@ -25,9 +25,10 @@ pub enum Changes {
     /// One for each user, in the order of the ids; at least one and at most
     /// [`PresenceConfig::max_diff_entries`](super::PresenceConfig::max_diff_entries).
     Listed(Vec<Change>),
-    /// More users than that came, changed or went, or more than there is room to keep: who wants to know reads the
-    /// list, each after a random wait of some seconds, so that not all come at once. The topic's next diffs are
-    /// further apart: see [`PresenceConfig::max_diff_interval`](super::PresenceConfig::max_diff_interval).
+    /// More users than that came, changed or went, or more than there is room to keep: who wants to know
+    /// reads the list, each after a random wait of some seconds, so that not all come at once. The topic's
+    /// next diffs are further apart: see
+    /// [`PresenceConfig::max_diff_interval`](super::PresenceConfig::max_diff_interval).
     TooMany,
 }
 

@@ -45,7 +45,8 @@ impl Error for InvalidInfo {}
 pub enum AdmissionError {
     /// Nobody is in the topic yet, and `max_topics` have somebody.
     TooManyTopics,
-    /// The topic is new, and there are `max_topics` and `max_empty_topics` together, with members and without.
+    /// The topic is new, and there are `max_topics` and `max_empty_topics` together, with members and
+    /// without.
     TooManyEmptyTopics,
     /// The topic has `max_members_per_topic`.
     TooManyMembers,

@@ -70,12 +70,12 @@ impl Presence {
         })
     }
 
-    /// The users of a topic who are seen, from the first one behind `after` in the order of the ids; `after` need
-    /// not be there itself. At most `limit` of them, which counts as 1 at least and as [`PresenceConfig::max_page_len`] at
-    /// most.
+    /// The users of a topic who are seen, from the first one behind `after` in the order of the ids; `after`
+    /// need not be there itself. At most `limit` of them, which counts as 1 at least and as
+    /// [`PresenceConfig::max_page_len`] at most.
     ///
-    /// The cost is in proportion to the page, whatever else there is. Pages are no snapshot: who comes or goes
-    /// between two of them may be missed or not, and diffs tell of it.
+    /// The cost is in proportion to the page, whatever else there is. Pages are no snapshot: who comes or
+    /// goes between two of them may be missed or not, and diffs tell of it.
     ///
     /// [`PresenceConfig::max_page_len`]: super::PresenceConfig::max_page_len
     #[must_use]

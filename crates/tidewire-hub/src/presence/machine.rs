@@ -1,5 +1,5 @@
-//! Presence itself: what it owns, who comes and who goes. (Who may is in `admission`, what becomes of a member in
-//! `standing`, what is told in `batch`, time in `time`, looking at it in `list`.)
+//! Presence itself: what it owns, who comes and who goes. (Who may is in `admission`, what becomes of a
+//! member in `standing`, what is told in `batch`, time in `time`, looking at it in `list`.)
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -81,8 +81,8 @@ impl Presence {
         }
     }
 
-    /// A user's connection is open in a topic: the user is seen until the last one is gone. A connection that is
-    /// there already is not counted twice. The info given last is the one that others see.
+    /// A user's connection is open in a topic: the user is seen until the last one is gone. A connection that
+    /// is there already is not counted twice. The info given last is the one that others see.
     ///
     /// # Errors
     /// [`AdmissionError`]; nothing has changed then, but for what was due.
@@ -98,12 +98,12 @@ impl Presence {
         self.admit(topic, user, Some(info), Some(connection)).map(drop)
     }
 
-    /// A poll: the user is seen for [`PresenceConfig::seen_ttl`] from now on, with or without a connection. `None` leaves
-    /// the info as the record has it; it is empty for somebody without a record.
+    /// A poll: the user is seen for [`PresenceConfig::seen_ttl`] from now on, with or without a connection.
+    /// `None` leaves the info as the record has it; it is empty for somebody without a record.
     ///
     /// # Errors
-    /// [`AdmissionError`]; nothing has changed then, but for what was due. Whoever has a record and gives no larger
-    /// info is never refused.
+    /// [`AdmissionError`]; nothing has changed then, but for what was due. Whoever has a record and gives no
+    /// larger info is never refused.
     pub fn refresh(
         &mut self,
         now: Duration,
@@ -117,8 +117,8 @@ impl Presence {
         Ok(())
     }
 
-    /// A user's connection says goodbye to a topic: with the last one the user is gone, unless a poll or a lost
-    /// connection keeps them seen. Answers whether the connection was there.
+    /// A user's connection says goodbye to a topic: with the last one the user is gone, unless a poll or a
+    /// lost connection keeps them seen. Answers whether the connection was there.
     pub fn leave(
         &mut self,
         now: Duration,
@@ -134,8 +134,8 @@ impl Presence {
         true
     }
 
-    /// A user's connection broke, and may be back soon: the user is seen for [`PresenceConfig::seen_ttl`] more. Answers
-    /// whether the connection was there; nothing has changed if not.
+    /// A user's connection broke, and may be back soon: the user is seen for [`PresenceConfig::seen_ttl`]
+    /// more. Answers whether the connection was there; nothing has changed if not.
     pub fn lose(
         &mut self,
         now: Duration,
@@ -151,8 +151,8 @@ impl Presence {
         true
     }
 
-    /// A connection says goodbye to all topics that it is in: [`Presence::leave`] for each. Answers how many there
-    /// were.
+    /// A connection says goodbye to all topics that it is in: [`Presence::leave`] for each. Answers how many
+    /// there were.
     ///
     /// The cost is in proportion to those; each of them was joined before.
     pub fn leave_all(&mut self, now: Duration, connection: ConnectionId) -> usize {

@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use super::user::{Info, UserId};
 
-/// What a member counts beside its id, its info and its connections: the record, its links, its place in the topic's
-/// order, and the headers of what is shared.
+/// What a member counts beside its id, its info and its connections: the record, its links, its place in the
+/// topic's order, and the headers of what is shared.
 pub const MEMBER_OVERHEAD_BYTES: usize = 256;
 
 /// What each connection counts of a member: its place among all that are open.

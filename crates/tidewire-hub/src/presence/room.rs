@@ -1,5 +1,5 @@
-//! The users of one topic, in the order of their ids: those who are seen, which lists and counts tell of, and those
-//! of whom a record is left.
+//! The users of one topic, in the order of their ids: those who are seen, which lists and counts tell of, and
+//! those of whom a record is left.
 
 use alloc::collections::BTreeMap;
 
@@ -63,8 +63,8 @@ mod tests {
 
     #[test]
     fn a_topic_stays_within_its_share() {
-        // Beside the record: a place in the tree of names, one in a queue of batches, links, each doubled as what it
-        // lies in grows; the doubled place itself, the header of the name.
+        // Beside the record: a place in the tree of names, one in a queue of batches, links, each doubled as
+        // what it lies in grows; the doubled place itself, the header of the name.
         let record = 2 * size_of::<Room>() + 2 * (16 + 4) + 2 * size_of::<(Duration, u32)>() + 2 * 8 + 16;
         assert!(record <= 448, "{record}");
     }

@@ -1,5 +1,5 @@
-//! What becomes of a member: seen, not seen, gone; with another info, with a connection more or less. Each tells the
-//! topic's batch.
+//! What becomes of a member: seen, not seen, gone; with another info, with a connection more or less. Each
+//! tells the topic's batch.
 
 use super::machine::{Presence, REFRESHED, UNSEEN};
 use super::member::{Member, Standing};

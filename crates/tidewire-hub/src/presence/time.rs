@@ -1,6 +1,6 @@
-//! What time does: users who are no longer seen, records that go, topics that are calm again, batches that are told.
-//! Users and records are in the order of their deadlines without being sorted, because each deadline is a time that
-//! was told plus one and the same span.
+//! What time does: users who are no longer seen, records that go, topics that are calm again, batches that
+//! are told. Users and records are in the order of their deadlines without being sorted, because each
+//! deadline is a time that was told plus one and the same span.
 
 use core::time::Duration;
 
@@ -10,7 +10,8 @@ use super::machine::{Presence, REFRESHED, UNSEEN};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PresenceDue {
-    /// A user's last poll or lost connection is [`PresenceConfig::seen_ttl`](super::PresenceConfig::seen_ttl) ago.
+    /// A user's last poll or lost connection is [`PresenceConfig::seen_ttl`](super::PresenceConfig::seen_ttl)
+    /// ago.
     Unseen,
     /// A record is [`PresenceConfig::record_ttl`](super::PresenceConfig::record_ttl) old.
     Record,
@@ -31,9 +32,9 @@ enum Expiry {
 impl Presence {
     /// When to call [`Presence::handle_timeout`] next, and what for; `None` when nothing is to come.
     ///
-    /// Any call that is told the time may change the answer, and so may [`Presence::poll_diff`]: a diff that is due
-    /// keeps the answer in the past until it is taken, and so does what one call left to the next. The cost is the
-    /// same for any number of members.
+    /// Any call that is told the time may change the answer, and so may [`Presence::poll_diff`]: a diff that
+    /// is due keeps the answer in the past until it is taken, and so does what one call left to the next. The
+    /// cost is the same for any number of members.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<(Duration, PresenceDue)> {
         let expiry = self.next_expiry().map(|(at, expiry)| match expiry {
@@ -45,9 +46,10 @@ impl Presence {
         expiry.into_iter().chain(diff).min_by_key(|(at, _)| *at)
     }
 
-    /// Tells the time: whoever is no longer seen leaves, and records that are over go, the longest due first; of both
-    /// at most [`PresenceConfig::max_expiries_per_call`]. What is left is as it was until the next call that is told
-    /// the time, and [`Presence::poll_timeout`] stays in the past. Each of them was paid for by a call before.
+    /// Tells the time: whoever is no longer seen leaves, and records that are over go, the longest due first;
+    /// of both at most [`PresenceConfig::max_expiries_per_call`]. What is left is as it was until the next
+    /// call that is told the time, and [`Presence::poll_timeout`] stays in the past. Each of them was paid
+    /// for by a call before.
     ///
     /// [`PresenceConfig::max_expiries_per_call`]: super::PresenceConfig::max_expiries_per_call
     pub fn handle_timeout(&mut self, now: Duration) {
@@ -83,7 +85,8 @@ mod tests {
     use crate::names::{ConnectionId, TopicName};
     use crate::presence::{Info, PresenceConfig, UserId};
 
-    /// Link writes for one deadline that is asked for, one that is not over, and one that is over for one user.
+    /// Link writes for one deadline that is asked for, one that is not over, and one that is over for one
+    /// user.
     fn writes(users: usize) -> [usize; 3] {
         let at = Duration::from_secs;
         let mut presence = Presence::new(PresenceConfig::default());

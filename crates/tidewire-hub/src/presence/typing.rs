@@ -43,8 +43,8 @@ pub struct TypingConfig {
     pub max_users_per_topic: usize,
     /// Bytes that all users count together: as [`PresenceConfig::max_bytes`]. Default 64 MiB.
     pub max_bytes: usize,
-    /// Users and topics whose time is over that one call deals with: as [`PresenceConfig::max_expiries_per_call`].
-    /// Default 1,024.
+    /// Users and topics whose time is over that one call deals with: as
+    /// [`PresenceConfig::max_expiries_per_call`]. Default 1,024.
     pub max_expiries_per_call: usize,
 }
 
@@ -85,11 +85,11 @@ impl TypingConfig {
     }
 }
 
-/// Who is typing in which topic. In its diffs *joined* says that somebody started, *left* that somebody stopped;
-/// nobody has an info or a connection.
+/// Who is typing in which topic. In its diffs *joined* says that somebody started, *left* that somebody
+/// stopped; nobody has an info or a connection.
 ///
-/// A client signals at once and then every two seconds or so while its user types; what is not repeated within
-/// [`TypingConfig::ttl`], 3 s, is over.
+/// A client signals at once and then every two seconds or so while its user types; what is not repeated
+/// within [`TypingConfig::ttl`], 3 s, is over.
 ///
 /// ```
 /// use core::time::Duration;
@@ -127,7 +127,8 @@ impl Typing {
     /// A user types, or goes on to.
     ///
     /// # Errors
-    /// [`AdmissionError`]; nothing has changed then, but for what was due. Whoever types already is never refused.
+    /// [`AdmissionError`]; nothing has changed then, but for what was due. Whoever types already is never
+    /// refused.
     pub fn start(&mut self, now: Duration, topic: &TopicName, user: &UserId) -> Result<(), AdmissionError> {
         self.presence.refresh(now, topic, user, None)
     }

@@ -7,8 +7,8 @@ use core::str::FromStr;
 use super::error::{InvalidInfo, InvalidUserId};
 use crate::names::{TopicName, USER};
 
-/// Names a user: 1–249 bytes of UTF-8 without control characters (C0, DEL, C1), so that each has a topic of its own,
-/// [`TopicName::user`]. A clone is one reference more.
+/// Names a user: 1–249 bytes of UTF-8 without control characters (C0, DEL, C1), so that each has a topic of
+/// its own, [`TopicName::user`]. A clone is one reference more.
 ///
 /// Ids are ordered by their bytes; lists and diffs are in that order.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,8 +69,8 @@ impl fmt::Debug for UserId {
     }
 }
 
-/// What others see of a user: at most 1,024 bytes that mean nothing here. A clone is one reference more; the empty
-/// one, which is the default, costs nothing.
+/// What others see of a user: at most 1,024 bytes that mean nothing here. A clone is one reference more; the
+/// empty one, which is the default, costs nothing.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Info(Option<Arc<[u8]>>);
 

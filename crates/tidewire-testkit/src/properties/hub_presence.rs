@@ -58,9 +58,9 @@ struct Pair {
     now: Duration,
 }
 
-/// The bytes as operations on a presence with small limits and short times; after each it says what a naive model
-/// says: who is seen, in which order and why, how many, what it counts, and when something is due. Diffs say exactly
-/// what changed since the last ones, as far as there are not too many.
+/// The bytes as operations on a presence with small limits and short times; after each it says what a naive
+/// model says: who is seen, in which order and why, how many, what it counts, and when something is due.
+/// Diffs say exactly what changed since the last ones, as far as there are not too many.
 ///
 /// # Panics
 /// When it does not.

@@ -2,13 +2,14 @@
 
 mod batches;
 mod places;
+mod questions;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
 
 use tidewire_hub::presence::{
-    AdmissionError, CONNECTION_OVERHEAD_BYTES, Count, Info, MEMBER_OVERHEAD_BYTES, Member, Page,
-    PresenceConfig, PresenceDue, PresenceUsage, Status, UserId,
+    AdmissionError, CONNECTION_OVERHEAD_BYTES, Diff, Info, MEMBER_OVERHEAD_BYTES, PresenceConfig,
+    PresenceDue, UserId,
 };
 use tidewire_hub::{ConnectionId, TopicName};
 
@@ -20,7 +21,8 @@ use places::Places;
 enum Poll {
     /// Nothing does.
     Never,
-    /// The last poll or lost connection, the how manieth of all it was, and whether it was found to be too long ago.
+    /// The last poll or lost connection, the how manieth of all it was, and whether it was found to be too
+    /// long ago.
     At { at: Duration, serial: u64, is_over: bool },
 }
 
@@ -78,7 +80,8 @@ impl Model {
         seen.map(|person| ((person.topic.clone(), person.user.clone()), person.info.clone())).collect()
     }
 
-    /// Something may have changed about one user: the batch of the topic, and what all of them may hold, follow.
+    /// Something may have changed about one user: the batch of the topic, and what all of them may hold,
+    /// follow.
     fn look(&mut self, topic: &TopicName) {
         self.people.retain(|person| !person.is_gone());
         let room = self.config.max_bytes - self.members_bytes();
@@ -321,7 +324,7 @@ impl Model {
     }
 
     /// All diffs that were due, as they came.
-    pub(super) fn told(&mut self, diffs: &[tidewire_hub::presence::Diff]) {
+    pub(super) fn told(&mut self, diffs: &[Diff]) {
         let seen = self.seen();
         for diff in diffs {
             self.batches.told(diff, self.now, &seen);
@@ -329,63 +332,6 @@ impl Model {
             self.count_is(&diff.topic, diff.users, diff.connections);
         }
         assert!(self.batches.next_due().is_none_or(|at| at > self.now), "one is due and did not come");
-    }
-
-    fn count_is(&self, topic: &TopicName, users: usize, connections: usize) {
-        let people = || self.people.iter().filter(|person| person.topic == *topic);
-        assert_eq!(users, people().filter(|person| person.is_seen()).count());
-        assert_eq!(connections, people().map(|person| person.connections.len()).sum::<usize>());
-    }
-
-    pub(super) fn count(&self, topic: &TopicName, count: Count) {
-        self.count_is(topic, count.users, count.connections);
-    }
-
-    pub(super) fn member(&self, topic: &TopicName, user: &UserId, member: Option<Member<'_>>) {
-        let person = self.people.iter().find(|person| person.topic == *topic && person.user == *user);
-        assert_eq!(member.is_some(), person.is_some());
-        let (Some(member), Some(person)) = (member, person) else { return };
-        let status = match person.poll {
-            _ if !person.connections.is_empty() => Status::Connected,
-            Poll::At { at, is_over: false, .. } => Status::Refreshed { at },
-            Poll::At { at, is_over: true, .. } => Status::Unseen { at },
-            Poll::Never => panic!("nothing holds {user} in {topic}"),
-        };
-        assert_eq!((member.user, member.info, member.status), (user, &person.info, status));
-        assert_eq!(member.connections, person.connections.len());
-    }
-
-    pub(super) fn page(&self, topic: &TopicName, after: Option<&UserId>, limit: usize, page: &Page<'_>) {
-        let seen = self.seen();
-        let users: Vec<&UserId> = seen
-            .keys()
-            .filter(|(of, user)| of == topic && after.is_none_or(|after| user > after))
-            .map(|(_, user)| user)
-            .collect();
-        let limit = limit.max(1).min(self.config.max_page_len);
-        let expected: Vec<&UserId> = users.iter().take(limit).copied().collect();
-        assert_eq!(page.members.iter().map(|member| member.user).collect::<Vec<_>>(), expected);
-        let next = if users.len() > limit { expected.last().copied() } else { None };
-        assert_eq!(page.next, next);
-        for member in &page.members {
-            self.member(topic, member.user, Some(*member));
-        }
-    }
-
-    pub(super) fn usage(&self, usage: PresenceUsage) {
-        let connections: usize = self.people.iter().map(|person| person.connections.len()).sum();
-        let (with_people, all) = self.topics();
-        assert_eq!((usage.topics, usage.empty_topics), (with_people, all - with_people));
-        assert_eq!((usage.members, usage.connections), (self.people.len(), connections));
-        assert_eq!(usage.diffs_bytes, self.batches.bytes(&self.seen()));
-        assert_eq!(usage.bytes, self.members_bytes() + usage.diffs_bytes);
-        assert!(usage.topics <= self.config.max_topics && usage.bytes <= self.config.max_bytes);
-        assert!(all <= self.config.max_topics + self.config.max_empty_topics);
-    }
-
-    pub(super) fn nobody(&self, usage: PresenceUsage) {
-        assert_eq!(usage, PresenceUsage::default());
-        assert!(self.people.is_empty() && self.batches.topics().next().is_none());
     }
 
     /// All connections that are open.
