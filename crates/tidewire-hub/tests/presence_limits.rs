@@ -352,3 +352,31 @@ fn times_that_contradict_each_other_mean_something() {
     assert_eq!(presence.member(&topic("a"), &user("x")), None, "the record goes with the user");
     assert_eq!(presence.poll_diff().unwrap().users, 0);
 }
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let texts = [
+        (InvalidUserId::Empty.to_string(), "a user id must not be empty"),
+        (InvalidUserId::TooLong.to_string(), "a user id has at most 249 bytes"),
+        (InvalidUserId::ControlCharacter.to_string(), "a user id must not contain control characters"),
+        (InvalidInfo.to_string(), "a user's info has at most 1024 bytes"),
+        (AdmissionError::TooManyTopics.to_string(), "as many topics have members as may"),
+        (
+            AdmissionError::TooManyEmptyTopics.to_string(),
+            "as many topics that nobody is in any more are kept as may",
+        ),
+        (AdmissionError::TooManyMembers.to_string(), "the topic has as many members as it may"),
+        (
+            AdmissionError::TooManyConnections.to_string(),
+            "the user has as many connections in the topic as they may",
+        ),
+        (
+            AdmissionError::TooManyBytes.to_string(),
+            "the members of all topics hold as many bytes as they may",
+        ),
+    ];
+    for (text, expected) in texts {
+        assert_eq!(text, expected);
+    }
+    assert_eq!(size_of::<AdmissionError>(), 1);
+}

@@ -60,7 +60,7 @@ impl fmt::Display for AdmissionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooManyTopics => "as many topics have members as may",
-            Self::TooManyEmptyTopics => "as many topics that nobody is in have a diff to come as may",
+            Self::TooManyEmptyTopics => "as many topics that nobody is in any more are kept as may",
             Self::TooManyMembers => "the topic has as many members as it may",
             Self::TooManyConnections => "the user has as many connections in the topic as they may",
             Self::TooManyBytes => "the members of all topics hold as many bytes as they may",
