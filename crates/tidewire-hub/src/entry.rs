@@ -90,6 +90,7 @@ pub(crate) struct Draft<M> {
 
 impl<M> Draft<M> {
     /// The message in its place.
+    #[inline]
     pub(crate) fn placed(self, offset: u64, end_bytes: u64) -> Entry<M> {
         let Self { message, len_bytes, cost: _, published_at, exclude, replay, extras } = self;
         let audience = match exclude {

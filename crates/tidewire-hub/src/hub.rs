@@ -134,7 +134,7 @@ impl<M: Message> Hub<M> {
     /// another: the topic that nobody has used for the longest time makes room, if there is one without
     /// followers and messages.
     pub(crate) fn find_or_create(&mut self, name: &TopicName) -> Option<u32> {
-        if let Some(key) = self.topics.find(name) {
+        if let Some(key) = self.topics.find_to_use(name) {
             self.note_use(key);
             return Some(key);
         }

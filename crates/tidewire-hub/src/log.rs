@@ -275,11 +275,13 @@ impl<M> Log<M> {
 
     /// Makes room, one step of it: what is ephemeral or expired goes where it is much, else the oldest
     /// message. Gives what has gone.
+    #[inline]
     pub(crate) fn make_room(&mut self, now: Duration) -> Tally {
         let swept = if self.is_sweep_due() { self.sweep(now) } else { Tally::default() };
         if swept.messages > 0 { swept } else { self.evict_oldest(now) }
     }
 
+    #[inline]
     fn is_sweep_due(&self) -> bool {
         let Some(special) = &self.special else { return false };
         let (len, len_bytes) = (self.entries.len(), self.len_bytes());
@@ -292,6 +294,7 @@ impl<M> Log<M> {
 
     /// Drops what is expired, and of what is ephemeral the older half. Nobody is told of a loss on its
     /// account.
+    #[cold]
     fn sweep(&mut self, now: Duration) -> Tally {
         let mut swept = Tally::default();
         let Some(special) = &mut self.special else { return swept };
@@ -320,19 +323,22 @@ impl<M> Log<M> {
     /// Drops the oldest entry and gives what has gone: nothing when none is held.
     #[inline]
     pub(crate) fn evict_oldest(&mut self, now: Duration) -> Tally {
-        let Some(entry) = self.entries.pop_front() else { return Tally::default() };
-        let freed = (entry.end_bytes - self.evicted_bytes) as usize;
-        self.evicted_bytes = entry.end_bytes;
+        let Some(entry) = self.entries.front() else { return Tally::default() };
+        let (offset, end_bytes, standing) = (entry.offset, entry.end_bytes, entry.standing);
+        let freed = (end_bytes - self.evicted_bytes) as usize;
+        self.evicted_bytes = end_bytes;
+        let keyed = self.special.as_mut().and_then(|special| special.keyed.as_mut());
         if entry.is_a_loss(now) {
-            self.lost = entry.offset;
-            let keyed = self.special.as_mut().and_then(|special| special.keyed.as_mut());
-            if let (Some(keyed), Standing::Latest) = (keyed, entry.standing) {
-                keyed.lost = entry.offset;
+            self.lost = offset;
+            if let (Some(keyed), Standing::Latest) = (keyed, standing) {
+                keyed.lost = offset;
             }
         }
         if let Some(special) = self.special.as_mut().filter(|_| !entry.is_for_everybody()) {
-            special.forget(&entry, freed);
+            special.forget(entry, freed);
         }
+        // In place: an entry is long to copy.
+        drop(self.entries.pop_front());
         room::give_back(&mut self.entries);
         Tally { messages: 1, bytes: freed }
     }

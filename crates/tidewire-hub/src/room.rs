@@ -11,6 +11,7 @@ fn spare(len: usize) -> usize {
 }
 
 /// Appends to a ring, which grows by an eighth at a time and to no more than `max`.
+#[inline]
 pub(crate) fn push_back<T>(ring: &mut VecDeque<T>, value: T, max: usize) {
     let len = ring.len();
     if len == ring.capacity() {
@@ -20,6 +21,7 @@ pub(crate) fn push_back<T>(ring: &mut VecDeque<T>, value: T, max: usize) {
 }
 
 /// Gives back what a ring keeps too much, at a cost that what was taken out before has paid.
+#[inline]
 pub(crate) fn give_back<T>(ring: &mut VecDeque<T>) {
     let (len, spare) = (ring.len(), spare(ring.len()));
     if ring.capacity() > len + 3 * spare {

@@ -71,11 +71,13 @@ pub(crate) struct Topics<M> {
     slots: Slab<Topic<M>>,
     by_name: HashTable<u32>,
     key: Key,
+    /// The one that was used last.
+    recent: u32,
 }
 
 impl<M> Topics<M> {
     pub(crate) fn new(hash_seed: u64) -> Self {
-        Self { slots: Slab::new(), by_name: HashTable::new(), key: Key::from_seed(hash_seed) }
+        Self { slots: Slab::new(), by_name: HashTable::new(), key: Key::from_seed(hash_seed), recent: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -85,6 +87,17 @@ impl<M> Topics<M> {
     pub(crate) fn find(&self, name: &TopicName) -> Option<u32> {
         let hash = hash(self.key, name);
         self.by_name.find(hash, |key| self.slots[*key as usize].name == *name).copied()
+    }
+
+    /// The same for who uses it: what is published comes in bursts, so the one used last is tried first.
+    #[inline]
+    pub(crate) fn find_to_use(&mut self, name: &TopicName) -> Option<u32> {
+        if self.slots.get(self.recent as usize).is_some_and(|topic| topic.name == *name) {
+            return Some(self.recent);
+        }
+        let key = self.find(name)?;
+        self.recent = key;
+        Some(key)
     }
 
     /// A hash that nobody without the seed can choose.
@@ -161,6 +174,11 @@ mod tests {
         assert_eq!((topics.find(&names[7]), topics.len()), (None, 499));
         let again = topics.insert(&names[7], epoch);
         assert_eq!((again, topics.find(&names[7])), (keys[7], Some(keys[7])));
+        for name in [&names[7], &names[7], &names[8], &names[7]] {
+            assert_eq!(topics.find_to_use(name), topics.find(name));
+        }
+        topics.remove(keys[7]);
+        assert_eq!(topics.find_to_use(&names[7]), None, "the one used last is gone");
     }
 
     #[test]
