@@ -14,8 +14,8 @@ use crate::token;
 
 /// The positions reached in a set of topics of one hub. As text, an opaque token.
 ///
-/// The same token is the `id:` of an SSE event, the `cursor` of a record, and the parameter of a resume over any
-/// transport. Its format is this:
+/// The same token is the `id:` of an SSE event, the `cursor` of a record, and the parameter of a resume over
+/// any transport. Its format is this:
 ///
 /// | Bytes | What |
 /// |---|---|
@@ -26,16 +26,17 @@ use crate::token;
 /// | per topic 0–8 | varint: the life of the topic, left out when it is 0 |
 /// | 2 | CRC-16/CCITT-FALSE of all bytes before, big-endian |
 ///
-/// The topics are in the order of their hashes. Four bytes of each hash are enough until two of the token's topics
-/// share them; then all hashes have eight. Two topics that share even eight have one entry, without a position:
-/// a resume of either is a gap rather than the other's position. (A topic that is not in a token, and shares four
-/// bytes with one that is, starts at that one's offset: for a name that nobody chose to that end a chance of one in
-/// four billion. It then gets more than a live start would give, or a gap, and never less.) Varints are little-endian base 128 in their
-/// shortest form. The bytes are written in base64url without padding. There is one token for each cursor, and
-/// [`Cursor::parse`] takes no other text; a token with any one character changed is refused.
+/// The topics are in the order of their hashes. Four bytes of each hash are enough until two of the token's
+/// topics share them; then all hashes have eight. Two topics that share even eight have one entry, without a
+/// position: a resume of either is a gap rather than the other's position. (A topic that is not in a token,
+/// and shares four bytes with one that is, starts at that one's offset: for a name that nobody chose to that
+/// end a chance of one in four billion. It then gets more than a live start would give, or a gap, and never
+/// less.) Varints are little-endian base 128 in their shortest form. The bytes are written in base64url
+/// without padding. There is one token for each cursor, and [`Cursor::parse`] takes no other text; a token
+/// with any one character changed is refused.
 ///
-/// A token is no secret and no proof: whoever forges one gets the messages of topics that they may follow, from a
-/// place of their choice, or a gap.
+/// A token is no secret and no proof: whoever forges one gets the messages of topics that they may follow,
+/// from a place of their choice, or a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     pub(crate) incarnation: Incarnation,
@@ -133,6 +134,8 @@ impl Cursor {
 
     /// Reads a token.
     ///
+    /// A client that came with a token that is refused starts at [`Start::Unknown`], to be told of a gap.
+    ///
     /// # Errors
     /// [`InvalidCursor`] for every text that [`Cursor::encode`] does not write.
     pub fn parse(text: &str) -> Result<Self, InvalidCursor> {
@@ -157,8 +160,9 @@ impl Cursor {
         self.entries.len()
     }
 
-    /// Where a subscription to `topic` starts for somebody who comes with this cursor: after the position reached,
-    /// live if the cursor does not have the topic. Topics of the cursor that nobody asks for are ignored.
+    /// Where a subscription to `topic` starts for somebody who comes with this cursor: after the position
+    /// reached, live if the cursor does not have the topic. Topics of the cursor that nobody asks for are
+    /// ignored.
     #[must_use]
     pub fn start(&self, topic: &TopicName) -> Start {
         self.start_of(NameHash::of(topic))

@@ -14,20 +14,22 @@ use crate::topic::Topic;
 /// One thing that a subscriber is handed.
 #[derive(Debug)]
 pub enum Delivery<'a, M> {
-    /// A message to this connection alone, from [`Hub::send_to`](crate::Hub::send_to). It comes before all else.
+    /// A message to this connection alone, from [`Hub::send_to`](crate::Hub::send_to). It comes before all
+    /// else.
     Direct(Box<M>),
     /// A message, lent by the log that holds it.
     Message(Lent<'a, M>),
-    /// Messages are lost. Comes before the first message behind the gap. (Boxed because it is rare: what is handed out
-    /// for each message stays small.)
+    /// Messages are lost. Comes before the first message behind the gap. (Boxed because it is rare: what is
+    /// handed out for each message stays small.)
     Gap(Box<Gap>),
-    /// The subscriber is to go: it lags too far behind. It is told once, and nothing comes after it. The caller closes
-    /// its connection, takes its [cursor](crate::Hub::cursor) if it wants, and lets it go with
+    /// The subscriber is to go: it lags too far behind. It is told once, and nothing comes after it. The
+    /// caller closes its connection, takes its [cursor](crate::Hub::cursor) if it wants, and lets it go with
     /// [`Hub::disconnect`](crate::Hub::disconnect).
     Dismissed(Box<Dismissal>),
 }
 
-/// A message in its place in a log, lent for as long as the hub is not changed. Copying it copies two references.
+/// A message in its place in a log, lent for as long as the hub is not changed. Copying it copies two
+/// references.
 pub struct Lent<'a, M> {
     topic: &'a Topic<M>,
     entry: &'a Entry<M>,

@@ -17,7 +17,8 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Whether the entry at that offset is skipped: the reader's own, ephemeral and of before its time, conflated, or expired.
+    /// Whether the entry at that offset is skipped: the reader's own, ephemeral and of before its time,
+    /// conflated, or expired.
     #[inline]
     pub(crate) fn skips<M>(&self, entry: &Entry<M>, offset: u64) -> bool {
         !entry.is_for_everybody() && self.is_left_out(entry, offset)

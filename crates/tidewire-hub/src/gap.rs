@@ -11,8 +11,8 @@ use crate::position::Position;
 pub enum GapReason {
     /// They were dropped from the log to keep within its limits.
     Evicted,
-    /// The subscription's [`Policy`](crate::Policy) skipped them because it lagged too far behind. A resume from where
-    /// it was may still get them.
+    /// The subscription's [`Policy`](crate::Policy) skipped them because it lagged too far behind. A resume
+    /// from where it was may still get them.
     Lagged,
     /// The position is of another epoch: another run of the hub, or an earlier life of the topic.
     Epoch,
@@ -48,8 +48,8 @@ pub struct Gap {
     pub reason: GapReason,
     /// The position that the subscriber had; `None` when it could not be read.
     pub from: Option<Position>,
-    /// The position that it has from here on: everything up to there was handed out or is lost. The next message
-    /// is the earliest that the topic holds.
+    /// The position that it has from here on: everything up to there was handed out or is lost. The next
+    /// message is the earliest that the topic holds.
     pub to: Position,
 }
 
@@ -60,18 +60,19 @@ pub enum Start {
     Live,
     /// At the earliest message held; never a gap.
     Earliest,
-    /// At the newest messages, that many of them; at the earliest held if there are fewer. Never a gap. Messages that a
-    /// resume skips are not counted; each message that is passed costs a look.
+    /// At the newest messages, that many of them; at the earliest held if there are fewer. Never a gap.
+    /// Messages that a resume skips are not counted; each message that is passed costs a look.
     Last(u64),
     /// After a position that was reached before, with a gap if that cannot be done without loss.
     After(Position),
     /// After a position that nobody can read any more (a broken or foreign cursor): with a gap in any case.
+    /// What [`Cursor::parse`] refuses is to start here; see [`Start::resume`].
     Unknown,
 }
 
 impl Start {
-    /// Where somebody starts who came with a token, or with none: as [`Cursor::start`] tells; with a gap when the token
-    /// cannot be read, so that nothing is lost in silence; and [live](Self::Live) without one.
+    /// Where somebody starts who came with a token, or with none: as [`Cursor::start`] tells; with a gap when
+    /// the token cannot be read, so that nothing is lost in silence; and [live](Self::Live) without one.
     #[must_use]
     pub fn resume(token: Option<&str>, topic: &TopicName) -> Self {
         match token.map(Cursor::parse) {

@@ -1,6 +1,6 @@
-//! The fan-out hub of Tidewire: a log per topic, a cursor per subscription, and from that fan-out, history, resume
-//! and bounded memory under slow readers. It does no I/O, has no clock and draws no random numbers; the caller
-//! passes time, seeds and ids in, and the same calls give the same answers. `no_std` with `alloc`.
+//! The fan-out hub of Tidewire: a log per topic, a cursor per subscription, and from that fan-out, history,
+//! resume and bounded memory under slow readers. It does no I/O, has no clock and draws no random numbers;
+//! the caller passes time, seeds and ids in, and the same calls give the same answers. `no_std` with `alloc`.
 //!
 //! ```text
 //!  publish ──append──►  topic "chat"   1  2  3  4  5  6        a log: a ring of messages, named by offset
@@ -16,30 +16,38 @@
 //!
 //! # In scope and not
 //!
-//! In scope: topics with retention by count, bytes and age under one budget for the whole hub; subscriptions that start
-//! live, at the earliest message held or after a position; replay that turns into live delivery with nothing
-//! between; a [`Gap`] whenever something is lost, and never a silent loss; leaving one connection out of a message;
-//! a ready list that costs a publish the same for any number of subscribers; one [`Cursor`] token for all topics of
-//! a client, over any transport.
+//! In scope: topics with retention by count, bytes and age under one budget for the whole hub; subscriptions
+//! that start live, at the earliest message held, at the last few or after a position; replay that turns into
+//! live delivery with nothing between; a [`Gap`] whenever something is lost, and never a silent loss; a
+//! [`Policy`] for each subscription that does not keep up; what is said about a message ([`PublishOptions`]:
+//! its event, a key whose latest counts, whom to leave out, how long it means anything, to publish it once);
+//! messages to one connection; a ready list that costs a publish the same for any number of subscribers; one
+//! [`Cursor`] token for all topics of a client, over any transport; and, beside the hub, [`presence`].
 //!
-//! Not in scope: sockets, tasks and wakers, the time, who may follow or publish what, and what a message means. A
-//! hub is one value without locks: put it behind a lock, or one on each thread.
+//! Not in scope: sockets, tasks and wakers, the time, who may follow or publish what, and what a message
+//! means. A hub is one value without locks: put it behind a lock, or one on each thread.
 //!
 //! # How it is called
 //!
 //! | Call | When |
 //! |---|---|
-//! | [`Hub::connect`], [`Hub::subscribe`], [`Hub::unsubscribe`], [`Hub::disconnect`] | somebody comes, follows, leaves |
+//! | [`Hub::connect`], [`Hub::disconnect`] | somebody comes, leaves |
+//! | [`Hub::subscribe`], [`Hub::subscribe_with`], [`Hub::unsubscribe`] | and follows a topic, under a policy, no longer |
+//! | [`Hub::pause`], [`Hub::resume`] | nothing of one topic is wanted for now, and again |
 //! | [`Hub::publish`] | a message is there |
-//! | [`Hub::poll_ready`] | after publishing and subscribing, until `None`: whom to wake |
+//! | [`Hub::poll_ready`] | after publishing, sending, subscribing and resuming, until `None`: whom to wake |
 //! | [`Hub::batch`] | a subscriber can take something: as many messages and gaps as fit, lent and not cloned |
-//! | [`Hub::ready_batches`] | the same for all who are ready, where they can be served at once |
+//! | [`Hub::wants_batch`] | a batch has ended, or a socket has room again: whether to take another |
+//! | [`Hub::ready_batches`] | naming and batches in one, for all who are ready, where they can be served at once |
+//! | [`Hub::take_gaps`] | gaps of all topics are to be told ahead of all messages |
 //! | [`Hub::send_to`] | a message is for one connection alone |
 //! | [`Hub::poll_timeout`], [`Hub::handle_timeout`] | time passes and nothing else happens |
-//! | [`Hub::cursor`] | a token is to be sent |
+//! | [`Hub::cursor`] | a token is to be sent for all that was handed out |
+//! | [`Hub::note_progress`], [`Progress`] | a token is to be sent with each message |
+//! | [`Hub::topic`], [`Hub::topics`], [`Hub::usage`] | somebody asks what is there |
 //!
-//! A subscriber whose socket is full is not pulled; that is all there is to backpressure. It finds its place again,
-//! or a gap if the log has moved on.
+//! A subscriber whose socket is full is not pulled; that is all there is to backpressure. It finds its place
+//! again, or a gap if the log has moved on.
 //!
 //! # Example
 //!
@@ -98,6 +106,93 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Serving a reader
+//!
+//! What is to be done for each reader, whole: a token with each message, gaps, a socket that fills up, a
+//! token that nobody can read. Three things are easily left out, and none is an error: to poll
+//! [`Hub::poll_ready`] until `None`, to come back while [`Hub::wants_batch`], and to
+//! [advance](Progress::advance) by gaps as by messages.
+//!
+//! ```
+//! use core::time::Duration;
+//! use tidewire_hub::{
+//!     Budget, ConnectionId, Delivery, Hub, Progress, PublishOptions, Start, SubscriberId, TopicName,
+//! };
+//! # use tidewire_hub::{Config, Incarnation};
+//!
+//! /// A connection: here its socket is the text that was written to it.
+//! struct Connection {
+//!     id: SubscriberId,
+//!     /// Where its reader is in all its topics: what each token is made of.
+//!     progress: Progress,
+//!     socket: String,
+//! }
+//!
+//! /// A client comes, with the token of last time if it has one.
+//! fn open(hub: &mut Hub<String>, now: Duration, topics: &[TopicName], token: Option<&str>) -> Connection {
+//!     let id = hub.connect(ConnectionId::new(7)).expect("room for one more");
+//!     for topic in topics {
+//!         // A token that cannot be read is no error: the client is told of a gap.
+//!         hub.subscribe(now, id, topic, Start::resume(token, topic)).expect("room for its topics");
+//!     }
+//!     let mut progress = Progress::new(hub.incarnation());
+//!     hub.note_progress(id, &mut progress);
+//!     // It has a token before its first message.
+//!     Connection { id, socket: format!("at {}\n", progress.cursor()), progress }
+//! }
+//!
+//! /// Writes what there is, until the socket is full. To be called for each whom `poll_ready` names, and again for whom
+//! /// `wants_batch` once its socket has room.
+//! fn serve(hub: &mut Hub<String>, now: Duration, connection: &mut Connection) {
+//!     const FULL: usize = 64 * 1024;
+//!     while hub.wants_batch(connection.id) && connection.socket.len() < FULL {
+//!         let room = Budget { max_bytes: FULL - connection.socket.len(), ..Budget::default() };
+//!         let mut dismissed = false;
+//!         for delivery in hub.batch(now, connection.id, room) {
+//!             connection.progress.advance(&delivery);
+//!             let token = connection.progress.cursor();
+//!             connection.socket += &match delivery {
+//!                 Delivery::Message(lent) => format!("{} {token}\n", lent.message()),
+//!                 Delivery::Gap(gap) => format!("lost in {}: {} {token}\n", gap.topic, gap.reason),
+//!                 Delivery::Direct(message) => format!("{message}\n"),
+//!                 Delivery::Dismissed(_) => {
+//!                     dismissed = true;
+//!                     format!("too slow: come back with {token}\n")
+//!                 }
+//!             };
+//!         }
+//!         if dismissed {
+//!             hub.disconnect(now, connection.id); // and close the socket
+//!         }
+//!     }
+//! }
+//!
+//! # let mut hub: Hub<String> = Hub::new(Config::default(), Incarnation::new(1), 2);
+//! # let now = Duration::ZERO;
+//! let topics = [TopicName::new("chat")?, TopicName::new("news")?];
+//! let mut connection = open(&mut hub, now, &topics, Some("a token of nobody's"));
+//! hub.publish(now, &topics[0], "hello".to_owned(), &PublishOptions::new())?;
+//! hub.publish(now, &topics[1], "extra".to_owned(), &PublishOptions::new())?;
+//! // After publishing, and after subscribing: everybody who became ready, until there is nobody.
+//! let mut woken = Vec::new();
+//! while let Some(id) = hub.poll_ready() {
+//!     woken.push(id);
+//! }
+//! assert_eq!(woken, [connection.id]);
+//! serve(&mut hub, now, &mut connection);
+//! let said = connection.socket.lines().map(|line| line.rsplit_once(' ').map_or("", |(said, _token)| said));
+//! let expected = ["at", "lost in chat: unknown", "hello", "lost in news: unknown", "extra"];
+//! assert_eq!(said.collect::<Vec<_>>(), expected);
+//!
+//! // It breaks, and comes back with the token of "hello".
+//! let token = connection.socket.lines().nth(2).and_then(|line| line.rsplit_once(' ')).map(|(_, token)| token);
+//! let mut again = open(&mut hub, now, &topics, token);
+//! while hub.poll_ready().is_some() {}
+//! serve(&mut hub, now, &mut again);
+//! assert!(again.socket.lines().nth(1).is_some_and(|line| line.starts_with("lost in news: unknown")));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Limits
 //!
 //! | Limit | Default | Beyond it |
@@ -130,15 +225,25 @@
 //! | [`Cursor::MAX_LEN`] | 8,207 characters | refused: [`InvalidCursor::TooLong`] |
 //! | [`Position::MAX_OFFSET`] | 2^53 | not reached: a million messages a second would take 285 years |
 //!
-//! A subscription costs 64 bytes at most, waiting or lagging (and 48 more while a gap that it began with is untold), a
-//! subscriber 64, a topic less than 512 beside its messages. (The tables that hold them double when they are full.)
+//! A subscription costs 64 bytes at most, waiting or lagging (and 48 more while a gap that it began with is
+//! untold), a subscriber 64, a topic less than 512 beside its messages. (The tables that hold them double
+//! when they are full.)
+//!
+//! # What may grow
+//!
+//! What a caller sets or is told in passing may gain fields and cases, and is `#[non_exhaustive]`:
+//! configurations, policies, usage, errors. What a caller must not pass over is exhaustive, so that a new
+//! case does not compile in silence: [`Delivery`], [`Start`], [`GapReason`], [`OnLag`], [`Reads`],
+//! [`Replay`], [`Published`]. A position of another store needs another kind of token, for which the token
+//! has room; here a [`Position`] is this hub's own.
 //!
 //! # The life of a topic
 //!
-//! A topic exists from its first use, by a publisher or a subscriber, until nobody follows it, none of its messages is
-//! held any more, and [`Config::topic_expiry`] has passed. Until then a cursor taken there stays true. If it ever had a
-//! message, one that comes back under its name has another [`Epoch`], so that a position of the old one meets a gap. At
-//! [`Config::max_topics`] the one that is without followers and messages for longest makes room.
+//! A topic exists from its first use, by a publisher or a subscriber, until nobody follows it, none of its
+//! messages is held any more, and [`Config::topic_expiry`] has passed. Until then a cursor taken there stays
+//! true. If it ever had a message, one that comes back under its name has another [`Epoch`], so that a
+//! position of the old one meets a gap. At [`Config::max_topics`] the one that is without followers and
+//! messages for longest makes room.
 //!
 //! # Who is there
 //!

@@ -1,8 +1,8 @@
 //! Intrusive circular doubly linked lists with sentinels, in arrays beside the records that they order.
 //!
-//! A node is named by its kind and index, so a record is linked, unlinked or moved without any allocation, without
-//! knowing which list it is in, and a whole list is spliced onto another by writing four numbers. A fresh or
-//! unlinked node is a ring of itself.
+//! A node is named by its kind and index, so a record is linked, unlinked or moved without any allocation,
+//! without knowing which list it is in, and a whole list is spliced onto another by writing four numbers. A
+//! fresh or unlinked node is a ring of itself.
 
 use alloc::vec::Vec;
 

@@ -12,8 +12,9 @@ pub(crate) const USER: &str = "$user:";
 
 /// The name of a topic: 1–255 bytes of UTF-8 without control characters (C0, DEL, C1).
 ///
-/// Names that start with `$` are reserved for the program around the hub: [`TopicName::new`] refuses them, so that
-/// a name given by a client can never be one; [`TopicName::reserved`] makes them. A clone is one reference more.
+/// Names that start with `$` are reserved for the program around the hub: [`TopicName::new`] refuses them, so
+/// that a name given by a client can never be one; [`TopicName::reserved`] makes them. A clone is one
+/// reference more.
 ///
 /// ```
 /// use tidewire_hub::{InvalidTopicName, TopicName};
@@ -52,8 +53,8 @@ impl TopicName {
         Self::checked(name)
     }
 
-    /// The topic of a user, `$user:` and the id: what is published there reaches all of the user's connections, and
-    /// who comes back finds what it missed, as in any other topic. Each [`UserId`] has one.
+    /// The topic of a user, `$user:` and the id: what is published there reaches all of the user's
+    /// connections, and who comes back finds what it missed, as in any other topic. Each [`UserId`] has one.
     ///
     /// ```
     /// # use tidewire_hub::{TopicName, presence::UserId};

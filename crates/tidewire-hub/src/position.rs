@@ -4,8 +4,8 @@ use core::fmt;
 
 /// One run of a hub. The caller draws it at random at each start; two hubs never share one.
 ///
-/// A position of another incarnation means nothing here, and a resume from it is told so by a gap. As text it is
-/// 16 lowercase hex digits.
+/// A position of another incarnation means nothing here, and a resume from it is told so by a gap. As text it
+/// is 16 lowercase hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(u64);
 
@@ -37,8 +37,8 @@ impl fmt::Debug for Incarnation {
 
 /// Within what offsets can be compared: one life of one topic in one incarnation of the hub.
 ///
-/// A topic that is dropped with messages in its past starts a new life when it comes back, because its offsets
-/// start again at 1. As text: the incarnation, a dot, the life (`9f86d081884c7d65.0`).
+/// A topic that is dropped with messages in its past starts a new life when it comes back, because its
+/// offsets start again at 1. As text: the incarnation, a dot, the life (`9f86d081884c7d65.0`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch {
     /// The run of the hub.
@@ -63,12 +63,13 @@ impl fmt::Display for Epoch {
 pub struct Position {
     /// The epoch that the offset belongs to.
     pub epoch: Epoch,
-    /// The number of a message, 1 for the topic's first; 0 is the point before it. At most [`Position::MAX_OFFSET`].
+    /// The number of a message, 1 for the topic's first; 0 is the point before it. At most
+    /// [`Position::MAX_OFFSET`].
     pub offset: u64,
 }
 
 impl Position {
-    /// The largest offset, 2^53: every JSON reader holds it exactly. A topic that took a million messages a second
-    /// would reach it after 285 years.
+    /// The largest offset, 2^53: every JSON reader holds it exactly. A topic that took a million messages a
+    /// second would reach it after 285 years.
     pub const MAX_OFFSET: u64 = 1 << 53;
 }

@@ -1,19 +1,26 @@
-//! How far a reader is in all its topics: what cursors are made of, message by message, over one hub or several.
+//! How far a reader is in all its topics: what cursors are made of, message by message, over one hub or
+//! several.
 
 use alloc::vec::Vec;
 
 use crate::cursor::{Cursor, NameHash, Reached};
+use crate::delivery::Delivery;
 use crate::hub::Hub;
 use crate::message::Message;
 use crate::names::TopicName;
 use crate::position::{Incarnation, Position};
 use crate::subscriber::SubscriberId;
 
-/// The positions of one reader, each topic's with its name, so that they can move on without asking the hub: after each
-/// message that is handed out its [`cursor`](Self::cursor) is the token that goes with it.
+/// The positions of one reader, each topic's with its name, so that they can move on without asking the hub:
+/// after each message that is handed out its [`cursor`](Self::cursor) is the token that goes with it. (A
+/// token for all that was handed out is [`Hub::cursor`]'s to make; while a batch lends messages the hub
+/// cannot be asked.) The crate's page shows it at work.
 ///
-/// The topics may be those of several hubs that share an [`Incarnation`] and have no topic in common. Each step costs
-/// O(log n) in the topics, a new topic O(n).
+/// It learns of a topic by [`Hub::note_progress`], after each subscription, and does without it by
+/// [`forget`](Self::forget); in between [`advance`](Self::advance) takes each delivery.
+///
+/// The topics may be those of several hubs that share an [`Incarnation`] and have no topic in common. Each
+/// step costs O(log n) in the topics, a new topic O(n).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     incarnation: Incarnation,
@@ -47,14 +54,25 @@ impl Progress {
         self.find(NameHash::of(topic), topic).is_ok()
     }
 
-    /// Everything in `topic` up to `position` was handed out, or is told as lost. A position of another incarnation
-    /// says nothing here: a resume of the topic is a gap then.
+    /// Everything in `topic` up to `position` was handed out, or is told as lost. A position of another
+    /// incarnation says nothing here: a resume of the topic is a gap then.
     pub fn reach(&mut self, topic: &TopicName, position: Position) {
         let reached = match position.epoch.incarnation == self.incarnation {
             true => Reached::up_to(position),
             false => Reached::Unknown,
         };
         self.note(NameHash::of(topic), topic, reached);
+    }
+
+    /// What was handed out moves it on: a message or a gap; what is of no topic leaves it as it is. To be
+    /// called for each delivery before its [`cursor`](Self::cursor) is sent, for gaps as for messages: else
+    /// the next token repeats the gap.
+    pub fn advance<M>(&mut self, delivery: &Delivery<'_, M>) {
+        match delivery {
+            Delivery::Message(lent) => self.reach(lent.topic(), lent.position()),
+            Delivery::Gap(gap) => self.reach(&gap.topic, gap.to),
+            Delivery::Direct(_) | Delivery::Dismissed(_) => {}
+        }
     }
 
     /// The topic is followed no longer: cursors do without it.
@@ -83,7 +101,8 @@ impl Progress {
 }
 
 impl<M: Message> Hub<M> {
-    /// The same for one of its topics: where the subscriber is there. Nothing is noted when it does not follow it.
+    /// The same for one of its topics: where the subscriber is there. Nothing is noted when it does not
+    /// follow it.
     pub fn note_progress_in(&self, id: SubscriberId, topic: &TopicName, progress: &mut Progress) {
         let key = self.topics.find(topic);
         if let Some(key) =
@@ -94,8 +113,11 @@ impl<M: Message> Hub<M> {
         }
     }
 
-    /// Notes where a subscriber is in all its topics here. One whose gap is yet to be handed out has no position, so that
-    /// who resumes from it meets the gap. Nothing is noted when the subscriber has left.
+    /// Notes where a subscriber is in all its topics here. One whose gap is yet to be handed out has no
+    /// position, so that who resumes from it meets the gap. Nothing is noted when the subscriber has left.
+    ///
+    /// # Cost
+    /// A step for each topic that it follows, and what [`Progress`] costs.
     pub fn note_progress(&self, id: SubscriberId, progress: &mut Progress) {
         for key in self.subscriptions_of(id) {
             let (topic, reached) = self.reached(key);

@@ -84,7 +84,13 @@ impl<'a> PublishOptions<'a> {
         Self { key: Some(key), ..self }
     }
 
-    /// The connection that does not get the message; it skips it without a gap.
+    /// The connection that does not get the message; it skips it without a gap. That is for an echo: who
+    /// publishes over a connection is not told what it said.
+    ///
+    /// It goes by the id that the subscriber [connected](Hub::connect) under. So a client that comes back
+    /// under another gets what it published before it went, unless it has the position of that: send it the
+    /// [cursor](crate::Cursor::for_position) of [`Published::position`] with the answer to its publish, or
+    /// give a client one [`ConnectionId`] for as long as it may come back.
     pub const fn exclude(self, connection: ConnectionId) -> Self {
         Self { exclude: Some(connection), ..self }
     }
@@ -248,7 +254,8 @@ impl<M: Message> Hub<M> {
         self.retention.due_by(expires_at.unwrap_or(Duration::MAX));
     }
 
-    /// Answers with the bytes by which the topic has its place in line: it holds fewer where it made room itself.
+    /// Answers with the bytes by which the topic has its place in line: it holds fewer where it made room
+    /// itself.
     fn make_room(&mut self, key: u32, cost: usize) -> usize {
         let known = self.topics[key].log.len_bytes();
         loop {

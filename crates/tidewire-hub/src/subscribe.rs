@@ -17,7 +17,9 @@ use crate::subscriber::{Attention, Flow, Subscriber, SubscriberId, Subscription}
 use crate::topic::Topic;
 
 impl<M: Message> Hub<M> {
-    /// Admits a subscriber, which follows nothing yet. `connection` is what publishers exclude it by.
+    /// Admits a subscriber, which follows nothing yet. `connection` is what publishers exclude it by: it need
+    /// not be one's own, and who shares it with others is left out together with them. (The hub finds nobody
+    /// by it; a caller that sends to connections keeps the [`SubscriberId`] of each.)
     ///
     /// # Errors
     /// [`ConnectError::TooManySubscribers`].
@@ -37,6 +39,9 @@ impl<M: Message> Hub<M> {
     }
 
     /// Lets a subscriber go, with all its subscriptions. Nothing happens when it has left already.
+    ///
+    /// # Cost
+    /// A step for each topic that it followed.
     pub fn disconnect(&mut self, now: Duration, id: SubscriberId) {
         self.tell(now);
         if self.subscriber(id).is_none() {
@@ -49,11 +54,15 @@ impl<M: Message> Hub<M> {
         self.subscribers.remove(id.index as usize);
     }
 
-    /// Follows a topic, which is created if need be. Answers with the position after which it goes on; a gap before
-    /// that is handed out by [`Hub::pull`] ahead of any message. A subscription that starts behind the newest
-    /// message, or with a gap, makes its subscriber ready.
+    /// Follows a topic, which is created if need be. Answers with the position after which it goes on; a gap
+    /// before that is handed out by [`Hub::batch`] ahead of any message. A subscription that starts behind
+    /// the newest message, or with a gap, makes its subscriber ready.
     ///
     /// For a token use [`Hub::cursor`], not the answer: it knows of a gap that is yet to be handed out.
+    ///
+    /// # Cost
+    /// A step for each topic that the subscriber follows; besides, with [`Start::Last`], a look at each
+    /// message that it passes where the topic has any that are not for everybody.
     ///
     /// # Errors
     /// [`SubscribeError`]; nothing has changed then.
@@ -123,7 +132,7 @@ impl<M: Message> Hub<M> {
         Ok(after)
     }
 
-    /// Follows a topic no longer. Answers whether it was followed.
+    /// Follows a topic no longer. Answers whether it was followed. Costs as [`Hub::subscribe`].
     pub fn unsubscribe(&mut self, now: Duration, id: SubscriberId, topic: &TopicName) -> bool {
         self.tell(now);
         let found = self.subscription_to(id, topic);
@@ -133,8 +142,9 @@ impl<M: Message> Hub<M> {
         found.is_some()
     }
 
-    /// Hands out nothing more of a topic until [`Hub::resume`], while the subscriber's other topics go on: its cursor
-    /// stays where it is, and nothing is lost that the log still holds then. Answers whether the topic is followed.
+    /// Hands out nothing more of a topic until [`Hub::resume`], while the subscriber's other topics go on:
+    /// its cursor stays where it is, and nothing is lost that the log still holds then. Answers whether the
+    /// topic is followed. Costs as [`Hub::subscribe`].
     pub fn pause(&mut self, id: SubscriberId, topic: &TopicName) -> bool {
         let Some(key) = self.subscription_to(id, topic) else { return false };
         self.subscriptions[key as usize].flow = Flow::Paused;
@@ -142,8 +152,8 @@ impl<M: Message> Hub<M> {
         true
     }
 
-    /// Goes on after [`Hub::pause`], where the cursor is; makes the subscriber ready if there is something. Answers
-    /// whether the topic is followed.
+    /// Goes on after [`Hub::pause`], where the cursor is; makes the subscriber ready if there is something.
+    /// Answers whether the topic is followed. Costs as [`Hub::subscribe`].
     pub fn resume(&mut self, id: SubscriberId, topic: &TopicName) -> bool {
         let Some(key) = self.subscription_to(id, topic) else { return false };
         let subscription = &mut self.subscriptions[key as usize];
@@ -166,10 +176,17 @@ impl<M: Message> Hub<M> {
 }
 
 impl<M> Hub<M> {
-    /// The positions that a subscriber has reached in all its topics, as one cursor: what a client needs to resume
-    /// exactly here. Empty when the subscriber has left.
+    /// The positions that a subscriber has reached in all its topics, as one cursor: what a client needs to
+    /// resume exactly here. Empty when the subscriber has left.
     ///
-    /// A topic whose gap is yet to be handed out has no position in it, so that who resumes from it meets the gap.
+    /// A topic whose gap is yet to be handed out has no position in it, so that who resumes from it meets the
+    /// gap.
+    ///
+    /// # Cost
+    /// One allocation, and O(n log n) in the topics that it follows. For a token with each message see
+    /// [`Progress`].
+    ///
+    /// [`Progress`]: crate::Progress
     #[must_use]
     pub fn cursor(&self, id: SubscriberId) -> Cursor {
         let reached = self.subscriptions_of(id).map(|key| {

@@ -16,8 +16,8 @@ pub struct SubscriberId {
 }
 
 impl SubscriberId {
-    /// The subscriber's place among those connected: below the number that were ever connected at once, and taken
-    /// again after it left. For a caller that keeps a table of its own beside the hub.
+    /// The subscriber's place among those connected: below the number that were ever connected at once, and
+    /// taken again after it left. For a caller that keeps a table of its own beside the hub.
     #[must_use]
     pub const fn index(self) -> usize {
         self.index as usize
@@ -57,8 +57,8 @@ pub(crate) struct Subscriber<M> {
 
 /// One subscriber's cursor on one topic.
 ///
-/// It is in one of three lists: its topic's waiting ones exactly when it is caught up, the hub's ready ones until
-/// `poll_ready` or `pull` comes by, its subscriber's ring while there is something to pull.
+/// It is in one of three lists: its topic's waiting ones exactly when it is caught up, the hub's ready ones
+/// until `poll_ready` or `pull` comes by, its subscriber's ring while there is something to pull.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) topic: u32,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use common::*;
 use tidewire_hub::{
-    Config, ConnectionId, Cursor, Epoch, GapReason, Hub, Incarnation, Position, PublishOptions, Start,
+    Budget, Config, ConnectionId, Cursor, Epoch, GapReason, Hub, Incarnation, Position, Progress,
+    PublishOptions, Start,
 };
 
 const FOREIGN: Epoch = Epoch { incarnation: Incarnation::new(0xF0), life: 0 };
@@ -318,4 +319,36 @@ fn taking_gaps_ahead_takes_nobody_s_turn_to_be_named() {
     assert!(hub.resume(foreign, &topic("blank")));
     assert_eq!(hub.take_gaps(Duration::ZERO, foreign).len(), 1);
     assert_eq!(numbers(&mut hub, foreign), [3, 4]);
+}
+
+#[test]
+fn progress_that_takes_each_delivery_says_where_the_hub_is() {
+    let mut hub = hub_with(|limits| limits.max_messages_per_topic = 2);
+    let id = connect(&mut hub, 1);
+    let mut progress = Progress::new(HUB);
+    for (name, start) in [("a", Start::Live), ("b", Start::Unknown)] {
+        hub.subscribe(Duration::ZERO, id, &topic(name), start).unwrap();
+        hub.note_progress(id, &mut progress);
+    }
+    assert_eq!(progress.cursor(), hub.cursor(id));
+    hub.send_to(id, Note(9, 0)).unwrap();
+    for number in 1..=3 {
+        publish(&mut hub, "a", number);
+    }
+    assert_eq!(ready(&mut hub), [id]);
+    let mut tokens = Vec::new();
+    for delivery in hub.batch(Duration::ZERO, id, Budget::default()) {
+        progress.advance(&delivery);
+        tokens.push(progress.cursor());
+    }
+    assert_eq!(progress.cursor(), hub.cursor(id));
+    let starts = |token: &Cursor| (token.start(&topic("a")), token.start(&topic("b")));
+    let expected = [
+        (Start::After(at(0)), Start::Unknown),
+        (Start::After(at(0)), Start::After(at(0))),
+        (Start::After(at(1)), Start::After(at(0))),
+        (Start::After(at(2)), Start::After(at(0))),
+        (Start::After(at(3)), Start::After(at(0))),
+    ];
+    assert_eq!(tokens.iter().map(starts).collect::<Vec<_>>(), expected);
 }

@@ -5,8 +5,8 @@
 pub struct Budget {
     /// Messages and gaps; 0 counts as 1.
     pub max_messages: usize,
-    /// Bytes of the messages as [`Message::len_bytes`](crate::Message::len_bytes) counts them. The first message is
-    /// taken whatever its length, the others only if they fit.
+    /// Bytes of the messages as [`Message::len_bytes`](crate::Message::len_bytes) counts them. The first
+    /// message is taken whatever its length, the others only if they fit.
     pub max_bytes: usize,
 }
 

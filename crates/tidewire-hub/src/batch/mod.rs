@@ -27,9 +27,9 @@ use whole::Whole;
 /// Messages and gaps for one subscriber, from [`Hub::batch`](crate::Hub::batch) or
 /// [`Hub::ready_batches`](crate::Hub::ready_batches).
 ///
-/// The subscriber's cursors move past what [`Iterator::next`] has given and no further: what was left in a batch that
-/// is dropped half-way comes with the next one. (A batch that is given to `mem::forget` loses nothing either; some of
-/// what it gave comes again.)
+/// The subscriber's cursors move past what [`Iterator::next`] has given and no further: what was left in a
+/// batch that is dropped half-way comes with the next one. (A batch that is given to `mem::forget` loses
+/// nothing either: what it gave in the last turn of a topic comes again.)
 #[must_use = "a batch takes nothing unless it is iterated over"]
 pub struct Batch<'a, M> {
     parts: Parts<'a, M>,
@@ -92,8 +92,8 @@ impl<'a, M> Batch<'a, M> {
         self.turn = Some(Turn::new(&self.parts, key, seat, self.quantum));
     }
 
-    /// Writes the cursor back and gives the subscription its place: the end of its topic's waiting ones when it is
-    /// caught up, else the end of its subscriber's ring.
+    /// Writes the cursor back and gives the subscription its place: the end of its topic's waiting ones when
+    /// it is caught up, else the end of its subscriber's ring.
     #[inline]
     fn end_turn(&mut self) {
         let Some(mut turn) = self.turn.take() else { return };
@@ -159,8 +159,8 @@ impl<'a, M> Batch<'a, M> {
         }
     }
 
-    /// The gaps of all subscriptions of the reader's. Each stays in the list that it is in, so that whoever is yet to be
-    /// named is. One that is to be dismissed hears of that in its next batch.
+    /// The gaps of all subscriptions of the reader's. Each stays in the list that it is in, so that whoever
+    /// is yet to be named is. One that is to be dismissed hears of that in its next batch.
     pub(crate) fn take_gaps(mut self) -> impl Iterator<Item = Gap> {
         let reader = self.reader.take();
         let mut next = reader.and_then(|index| self.parts.siblings.next(of_subscriber(index)));

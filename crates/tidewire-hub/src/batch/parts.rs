@@ -68,8 +68,8 @@ impl<M> Parts<'_, M> {
         (if missed { Before::Gap(GapReason::Lagged) } else { Before::Nothing }, on)
     }
 
-    /// Looks after those subscriptions of a subscriber that `poll_ready` has yet to see, for when no other has anything:
-    /// so that an empty batch means that nothing is left. Answers whether there is something.
+    /// Looks after those subscriptions of a subscriber that `poll_ready` has yet to see, for when no other
+    /// has anything: so that an empty batch means that nothing is left. Answers whether there is something.
     #[cold]
     pub(super) fn gather(&mut self, subscriber: u32) -> bool {
         if self.turns.is_alone(READY) {
@@ -90,15 +90,16 @@ impl<M> Parts<'_, M> {
         found
     }
 
-    /// Moves a cursor over the messages next to it that its reader skips, and puts the subscription where it belongs:
-    /// the end of its topic's waiting ones when it is caught up, else the end of its subscriber's ring.
+    /// Moves a cursor over the messages next to it that its reader skips, and puts the subscription where it
+    /// belongs: the end of its topic's waiting ones when it is caught up, else the end of its subscriber's
+    /// ring.
     pub(super) fn take_place(&mut self, key: u32) {
         let mut looks = usize::MAX;
         self.take_place_within(&mut looks, key);
     }
 
-    /// The same at the cost of a bounded number of looks: where they are used up, the subscription counts as one that
-    /// has something.
+    /// The same at the cost of a bounded number of looks: where they are used up, the subscription counts as
+    /// one that has something.
     pub(crate) fn take_place_within(&mut self, looks: &mut usize, key: u32) {
         let subscription = &self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;

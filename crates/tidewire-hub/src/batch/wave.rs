@@ -12,8 +12,9 @@ use crate::inbox::CALLED;
 use crate::links::Node;
 use crate::subscriber::Attention;
 
-/// The first of those that were ready, up to `last`: they had their batches and are caught up on one topic. They go
-/// back to that topic's waiting ones together, so that a wave of batches costs one splice and not one move each.
+/// The first of those that were ready, up to `last`: they had their batches and are caught up on one topic.
+/// They go back to that topic's waiting ones together, so that a wave of batches costs one splice and not one
+/// move each.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     topic: u32,
@@ -50,8 +51,9 @@ impl<'a, M> ReadyBatches<'a, M> {
         Self { batch: Batch::new(parts, None, budget, quantum), rest: None }
     }
 
-    /// The batch of the next subscriber that became ready, in the order of becoming so; `None` when nobody is left.
-    /// The one before has ended then, as if it were dropped. A batch may be empty, when all that is there is skipped.
+    /// The batch of the next subscriber that became ready, in the order of becoming so; `None` when nobody is
+    /// left. The one before has ended then, as if it were dropped. A batch may be empty, when all that is
+    /// there is skipped.
     ///
     /// (It is lent, and so this is no [`Iterator`].)
     #[expect(clippy::should_implement_trait, reason = "what it gives is lent by itself")]

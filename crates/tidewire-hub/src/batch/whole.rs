@@ -7,8 +7,8 @@ use crate::policy::PolicyKey;
 use crate::subscriber::Subscription;
 use crate::topic::Topic;
 
-/// What a topic holds behind an offset, looked at once for all subscriptions that stand there: whether everybody gets
-/// all of it, within one turn and one batch.
+/// What a topic holds behind an offset, looked at once for all subscriptions that stand there: whether
+/// everybody gets all of it, within one turn and one batch.
 pub(super) struct Rest<'a, M> {
     key: u32,
     topic: &'a Topic<M>,
