@@ -257,20 +257,19 @@ impl<M: Message> Hub<M> {
     /// Answers with the bytes by which the topic has its place in line: it holds fewer where it made room
     /// itself.
     fn make_room(&mut self, key: u32, cost: usize) -> usize {
-        let known = self.topics[key].log.len_bytes();
-        loop {
-            let log = &self.topics[key].log;
-            if log.len() < self.config.max_messages_per_topic
-                && log.len_bytes() + cost <= self.config.max_bytes_per_topic
-            {
-                break;
-            }
-            self.take(key, Log::make_room);
+        let log = &mut self.topics[key].log;
+        let known = log.len_bytes();
+        while log.len() >= self.config.max_messages_per_topic
+            || log.len_bytes() + cost > self.config.max_bytes_per_topic
+        {
+            let gone = log.make_room(self.now);
+            self.len -= gone.messages;
+            self.len_bytes -= gone.bytes;
         }
         if self.len_bytes + cost <= self.config.max_bytes {
             return known;
         }
-        self.sizes.moved(key, known, self.topics[key].log.len_bytes());
+        self.sizes.moved(key, known, log.len_bytes());
         self.make_payers_pay(key, cost);
         self.topics[key].log.len_bytes()
     }
@@ -288,16 +287,11 @@ impl<M: Message> Hub<M> {
 
     /// Something of a topic goes, for which it goes to the end of the line.
     pub(crate) fn give(&mut self, key: u32, go: impl FnOnce(&mut Log<M>, Duration) -> Tally) {
-        let before = self.topics[key].log.len_bytes();
-        let gone = self.take(key, go);
+        let log = &mut self.topics[key].log;
+        let before = log.len_bytes();
+        let gone = go(log, self.now);
         self.sizes.paid(key, before, before - gone.bytes);
-    }
-
-    /// The same while it keeps its place in line.
-    fn take(&mut self, key: u32, go: impl FnOnce(&mut Log<M>, Duration) -> Tally) -> Tally {
-        let gone = go(&mut self.topics[key].log, self.now);
         self.len -= gone.messages;
         self.len_bytes -= gone.bytes;
-        gone
     }
 }
