@@ -127,8 +127,12 @@ impl World {
             let answered = self.desk.hub.subscribe_with(clock(self.now), subscriber, &name, given, policy);
             let Ok(answered) = answered else { return Err(503) };
             let met = self.meets(topic, answered.epoch);
-            let (shadow, expected) =
-                Shadow::start(&self.ledger, topic, Beginning { start, policy, now: self.now }, answered);
+            let (shadow, expected) = Shadow::start(
+                &self.ledger,
+                topic,
+                Beginning { start, policy, connection: link.connection, now: self.now },
+                answered,
+            );
             let starts = check(answered == expected, || {
                 Breach::new(
                     Invariant::Token,

@@ -23,8 +23,9 @@ pub(crate) struct Entry {
     pub(crate) replay: Replay,
     pub(crate) event: Option<&'static str>,
     pub(crate) key: Option<&'static str>,
-    /// Another was published with its key while it was held.
+    /// Another was published with its key that takes its place.
     pub(crate) superseded: bool,
+    pub(crate) gone: bool,
 }
 
 impl Entry {
@@ -35,6 +36,24 @@ impl Entry {
             Replay::Kept if self.expires_at < Nanos::MAX => 1,
             Replay::Kept => 2,
         }
+    }
+
+    /// Whether its going is nobody's loss.
+    fn is_unheard(&self, now: Nanos) -> bool {
+        self.replay == Replay::Ephemeral || self.expires_at <= now
+    }
+
+    /// Which messages of its key it is compared with.
+    fn kind(&self) -> (u8, bool) {
+        (self.lasting(), self.exclude.is_none())
+    }
+
+    /// Whether all whom an older one is for are handed this one, for as long.
+    fn takes_the_place_of(&self, older: &Entry) -> bool {
+        let lasts = self.lasting() > older.lasting()
+            || self.lasting() == older.lasting()
+                && (self.lasting() != 1 || self.expires_at >= older.expires_at);
+        lasts && (self.exclude.is_none() || self.exclude == older.exclude)
     }
 }
 
@@ -53,12 +72,14 @@ pub(crate) struct Eyes {
 pub(crate) struct Life {
     pub(crate) epoch: Epoch,
     pub(crate) entries: Vec<Entry>,
-    /// How many of them are gone; the rest is held.
+    /// How many of them are gone without one that is held before them. Of the rest, some may be gone.
     pub(crate) evicted: usize,
     /// The offset of the newest that is gone and was a loss to who reads every one; 0 when there is none.
     lost: u64,
     /// The same for who reads the latest of each key.
     lost_latest: u64,
+    /// How many are held, and what they count.
+    held: usize,
     pub(crate) held_bytes: usize,
 }
 
@@ -67,8 +88,30 @@ impl Life {
         self.entries.len() as u64
     }
 
+    /// Those that are held behind an offset.
+    fn behind(&self, offset: u64) -> impl Iterator<Item = &Entry> {
+        self.entries[(offset as usize).max(self.evicted).min(self.entries.len())..]
+            .iter()
+            .filter(|entry| !entry.gone)
+    }
+
     pub(crate) fn held(&self) -> usize {
-        self.entries.len() - self.evicted
+        self.held
+    }
+
+    /// How many are held behind an offset.
+    pub(crate) fn held_after(&self, offset: u64) -> usize {
+        self.behind(offset).count()
+    }
+
+    /// What the messages held count, from the oldest on.
+    pub(crate) fn costs(&self) -> impl Iterator<Item = usize> {
+        self.behind(0).map(|entry| entry.cost)
+    }
+
+    /// The offset before the newest that is held.
+    pub(crate) fn before_newest(&self) -> u64 {
+        self.entries.iter().rposition(|entry| !entry.gone).map_or(self.head(), |place| place as u64)
     }
 
     pub(crate) fn entry(&self, offset: u64) -> Option<&Entry> {
@@ -85,17 +128,15 @@ impl Life {
 
     /// What is held behind an offset, in bytes.
     pub(crate) fn bytes_after(&self, offset: u64) -> u64 {
-        let from = (offset as usize).max(self.evicted).min(self.entries.len());
-        self.entries[from..].iter().map(|entry| entry.cost as u64).sum()
+        self.behind(offset).map(|entry| entry.cost as u64).sum()
     }
 
     /// Whether a reader is not handed a message, without that being a loss.
     pub(crate) fn skips_one(&self, offset: u64, eyes: &Eyes) -> bool {
         let Some(entry) = self.entry(offset) else { return false };
-        let is_gone = offset <= self.evicted as u64;
         let missed = match entry.replay {
-            Replay::Kept => is_gone && offset > self.lost(eyes.reads),
-            Replay::Ephemeral => is_gone || offset <= eyes.live_from,
+            Replay::Kept => entry.gone && offset > self.lost(eyes.reads),
+            Replay::Ephemeral => entry.gone || offset <= eyes.live_from,
         };
         let conflated = eyes.reads == Reads::Latest && entry.superseded;
         missed || conflated || entry.exclude == Some(eyes.connection) || entry.expires_at <= eyes.now
@@ -106,14 +147,17 @@ impl Life {
         up_to <= self.head() && (after + 1..=up_to).all(|offset| self.skips_one(offset, eyes))
     }
 
-    /// Behind what somebody stands who is to get the last so many of what a newcomer gets.
-    pub(crate) fn before_last(&self, count: u64, now: Nanos) -> u64 {
+    /// Behind what somebody stands who is to get the last so many of what is for these eyes.
+    pub(crate) fn before_last(&self, count: u64, eyes: &Eyes) -> u64 {
         let (mut at, mut left) = (self.head(), count);
-        while at > self.evicted as u64 && left > 0 {
-            let counts =
-                self.entry(at).is_some_and(|entry| entry.replay == Replay::Kept && entry.expires_at > now);
-            left -= u64::from(counts);
-            at -= 1;
+        for offset in
+            (1..=self.head()).rev().filter(|offset| self.entry(*offset).is_some_and(|entry| !entry.gone))
+        {
+            if left == 0 {
+                break;
+            }
+            left -= u64::from(!self.skips_one(offset, eyes));
+            at = offset - 1;
         }
         at
     }
@@ -122,9 +166,13 @@ impl Life {
     pub(crate) fn evict(&mut self, up_to: u64, now: Nanos) -> usize {
         let mut freed = 0;
         for offset in self.evicted as u64 + 1..=up_to {
-            let Some(entry) = self.entry(offset).copied() else { break };
+            let Some(entry) = self.entries.get_mut(offset as usize - 1) else { break };
+            if core::mem::replace(&mut entry.gone, true) {
+                continue;
+            }
             freed += entry.cost;
-            if entry.replay == Replay::Kept && entry.expires_at > now {
+            self.held -= 1;
+            if !entry.is_unheard(now) {
                 self.lost = offset;
                 if !entry.superseded {
                     self.lost_latest = offset;
@@ -134,6 +182,39 @@ impl Life {
         self.evicted = self.evicted.max(up_to as usize);
         self.held_bytes -= freed;
         freed
+    }
+
+    /// The newest that is held up to there.
+    pub(crate) fn last_held(&self, up_to: u64) -> Option<&Entry> {
+        self.entries.iter().take(up_to as usize).rfind(|entry| !entry.gone)
+    }
+
+    /// Whether something up to there is held that nobody would miss.
+    pub(crate) fn has_unheard(&self, up_to: u64, now: Nanos) -> bool {
+        let oldest = self.entries.iter().take(up_to as usize);
+        oldest.skip(self.evicted).any(|entry| !entry.gone && entry.is_unheard(now))
+    }
+
+    /// Those went that are not among the living; answers what they counted. What goes before what is older is nobody's
+    /// loss.
+    pub(crate) fn sweep(&mut self, now: Nanos, lives: impl Fn(u64) -> bool) -> Result<usize, Box<Breach>> {
+        let mut freed = 0;
+        for entry in
+            self.entries.iter_mut().skip(self.evicted).filter(|entry| !entry.gone && !lives(entry.number))
+        {
+            check(entry.is_unheard(now), || {
+                Breach::new(
+                    Invariant::Loss,
+                    "what is kept to go when it is the oldest",
+                    format!("{entry:?} gone"),
+                )
+            })?;
+            entry.gone = true;
+            self.held -= 1;
+            freed += entry.cost;
+        }
+        self.held_bytes -= freed;
+        Ok(freed)
     }
 }
 
@@ -208,6 +289,7 @@ impl Ledger {
             evicted: 0,
             lost: 0,
             lost_latest: 0,
+            held: 0,
             held_bytes: 0,
         });
         Ok(())
@@ -225,9 +307,15 @@ impl Ledger {
                 position.offset.to_string(),
             )
         })?;
-        let held = life.entries[life.evicted..].iter_mut();
-        held.filter(|held| entry.key.is_some() && held.key == entry.key && held.lasting() <= entry.lasting())
-            .for_each(|held| held.superseded = true);
+        // Of those of its key that are alike, the newest is known.
+        for kind in [0, 1, 2].into_iter().flat_map(|lasting| [(lasting, true), (lasting, false)]) {
+            let alike =
+                |held: &&mut Entry| entry.key.is_some() && held.key == entry.key && held.kind() == kind;
+            if let Some(newest) = life.entries.iter_mut().rev().find(alike) {
+                newest.superseded |= entry.takes_the_place_of(newest);
+            }
+        }
+        life.held += 1;
         life.held_bytes += entry.cost;
         life.entries.push(entry);
         Ok(())
@@ -259,6 +347,7 @@ mod tests {
         event: None,
         key: None,
         superseded: false,
+        gone: false,
     };
 
     fn ledger(entries: &[Entry]) -> Ledger {
@@ -294,7 +383,8 @@ mod tests {
             assert!(!life.skips(0, 3, &other), "{other:?}");
         }
         assert!(!life.skips(0, 4, &eyes(5, 4, 100)) && !life.skips(0, 9, &eyes(5, 9, 100)));
-        assert_eq!([life.before_last(1, 0), life.before_last(2, 0), life.before_last(2, 100)], [3, 1, 0]);
+        let last = |count, now| life.before_last(count, &eyes(6, 4, now));
+        assert_eq!([last(1, 0), last(2, 0), last(2, 100)], [3, 1, 0]);
     }
 
     #[test]
@@ -319,5 +409,29 @@ mod tests {
         assert!(life.skips(1, 3, &eyes(1, 0, 0)) && !life.skips(0, 3, &eyes(1, 0, 0)));
         assert_eq!(ledger.held(EPOCH.incarnation), (1, 1, 10));
         assert_eq!(ledger.held(Incarnation::new(2)), (0, 0, 0));
+    }
+
+    #[test]
+    fn what_goes_before_what_is_older_is_ephemeral_or_expired() {
+        let ephemeral = Entry { number: 2, replay: Replay::Ephemeral, ..ENTRY };
+        let expiring = Entry { number: 3, expires_at: 100, ..ENTRY };
+        let mut ledger = ledger(&[ENTRY, ephemeral, expiring, Entry { number: 4, ..ENTRY }]);
+        let life = ledger.books[0].newest_mut().unwrap();
+        assert!(life.sweep(99, |number| number != 3).is_err());
+        assert!(life.sweep(100, |number| number != 4).is_err());
+        assert_eq!(life.sweep(100, |number| ![2, 3].contains(&number)), Ok(20));
+        assert_eq!((life.held(), life.held_bytes, life.before_newest(), life.evicted), (2, 20, 3, 0));
+        assert_eq!((life.held_after(1), life.bytes_after(2), life.evict(3, 100), life.lost), (1, 10, 10, 1));
+    }
+
+    #[test]
+    fn a_message_takes_the_place_of_one_that_is_for_the_same() {
+        let to_all = Entry { key: Some("k"), ..ENTRY };
+        let but = |connection| Entry { exclude: Some(ConnectionId::new(connection)), ..to_all };
+        let until = |expires_at| Entry { expires_at, ..to_all };
+        let mut ledger = ledger(&[until(9), until(5), to_all, but(1), but(1), but(2), until(7)]);
+        let life = ledger.books[0].newest_mut().unwrap();
+        let superseded: Vec<bool> = life.entries.iter().map(|entry| entry.superseded).collect();
+        assert_eq!(superseded, [false, true, false, true, false, false, false]);
     }
 }

@@ -1,5 +1,7 @@
 //! What is published: numbered messages whose contents both ends can draw for themselves, counted while they live.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::rc::Rc;
 
@@ -10,13 +12,18 @@ use crate::application::{Form, Message};
 /// What the contents of all posts are drawn by.
 const SALT: u64 = 0x7469_6465;
 
-/// How many posts there are in memory, wherever they are.
+/// How many posts there are in memory, wherever they are, and how many of each number.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tally(Rc<()>);
+pub(crate) struct Tally(Rc<RefCell<BTreeMap<u64, usize>>>);
 
 impl Tally {
     pub(crate) fn count(&self) -> usize {
         Rc::strong_count(&self.0) - 1
+    }
+
+    /// Whether a post of that number is held by somebody.
+    pub(crate) fn holds(&self, number: u64) -> bool {
+        self.0.borrow().contains_key(&number)
     }
 }
 
@@ -24,7 +31,18 @@ impl Tally {
 #[derive(Debug)]
 pub(crate) struct Post {
     text: Box<str>,
-    _counted: Tally,
+    number: u64,
+    counted: Tally,
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        let mut numbers = self.counted.0.borrow_mut();
+        match numbers.get_mut(&self.number) {
+            Some(count) if *count > 1 => *count -= 1,
+            Some(_) | None => drop(numbers.remove(&self.number)),
+        }
+    }
 }
 
 impl Post {
@@ -32,7 +50,8 @@ impl Post {
     pub(crate) fn new(number: u64, tally: &Tally) -> Self {
         let mut text = String::new();
         Message::new(SALT, number).write_text(&mut text);
-        Self { text: text.into(), _counted: tally.clone() }
+        *tally.0.borrow_mut().entry(number).or_insert(0) += 1;
+        Self { text: text.into(), number, counted: tally.clone() }
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -70,7 +89,10 @@ mod tests {
         let post = Post::new(77, &tally);
         assert!(is_post(77, post.text()) && !is_post(78, post.text()));
         assert_eq!((number_of(post.text()), tally.count()), (Some(77), 1));
+        let same = Post::new(77, &tally);
         drop(post);
-        assert_eq!((number_of("x"), tally.count()), (None, 0));
+        assert!(tally.holds(77) && !tally.holds(78));
+        drop(same);
+        assert_eq!((number_of("x"), tally.count(), tally.holds(77)), (None, 0, false));
     }
 }

@@ -237,6 +237,7 @@ impl World {
             event,
             key,
             superseded: false,
+            gone: false,
         }
     }
 

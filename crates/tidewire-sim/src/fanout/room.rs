@@ -7,7 +7,7 @@ use super::link::clock;
 use super::post::Post;
 use super::world::World;
 use crate::invariants::{Breach, Checked, Invariant, check};
-use crate::time::{NEVER, nanos};
+use crate::time::nanos;
 
 /// What went of a topic by one publish.
 struct Paid {
@@ -70,7 +70,7 @@ impl World {
             let Some(life) = book.newest_mut().filter(|life| life.epoch == info.head.epoch) else { continue };
             let up_to = info.before_earliest.offset;
             if up_to > life.evicted as u64 {
-                let youngest = life.entry(up_to).map_or(NEVER, |entry| entry.at);
+                let youngest = life.last_held(up_to).map_or(0, |entry| entry.at);
                 life.evict(up_to, now);
                 book.used = now;
                 check(youngest.saturating_add(max_age) <= now, || {
@@ -95,17 +95,32 @@ impl World {
             let Some(life) = self.ledger.books[index].newest_mut().filter(|life| life.epoch == epoch) else {
                 continue;
             };
-            let last = life.entry(up_to).map_or(0, |entry| entry.cost);
             let before = life.held_bytes;
-            let freed = life.evict(up_to, self.now);
+            let oldest = life.last_held(up_to).map_or(0, |entry| entry.cost);
+            let held = info.messages - usize::from(index == topic.0 as usize);
+            // What is swept out goes at once, and some of it may have been the oldest.
+            let mut is_swept = life.has_unheard(up_to, self.now);
+            let mut freed = life.evict(up_to, self.now);
+            if held != life.held() {
+                freed += life.sweep(self.now, |number| self.desk.tally.holds(number))?;
+                is_swept = true;
+            }
+            let last = if is_swept { freed } else { oldest };
             if freed > 0 {
                 self.ledger.books[index].used = self.now;
                 payers.push((index, Paid { held: before - freed + last, last, freed }));
             }
         }
         let freed: usize = payers.iter().map(|(_, paid)| paid.freed).sum();
-        let beyond = payers.iter().filter(|(index, paid)| *index != topic.0 as usize || paid.freed > own);
-        let last = beyond.clone().map(|(_, paid)| paid.last).max();
+        let is_its_own = |index: usize, paid: &Paid| {
+            let is_swept = paid.last == paid.freed;
+            index == topic.0 as usize && (paid.freed <= own || own > 0 && is_swept)
+        };
+        let beyond = payers.iter().filter(|(index, paid)| !is_its_own(*index, paid));
+        // Whoever swept may have done so for its own limits, or last of all.
+        let swept = |(index, paid): &&(usize, Paid)| !is_its_own(*index, paid) || paid.last == paid.freed;
+        let last =
+            beyond.clone().next().and_then(|_| payers.iter().filter(swept).map(|(_, paid)| paid.last).max());
         let left = total - freed + cost;
         check(last.is_none_or(|last| left + last > config.max_bytes), || {
             let expected = format!("no more dropped than {} bytes ask for", config.max_bytes);
@@ -127,12 +142,12 @@ impl World {
         let config = &self.desk.config;
         let Some(life) = self.ledger.book(topic).current(self.desk.hub.incarnation()) else { return 0 };
         let (mut held, mut bytes) = (life.held(), life.held_bytes);
-        for entry in &life.entries[life.evicted..] {
+        for oldest in life.costs() {
             if held < config.max_messages_per_topic && bytes + cost <= config.max_bytes_per_topic {
                 break;
             }
             held -= 1;
-            bytes -= entry.cost;
+            bytes -= oldest;
         }
         life.held_bytes - bytes
     }

@@ -14,6 +14,7 @@ use crate::time::Nanos;
 pub(crate) struct Beginning {
     pub(crate) start: Start,
     pub(crate) policy: Policy,
+    pub(crate) connection: ConnectionId,
     pub(crate) now: Nanos,
 }
 
@@ -25,14 +26,17 @@ impl Shadow {
         beginning: Beginning,
         answered: Position,
     ) -> (Self, Position) {
-        let Beginning { start, policy, now } = beginning;
+        let Beginning { start, policy, connection, now } = beginning;
         let life = ledger.life(topic, answered.epoch);
         let (head, earliest) = life.map_or((0, 0), |life| (life.head(), life.evicted as u64));
         let at = |offset| Position { epoch: answered.epoch, offset };
         let (offset, gap) = match start {
             Start::Live => (head, None),
             Start::Earliest => (earliest, None),
-            Start::Last(count) => (life.map_or(0, |life| life.before_last(count, now)), None),
+            Start::Last(count) => {
+                let eyes = Eyes { connection, live_from: head, reads: policy.reads, now };
+                (life.map_or(0, |life| life.before_last(count, &eyes)), None)
+            }
             Start::Unknown => (earliest, Some((GapReason::Unknown, None))),
             Start::After(from) if from.epoch != answered.epoch => {
                 (earliest, Some((GapReason::Epoch, Some(from))))
@@ -53,7 +57,7 @@ impl Shadow {
     fn is_slow(&self, life: &Life, at: u64) -> bool {
         let since = at.max(self.live_from).max(life.evicted as u64);
         let lost = life.lost(self.policy.reads);
-        let lag = life.head() - since;
+        let lag = life.held_after(since) as u64;
         let over = lag > self.policy.max_lag_messages || life.bytes_after(since) > self.policy.max_lag_bytes;
         lag > 1 && over || at < lost && lost > self.live_from
     }
@@ -64,9 +68,9 @@ impl Shadow {
         if !self.is_slow(life, at) {
             return earliest;
         }
-        let newest = life.head().saturating_sub(1).max(earliest);
+        let newest = life.before_newest();
         let within = |offset: &u64| {
-            life.head() - offset <= self.policy.max_lag_messages
+            life.held_after(*offset) as u64 <= self.policy.max_lag_messages
                 && life.bytes_after(*offset) <= self.policy.max_lag_bytes
         };
         let on = match self.policy.on_lag {
