@@ -65,7 +65,10 @@ step_transports() {
   done
 }
 
-step_bench_smoke() { cargo bench --quiet -p tidewire-bench --benches -- --test; }
+step_bench_smoke() {
+  cargo bench --quiet -p tidewire-bench --benches -- --test &&
+    cargo run --quiet --release -p tidewire-bench --bin hub_memory
+}
 
 step_clients() {
   local missing=()

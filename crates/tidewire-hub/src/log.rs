@@ -320,6 +320,13 @@ impl<M> Log<M> {
         swept
     }
 
+    /// Gives back the last of its room where it holds nothing. For one that holds nothing for a while.
+    pub(crate) fn rest(&mut self) {
+        if self.entries.is_empty() {
+            self.entries = VecDeque::new();
+        }
+    }
+
     /// Drops the oldest entry and gives what has gone: nothing when none is held.
     #[inline]
     pub(crate) fn evict_oldest(&mut self, now: Duration) -> Tally {

@@ -5,9 +5,9 @@ use alloc::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-/// What a ring of that length may keep free when it moves.
+/// What a ring of that length may keep free when it moves: an eighth; a small one up to four, or as much as it has.
 fn spare(len: usize) -> usize {
-    (len / 8).max(4)
+    (len / 8).max(len.min(4)).max(1)
 }
 
 /// Appends to a ring, which grows by an eighth at a time and to no more than `max`.
