@@ -130,7 +130,7 @@ impl Pair {
         let due = self.hub.poll_timeout().map(|(at, _)| at);
         assert_eq!(due, self.model.due());
         match (tape.byte(), due) {
-            (0..128, Some(at)) if at > self.now => self.now = at,
+            (0..128, Some(at)) if at > self.now && at < Duration::MAX => self.now = at,
             (ms, _) => self.now += Duration::from_millis(u64::from(ms % 32)),
         }
         self.model.tell(self.now);
