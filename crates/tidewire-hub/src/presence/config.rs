@@ -34,10 +34,10 @@ pub struct PresenceConfig {
     /// Topics at a time that have members; more are refused. A topic costs under 448 bytes beside its name,
     /// which `max_bytes` does not count. Default 100,000; at most 2^29, larger values count as that.
     pub max_topics: usize,
-    /// Topics beside those that nobody is in any more, and that are kept for a diff that is yet to be told,
-    /// or until they are calm after one that listed nobody. Topics that are new are refused while there are
-    /// `max_topics` and as many as this of both kinds. Default 100,000; at most 2^29, larger values count as
-    /// that.
+    /// Room beside `max_topics` for topics that nobody is in any more, and that are kept for a diff that is
+    /// yet to be told, or until they are calm after one that listed nobody: while there are as many topics of
+    /// both kinds as both limits together, those that are new are refused. Default 100,000; at most 2^29,
+    /// larger values count as that.
     pub max_empty_topics: usize,
     /// Users of one topic, those with a mere record too; more are refused. Default 100,000.
     pub max_members_per_topic: usize,

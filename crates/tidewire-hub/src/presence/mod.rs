@@ -39,8 +39,8 @@
 //!
 //! Each call that changes something is told the time, and first does what is due by then; a time before the
 //! last one counts as the last. [`Presence::poll_timeout`] says when to call [`Presence::handle_timeout`],
-//! and after each call [`Presence::poll_diff`] gives what is to be published, until `None`. Each costs O(log
-//! n) in the users of the topic, and an expiry is paid for by the call that made it possible: nothing walks
+//! and after each call [`Presence::poll_diff`] gives what is to be published, until `None`. Each is
+//! logarithmic in what there is, and an expiry is paid for by the call that made it possible: nothing walks
 //! all members, and no call does more than [`PresenceConfig::max_expiries_per_call`] of them.
 //!
 //! ```

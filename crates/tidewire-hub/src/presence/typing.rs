@@ -37,7 +37,8 @@ pub struct TypingConfig {
     pub max_page_len: usize,
     /// Topics at a time in which somebody types: as [`PresenceConfig::max_topics`]. Default 100,000.
     pub max_topics: usize,
-    /// Topics beside those: as [`PresenceConfig::max_empty_topics`]. Default 100,000.
+    /// Room beside them for topics in which nobody types any more: as [`PresenceConfig::max_empty_topics`].
+    /// Default 100,000.
     pub max_empty_topics: usize,
     /// Users who type in one topic at a time; more are refused. Default 1,000.
     pub max_users_per_topic: usize,
