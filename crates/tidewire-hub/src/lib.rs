@@ -220,6 +220,7 @@
 //! | [`Config::max_turn_bytes`] | 16 KiB | another topic of the subscriber has its turn |
 //! | [`Budget::max_messages`] | 256 | comes with the next batch |
 //! | [`Budget::max_bytes`] | 64 KiB | comes with the next batch; the first message is taken whatever its length |
+//! | [`MAX_READY_LOOKS`] | 1,024 | another [`Hub::poll_ready`] looks at the rest |
 //! | [`TopicName::MAX_LEN`] | 255 bytes | refused: [`InvalidTopicName::TooLong`] |
 //! | [`Cursor::MAX_TOPICS`] | 256 | refused: [`InvalidCursor::Entries`] |
 //! | [`Cursor::MAX_LEN`] | 8,207 characters | refused: [`InvalidCursor::TooLong`] |
@@ -306,6 +307,7 @@ pub use policy::{Dismissal, OnLag, Policy, Reads};
 pub use position::{Epoch, Incarnation, Position};
 pub use progress::Progress;
 pub use publish::{PublishOptions, Published, Replay};
+pub use pull::MAX_READY_LOOKS;
 pub use retention::{Due, MAX_TIMEOUT_WORK};
 pub use subscriber::SubscriberId;
 pub use topic::TopicInfo;

@@ -11,8 +11,9 @@ use crate::inbox::CALLED;
 use crate::message::Message;
 use crate::subscriber::{Attention, SubscriberId};
 
-/// What [`Hub::poll_ready`] skips in one call for those who are not handed it.
-const MAX_SKIPPED: usize = 1024;
+/// The messages that one [`Hub::poll_ready`] looks at for readers who are not handed them. Who has more of
+/// them next to it is named, and may find nothing.
+pub const MAX_READY_LOOKS: usize = 1024;
 
 impl<M: Message> Hub<M> {
     /// The next subscriber that became ready, in the order of becoming so. [`Hub::batch`] has something for
@@ -27,8 +28,8 @@ impl<M: Message> Hub<M> {
     ///
     /// # Cost
     /// Constant for each delivery, over time. One call passes all who are ready and were named before, and
-    /// takes at most 1,024 looks at messages that are skipped: who has more of them to skip is named, and may
-    /// find nothing.
+    /// looks at no more than [`MAX_READY_LOOKS`] messages that are skipped: who has more of them is named, and
+    /// may find nothing.
     pub fn poll_ready(&mut self) -> Option<SubscriberId> {
         while let Some(index) = self.calls.pop_front(CALLED) {
             let subscriber = &mut self.subscribers[index as usize];
@@ -37,7 +38,7 @@ impl<M: Message> Hub<M> {
                 return Some(SubscriberId { index, serial: subscriber.serial });
             }
         }
-        let mut looks = MAX_SKIPPED;
+        let mut looks = MAX_READY_LOOKS;
         while let Some(key) = self.turns.next(READY) {
             self.parts().take_place_within(&mut looks, key);
             let index = self.subscriptions[key as usize].subscriber;
