@@ -79,3 +79,120 @@ impl<'a, M> Whole<'a, M> {
         self.left.first().map_or(self.topic.log.head(), |entry| entry.offset - 1)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use crate::{
+        Budget, Config, ConnectionId, Delivery, Hub, Incarnation, Message, Policy, PublishOptions, Start,
+        SubscriberId, TopicName,
+    };
+
+    const READER: ConnectionId = ConnectionId::new(1);
+    const EVERYTHING: Budget = Budget { max_messages: usize::MAX, max_bytes: usize::MAX };
+
+    struct Room {
+        hub: Hub<String>,
+        topic: TopicName,
+    }
+
+    impl Room {
+        /// A topic that three follow, with that many messages of one length that they have yet to take.
+        fn new(messages: usize, set: impl FnOnce(&mut Config)) -> Self {
+            let mut config = Config::default();
+            set(&mut config);
+            let hub = Hub::new(config, Incarnation::new(1), 2);
+            let mut room = Self { hub, topic: TopicName::new("room").unwrap() };
+            for _ in 0..3 {
+                room.follow(Start::Live, Policy::default());
+            }
+            (0..messages).for_each(|_| room.publish(&PublishOptions::new()));
+            room
+        }
+
+        fn follow(&mut self, start: Start, policy: Policy) -> SubscriberId {
+            let id = self.hub.connect(READER).unwrap();
+            self.hub.subscribe_with(Duration::ZERO, id, &self.topic, start, policy).unwrap();
+            id
+        }
+
+        fn publish(&mut self, options: &PublishOptions<'_>) {
+            self.hub.publish(Duration::ZERO, &self.topic, String::from("text"), options).unwrap();
+        }
+
+        /// How many messages each gets, and whether all that is there was found to be its at once.
+        fn wave(&mut self, budget: Budget) -> Vec<(usize, bool)> {
+            let mut found = Vec::new();
+            let mut batches = self.hub.ready_batches(Duration::ZERO, budget);
+            while let Some(batch) = batches.next() {
+                let at_once = batch.whole.is_some();
+                let messages = batch.filter(|delivery| matches!(delivery, Delivery::Message(_)));
+                found.push((messages.count(), at_once));
+            }
+            found
+        }
+    }
+
+    #[test]
+    fn all_who_stand_at_one_place_are_given_the_rest_at_once() {
+        let mut room = Room::new(2, |_| {});
+        assert_eq!(room.wave(Budget::default()), [(2, true); 3]);
+        room.publish(&PublishOptions::new());
+        room.follow(Start::Earliest, Policy::default());
+        assert_eq!(room.wave(Budget::default()), [(1, true), (1, true), (1, true), (3, true)]);
+    }
+
+    #[test]
+    fn at_once_is_a_turn_and_a_batch_at_most() {
+        let len_bytes = String::from("text").len_bytes();
+        let two = Budget { max_messages: 2, max_bytes: 2 * len_bytes };
+        let wave = |budget, set: &dyn Fn(&mut Config)| Room::new(2, set).wave(budget);
+        assert_eq!(wave(two, &|_| {}), [(2, true); 3]);
+        assert_eq!(wave(Budget { max_messages: 1, ..two }, &|_| {}), [(1, false); 3]);
+        assert_eq!(wave(Budget { max_bytes: 2 * len_bytes - 1, ..two }, &|_| {}), [(1, false); 3]);
+        assert_eq!(wave(EVERYTHING, &|config| config.max_turn_messages = 2), [(2, true); 3]);
+        assert_eq!(wave(EVERYTHING, &|config| config.max_turn_messages = 1), [(2, false); 3]);
+        assert_eq!(wave(EVERYTHING, &|config| config.max_turn_bytes = 2 * len_bytes), [(2, true); 3]);
+        assert_eq!(wave(EVERYTHING, &|config| config.max_turn_bytes = 2 * len_bytes - 1), [(2, false); 3]);
+        let mut one = Room::new(1, |_| {});
+        assert_eq!(
+            one.wave(Budget { max_bytes: 0, ..two }),
+            [(1, true); 3],
+            "one is taken whatever its length"
+        );
+    }
+
+    #[test]
+    fn what_is_not_for_everybody_is_given_one_by_one() {
+        let mut room = Room::new(1, |_| {});
+        room.publish(&PublishOptions::new().exclude(READER));
+        assert_eq!(room.wave(Budget::default()), [(1, false); 3]);
+        let policy = Policy { max_lag_messages: 100, ..Policy::default() };
+        room.follow(Start::Unknown, Policy::default());
+        room.follow(Start::Earliest, policy);
+        assert_eq!(room.wave(Budget::default()), [(1, false), (1, false)]);
+        room.publish(&PublishOptions::new());
+        let all = [(1, true), (1, true), (1, true), (1, true), (1, false)];
+        assert_eq!(room.wave(Budget::default()), all, "a policy is looked at each time");
+    }
+
+    #[test]
+    fn what_is_found_of_a_place_holds_there_alone() {
+        let mut room = Room::new(1, |_| {});
+        let other = TopicName::new("other").unwrap();
+        let id = room.hub.connect(READER).unwrap();
+        room.hub.subscribe(Duration::ZERO, id, &other, Start::Live).unwrap();
+        for _ in 0..2 {
+            let (text, options) = (String::from("other"), PublishOptions::new());
+            room.hub.publish(Duration::ZERO, &other, text, &options).unwrap();
+        }
+        // Offset 0 of two topics, and two offsets of one.
+        room.follow(Start::Last(0), Policy::default());
+        room.publish(&PublishOptions::new());
+        assert_eq!(room.wave(Budget::default()), [(2, true), (2, true), (2, true), (2, true), (1, true)]);
+    }
+}
