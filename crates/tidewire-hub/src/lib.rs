@@ -208,6 +208,7 @@
 //! | [`Policy::max_lag_messages`], [`Policy::max_lag_bytes`] | none | [`Policy::on_lag`] |
 //! | [`Config::max_age`] | 24 hours | the message goes |
 //! | [`Config::topic_expiry`] | 5 minutes | a topic that nobody follows and that holds nothing is forgotten |
+//! | [`MAX_TIMEOUT_WORK`] | 1,024 | comes with the next call, which is due at once |
 //! | [`PublishOptions::MAX_EVENT_LEN`] | 255 bytes | refused: [`PublishError::EventTooLong`] |
 //! | [`PublishOptions::MAX_KEY_LEN`] | 255 bytes | refused: [`PublishError::KeyTooLong`] |
 //! | [`PublishOptions::MAX_IDEMPOTENCY_LEN`] | 255 bytes | refused: [`PublishError::IdempotencyTooLong`] |

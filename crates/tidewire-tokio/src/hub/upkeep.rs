@@ -7,8 +7,8 @@ use tokio::{runtime::Handle, task::yield_now, time::sleep};
 
 use super::Shared;
 
-/// How often a hub is looked after. What is too old is handed out to nobody before either; it is memory alone that is
-/// given back so much later.
+/// How often a hub is looked after. What is too old goes before, too, by the calls that are told the time, some of it
+/// with each; it is memory that is given back so much later.
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Looks after a hub until it is gone, where there is a runtime.
