@@ -92,3 +92,63 @@ impl Keyed {
         room::shrink(&mut self.latest, |(hash, _)| *hash);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::{Draft, Extras};
+    use crate::names::ConnectionId;
+    use crate::publish::Replay;
+    use alloc::boxed::Box;
+    use alloc::format;
+    use core::time::Duration;
+
+    fn entry(offset: u64, key: &str, exclude: Option<u64>, expires_in: Option<u64>) -> Entry<()> {
+        let hash = key.len() as u64;
+        let expires_at = expires_in.map(Duration::from_secs);
+        let extras = Extras { event: None, key: Some((Box::from(key), hash)), expires_at };
+        let draft = Draft {
+            message: (),
+            len_bytes: 0,
+            cost: 0,
+            published_at: Duration::ZERO,
+            exclude: exclude.map(ConnectionId::new),
+            replay: Replay::Kept,
+            extras: Some(Box::new(extras)),
+        };
+        draft.placed(offset, 0)
+    }
+
+    fn note(keyed: &mut Keyed, entries: &mut VecDeque<Entry<()>>, newer: Entry<()>) {
+        let hash = newer.key().unwrap_or_default().len() as u64;
+        keyed.note(entries, &newer, hash);
+        entries.push_back(newer);
+    }
+
+    #[test]
+    fn of_each_kind_of_a_key_one_is_known_and_what_is_gone_is_not() {
+        let (mut keyed, mut entries) = (Keyed::new(0), VecDeque::new());
+        // Keys that share a hash are told apart.
+        for offset in 1..=1_000 {
+            let key = ["k", "l"][offset as usize % 2];
+            let (exclude, expires_in) =
+                ((offset % 3 == 0).then_some(offset), (offset % 5 == 0).then_some(offset));
+            note(&mut keyed, &mut entries, entry(offset, key, exclude, expires_in));
+            assert!(keyed.latest.len() <= 2 * 4, "{}", keyed.latest.len());
+        }
+        for offset in 1_001..=2_000 {
+            note(
+                &mut keyed,
+                &mut entries,
+                entry(offset, &format!("{:>1$}", "k", offset as usize), None, None),
+            );
+        }
+        assert!(keyed.latest.len() >= 1_000);
+        while let Some(gone) = entries.pop_front() {
+            keyed.forget(&gone);
+            assert!(keyed.latest.len() <= entries.len());
+        }
+        assert_eq!(keyed.latest.len(), 0);
+        assert!(keyed.latest.capacity() <= 16, "{}", keyed.latest.capacity());
+    }
+}
