@@ -60,9 +60,8 @@ pub enum Start {
     Live,
     /// At the earliest message held; never a gap.
     Earliest,
-    /// At the newest messages, that many of them; at the earliest held if there are fewer. Never a gap.
-    /// Messages that this reader skips are not counted. Where a topic holds any that not everybody is handed,
-    /// each message that is passed costs a look.
+    /// At the newest messages, that many of them; at the earliest held if there are fewer. Never a gap. Messages
+    /// that this reader skips are not counted; each message that is passed costs a look.
     Last(u64),
     /// After a position that was reached before, with a gap if that cannot be done without loss.
     After(Position),

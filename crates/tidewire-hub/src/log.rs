@@ -34,7 +34,6 @@ pub(crate) struct Log<M> {
 /// What a log knows of its messages that are not for everybody.
 #[derive(Debug, Default)]
 struct Special {
-    messages: usize,
     ephemeral: Tally,
     /// Those that expire some time or other, and are not ephemeral.
     expiring: Tally,
@@ -64,7 +63,7 @@ impl Tally {
 
     /// Whether it is a part of the whole that is worth a walk: an eighth, in messages or in bytes.
     fn is_much_of(self, messages: usize, bytes: usize) -> bool {
-        self.messages > 0 && (self.messages * SWEPT_PART >= messages || self.bytes * SWEPT_PART >= bytes)
+        self.messages * SWEPT_PART >= messages || self.bytes * SWEPT_PART >= bytes
     }
 }
 
@@ -82,7 +81,6 @@ impl Special {
 
     /// An entry is held no more.
     fn forget<M>(&mut self, entry: &Entry<M>, cost: usize) {
-        self.messages -= 1;
         if let Some(tally) = self.tally(entry.lasting()) {
             tally.subtract(cost);
         }
@@ -228,12 +226,8 @@ impl<M> Log<M> {
     }
 
     /// The offset from which on this reader gets `count` messages, or all that are held if they are fewer.
-    /// Looks at each entry that it passes, where some are not for everybody.
+    /// Looks at each entry that it passes.
     pub(crate) fn before_last(&self, count: u64, filter: &Filter) -> u64 {
-        if self.special.as_ref().is_none_or(|special| special.messages == 0) {
-            let first = self.entries.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-            return self.entries.get(first).map_or(self.head, |entry| entry.offset - 1);
-        }
         let mut left = count;
         let mut before = self.head;
         for entry in self.entries.iter().rev() {
@@ -263,7 +257,6 @@ impl<M> Log<M> {
     #[cold]
     fn note_special(&mut self, entry: &Entry<M>, cost: usize) {
         let special = self.special.get_or_insert_default();
-        special.messages += 1;
         if let Some(tally) = special.tally(entry.lasting()) {
             tally.add(cost);
         }
@@ -475,6 +468,28 @@ mod tests {
             log.make_room(NOW);
             assert!(!held(&log).contains(&first), "{kept}");
         }
+    }
+
+    #[test]
+    fn a_part_counts_by_its_bytes_too_and_no_more_when_it_is_gone() {
+        let ephemeral = |cost| Draft { replay: Replay::Ephemeral, ..draft(cost) };
+        let mut log = log(&[7; 99]);
+        append(&mut log, ephemeral(99));
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 99 });
+        append(&mut log, ephemeral(98));
+        append(&mut log, draft(7));
+        assert_eq!(
+            (log.make_room(NOW), log.oldest().map(|entry| entry.offset)),
+            (Tally { messages: 1, bytes: 7 }, Some(2))
+        );
+        while log.len() > 0 {
+            log.evict_oldest(NOW);
+        }
+        for _ in 0..99 {
+            append(&mut log, draft(7));
+        }
+        append(&mut log, ephemeral(1));
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 7 }, "one of a hundred");
     }
 
     #[test]
