@@ -1,7 +1,8 @@
 //! Rooms over WebSockets: `cargo run --release -p tidewire-tokio --example chat -- 127.0.0.1:9003`.
 //!
-//! `ws://127.0.0.1:9003/kitchen` joins a room, with the last twenty lines of it. Each text that a client sends is a line for
-//! all of the room; each line comes with a cursor, and who was cut off comes back to `/kitchen?CURSOR` and misses nothing:
+//! `ws://127.0.0.1:9003/kitchen` joins a room, with the last twenty lines of it. Each text that a client sends is a
+//! line for all of the room; each line comes with a cursor, and who was cut off comes back to `/kitchen?CURSOR` and
+//! misses nothing:
 //!
 //! ```text
 //! {"type":"open","name":"guest 7","cursor":C}
@@ -124,9 +125,10 @@ impl Guest {
                 if let Poll::Ready(message) = self.websocket.poll_message(cx) {
                     return Poll::Ready(message.map_or(Turn::Left, Turn::Said));
                 }
-                // Nothing is taken from the hub for a socket that is full: a guest who does not read is a cursor that
-                // falls behind, and no queue. (So this comes last: what was written above made room, or will wake us.)
-                if self.websocket.output_len() == 0 {
+                // Nothing is taken from the hub for a socket that is full: a guest who does not read is a cursor
+                // that falls behind, and no queue. (So this comes last: what was written above made room, or will
+                // wake us.)
+                if self.websocket.output_len() == 0 && !self.reader.is_dismissed() {
                     return self.reader.poll_batch(cx, Budget::default(), &mut batch).map(|_| Turn::Heard);
                 }
                 Poll::Pending

@@ -28,18 +28,23 @@
 //!
 //! hub.publish(&room, "hello".into(), &PublishOptions::new().event("chat"))?;
 //!
-//! // It waits, and takes what is there. A client that reads slowly costs a cursor: take nothing until it has read.
+//! # let serve = async move {
+//! // Each turn waits, and appends what is there: nothing once the reader is dismissed. A client that reads slowly costs a
+//! // cursor: take nothing more until it has read.
 //! let mut batch = Vec::new();
-//! reader.batch(Budget::default(), &mut batch).await;
-//! for delivered in &batch {
-//!     let token = reader.cursor_after(delivered);
-//!     match delivered {
-//!         Delivered::Message(kept) => assert_eq!((&*kept.message, kept.event.as_deref()), ("hello", Some("chat"))),
-//!         Delivered::Gap(gap) => println!("{} lost some; go on with {token}", gap.topic),
-//!         Delivered::Direct(message) => println!("to you alone: {message}"),
-//!         Delivered::Dismissed(_) => return Ok(()), // Close the connection: nothing more comes.
+//! while reader.batch(Budget::default(), &mut batch).await > 0 {
+//!     for delivered in batch.drain(..) {
+//!         let token = reader.cursor_after(&delivered);
+//!         match delivered {
+//!             Delivered::Message(kept) => println!("{:?} {} {token}", kept.event, kept.message),
+//!             Delivered::Gap(gap) => println!("{} lost some; go on with {token}", gap.topic),
+//!             Delivered::Direct(message) => println!("to you alone: {message}"),
+//!             Delivered::Dismissed(_) => println!("too slow: come back with {token}"),
+//!         }
 //!     }
 //! }
+//! # };
+//! # assert!(tokio::time::timeout(std::time::Duration::from_millis(10), serve).await.is_err());
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<_, Box<dyn std::error::Error>>(())
@@ -57,9 +62,10 @@ pub use address::Address;
 pub use delivered::{Delivered, Kept};
 pub use subscriber::Subscriber;
 pub use tidewire_hub::{
-    Budget, Config, ConnectError, ConnectionId, Cursor, Dismissal, Gap, GapReason, Message, OnLag, Policy,
-    Position, Progress, PublishError, PublishOptions, Published, Reads, SendError, Start, SubscribeError,
-    TopicInfo, TopicName, Usage,
+    Budget, Config, ConnectError, ConnectionId, Cursor, Dismissal, Epoch, Gap, GapReason, Incarnation,
+    InvalidConnectionId, InvalidCursor, InvalidTopicName, Message, OnLag, Policy, Position, Progress,
+    PublishError, PublishOptions, Published, Reads, Replay, SendError, Start, SubscribeError, TopicInfo,
+    TopicName, Usage, presence,
 };
 
 use std::{
@@ -75,7 +81,7 @@ use std::{
 };
 
 use rand::random;
-use tidewire_hub::{Hub, Incarnation};
+use tidewire_hub::Hub;
 
 use self::shard::Shard;
 use crate::clock::Clock;

@@ -5,9 +5,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use tidewire_hub::{Cursor, Gap, Message, Progress};
+use tidewire_hub::{Cursor, Gap, Message, Progress, Start};
 
-use super::{Budget, Delivered, Subscriber, subscriber::Standing};
+use super::{Budget, Delivered, Subscriber};
 
 impl<M: Message> Subscriber<M> {
     /// The token that resumes behind `delivered`, in all topics: call it for one thing after the other in the order
@@ -47,13 +47,19 @@ impl<M: Message> Subscriber<M> {
     }
 
     /// The gaps in all topics, told at once and ahead of any message, and [reached](Self::reach); see
-    /// [`Hub::take_gaps`](tidewire_hub::Hub::take_gaps).
+    /// [`Hub::take_gaps`](tidewire_hub::Hub::take_gaps). A gap begins where the owner is: what was taken of its topic
+    /// and is not reached yet counts as lost with it, and is not to be handed on.
+    #[must_use = "a gap is told once"]
     pub fn take_gaps(&mut self) -> Vec<Gap> {
         let (mut gaps, now) = (Vec::new(), self.hub.shared.clock.now());
         for place in &self.shards {
             gaps.extend(self.state(*place).hub.take_gaps(now, place.id));
         }
-        for gap in &gaps {
+        let stood_at = self.progress.cursor();
+        for gap in &mut gaps {
+            if let (Some(from), Start::After(reached)) = (&mut gap.from, stood_at.start(&gap.topic)) {
+                *from = reached;
+            }
             self.progress.reach(&gap.topic, gap.to);
         }
         gaps
@@ -119,8 +125,8 @@ impl<M: Message + Clone> Subscriber<M> {
                 waits.as_ref().filter(|_| nothing).and_then(|cx| state.wake_by(place.id, cx.waker()));
             drop(state);
             drop(before);
-            if let Some(Delivered::Dismissed(_)) = batch.last() {
-                self.standing = Standing::Dismissed;
+            if let Some(Delivered::Dismissed(_)) = batch[begun..].last() {
+                self.leave(place);
                 break;
             }
             left.max_messages -= batch.len() - begun;

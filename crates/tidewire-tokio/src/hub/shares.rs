@@ -23,6 +23,10 @@ pub(super) fn of(config: &Config, shards: NonZeroUsize) -> (usize, Config) {
             config.max_idempotency_keys / MIN_SHARE
         })
         .min(config.max_bytes / full_topics)
+        .min(match config.max_inboxes_bytes {
+            0 => usize::MAX,
+            max_inboxes_bytes => max_inboxes_bytes / config.max_inbox_bytes.max(1),
+        })
         .max(1);
     let mut share = config.clone();
     share.max_topics = config.max_topics / shards;
@@ -65,6 +69,8 @@ mod tests {
         assert_eq!(shards(8, |config| config.max_idempotency_keys = 3072).0, 3);
         assert_eq!(shards(8, |config| config.max_idempotency_keys = 0).0, 8, "there is nothing to share");
         assert_eq!(shards(8, |config| config.max_bytes = 32 * config.max_bytes_per_topic).0, 2);
+        assert_eq!(shards(8, |config| config.max_inboxes_bytes = 3 * config.max_inbox_bytes).0, 3);
+        assert_eq!(shards(8, |config| config.max_inboxes_bytes = 0).0, 8, "nobody is sent anything");
         let (count, share) = shards(8, |config| (config.max_topics, config.max_bytes) = (0, 0));
         assert_eq!((count, share.max_topics, share.max_bytes), (1, 0, 0));
     }

@@ -1,7 +1,7 @@
 //! One reader, in as many shards as its topics are at home in: what it follows. (What it takes is in `reading`.)
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{MutexGuard, atomic::Ordering},
 };
 
@@ -25,16 +25,17 @@ pub struct Subscriber<M: Message> {
     pub(super) turn: usize,
     /// How far the owner is with what it was handed.
     pub(super) progress: Progress,
-    pub(super) standing: Standing,
+    standing: Standing,
     /// The shard that has its inbox, once it has one.
     inbox: Option<usize>,
 }
 
 /// Whether a subscriber is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+#[derive(Clone, Copy, Debug)]
+enum Standing {
     Served,
-    Dismissed,
+    /// By the shard where it was known as this.
+    Dismissed(Place),
 }
 
 /// A shard that a subscriber reads.
@@ -157,6 +158,10 @@ impl<M: Message> Subscriber<M> {
     /// # Errors
     /// [`ConnectError`]: the shard that would have the inbox serves as many as it may.
     pub fn address(&mut self) -> Result<Address<M>, ConnectError> {
+        if let Standing::Dismissed(place) = self.standing {
+            // Where nobody is at home any more.
+            return Ok(Address::new(self.hub.clone(), place));
+        }
         // One that follows nothing yet has its inbox in any shard, as long as all are used alike.
         let any = (self.connection.as_u64() % self.hub.shared.shards.len() as u64) as usize;
         let index = self.inbox.or_else(|| self.shards.first().map(|place| place.shard)).unwrap_or(any);
@@ -176,7 +181,17 @@ impl<M: Message> Subscriber<M> {
     /// Whether it was told to go, with [`Delivered::Dismissed`](super::Delivered::Dismissed): nothing more comes.
     #[must_use]
     pub fn is_dismissed(&self) -> bool {
-        self.standing == Standing::Dismissed
+        matches!(self.standing, Standing::Dismissed(_))
+    }
+
+    /// One shard has dismissed it, and so it leaves all of them.
+    pub(super) fn leave(&mut self, dismissed: Place) {
+        self.standing = Standing::Dismissed(dismissed);
+        let now = self.hub.shared.clock.now();
+        for place in mem::take(&mut self.shards) {
+            let waker = self.state(place).disconnect(now, place.id);
+            drop(waker);
+        }
     }
 
     pub(super) fn state(&self, place: Place) -> MutexGuard<'_, State<M>> {

@@ -3,10 +3,11 @@
 use std::time::{Duration, SystemTime};
 
 use tidewire_tokio::hub::{
-    Budget, Config, ConnectionId, Delivered, OnLag, Policy, PublishOptions, SendError, Start, SubscribeError,
+    Budget, Config, ConnectionId, Delivered, OnLag, Policy, PublishOptions, SendError, SharedHub, Start,
+    SubscribeError,
 };
 
-use super::{hub, reader_of, texts, topic, topics};
+use super::{Text, hub, reader_of, texts, topic, topics};
 
 #[tokio::test]
 async fn a_waiting_subscriber_wakes_for_a_burst_and_takes_it_in_one_batch() {
@@ -140,6 +141,7 @@ async fn who_lags_too_far_is_told_to_go_and_comes_back_with_its_cursor() {
     for topic in &topics {
         subscriber.subscribe_with(topic, Start::Live, policy).unwrap();
     }
+    let address = subscriber.address().unwrap();
     let before = subscriber.cursor();
     for number in 0..6 {
         hub.publish(&topics[3], number.to_string().into(), &PublishOptions::new()).unwrap();
@@ -155,9 +157,53 @@ async fn who_lags_too_far_is_told_to_go_and_comes_back_with_its_cursor() {
     // It ends, and does not wait for what never comes.
     assert_eq!(subscriber.batch(Budget::default(), &mut batch).await, 0);
     assert_eq!(subscriber.subscribe(&topic("new"), Start::Live), Err(SubscribeError::UnknownSubscriber));
+    // It has left all shards, whichever has its inbox.
+    for address in [address, subscriber.address().unwrap()] {
+        assert_eq!(address.send("nobody".into()), Err(SendError::UnknownSubscriber));
+    }
+    assert!(subscriber.take_gaps().is_empty() && !subscriber.unsubscribe(&topics[0]));
+    assert_eq!((hub.usage().subscriptions, hub.usage().inboxes_bytes), (0, 0));
     let mut again = hub.subscriber(ConnectionId::new(1)).unwrap();
     again.subscribe(&topics[3], cursor.start(&topics[3])).unwrap();
     assert_eq!(again.try_batch(Budget::default(), &mut batch), 6);
+}
+
+/// The batch is the caller's, and may hold what another was handed.
+#[tokio::test]
+async fn what_another_was_told_is_not_ones_own() {
+    let hub = hub(1);
+    let mut policy = Policy::default();
+    (policy.max_lag_messages, policy.on_lag) = (1, OnLag::Disconnect);
+    let mut slow = hub.subscriber(ConnectionId::new(1)).unwrap();
+    slow.subscribe_with(&topic("a"), Start::Live, policy).unwrap();
+    let mut other = reader_of(&hub, &[topic("b")]);
+    for _ in 0..2 {
+        hub.publish(&topic("a"), "much".into(), &PublishOptions::new()).unwrap();
+    }
+    let mut batch = Vec::new();
+    assert_eq!((slow.try_batch(Budget::default(), &mut batch), slow.is_dismissed()), (1, true));
+    assert_eq!((other.try_batch(Budget::default(), &mut batch), other.is_dismissed()), (0, false));
+}
+
+#[tokio::test]
+async fn a_gap_told_ahead_begins_where_the_owner_is() {
+    let mut config = Config::default();
+    config.max_messages_per_topic = 3;
+    let hub = SharedHub::<Text>::with_shards(config, std::num::NonZeroUsize::MIN);
+    let mut reader = reader_of(&hub, &[topic("a")]);
+    for _ in 0..3 {
+        hub.publish(&topic("a"), "in hand".into(), &PublishOptions::new()).unwrap();
+    }
+    let mut batch = Vec::new();
+    assert_eq!(reader.try_batch(Budget::default(), &mut batch), 3);
+    reader.reach(&batch[0]);
+    for _ in 0..5 {
+        hub.publish(&topic("a"), "more".into(), &PublishOptions::new()).unwrap();
+    }
+    let gaps = reader.take_gaps();
+    let [gap] = &gaps[..] else { panic!("{gaps:?}") };
+    assert_eq!((gap.from.map(|from| from.offset), gap.to.offset), (Some(1), 5));
+    assert_eq!(reader.progress().cursor(), reader.cursor());
 }
 
 #[tokio::test]

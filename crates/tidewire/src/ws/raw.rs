@@ -39,8 +39,8 @@ pub(super) fn deliver(session: &mut Session, batch: &[Delivered]) -> Flow {
                 session.reach(delivered);
             }
             Delivered::Gap(_) => {
-                // One close tells of the gaps in all topics. The cursor is behind them, and before every message that
-                // was not sent.
+                // One close tells of the gaps in all topics. The cursor is behind them; where there is none it is before
+                // every message that was not sent.
                 batch[index..]
                     .iter()
                     .filter(|other| other.gap().is_some())

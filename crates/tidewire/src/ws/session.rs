@@ -176,7 +176,8 @@ impl Session {
 
     /// The cursor behind what was delivered so far, and behind all gaps that no batch has told of yet.
     pub(super) fn cursor_behind_gaps(&mut self) -> Cursor {
-        self.subscriber.take_gaps();
+        // The close tells of all of them at once.
+        let _ = self.subscriber.take_gaps();
         self.subscriber.progress().cursor()
     }
 
