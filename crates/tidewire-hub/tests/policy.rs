@@ -126,6 +126,19 @@ fn what_would_have_been_skipped_is_no_gap() {
 }
 
 #[test]
+fn what_has_expired_by_the_time_of_the_batch_is_no_gap() {
+    let mut hub = hub();
+    let id = under(&mut hub, Start::Live, |policy| policy.max_lag_messages = 1);
+    for number in 1..=3 {
+        let options = PublishOptions::new().expires_in(Duration::from_secs(number));
+        hub.publish(Duration::ZERO, &topic("a"), Note(number, 0), &options).unwrap();
+    }
+    assert_eq!(ready(&mut hub), [id]);
+    hub.handle_timeout(Duration::from_secs(2));
+    assert_eq!(numbers(&mut hub, id), [3]);
+}
+
+#[test]
 fn the_latest_of_each_key() {
     let mut hub = hub_with(|limits| limits.max_messages_per_topic = 5);
     let latest = under(&mut hub, Start::Live, |policy| policy.reads = Reads::Latest);

@@ -82,7 +82,10 @@ impl Model {
                 let slow = exceeded || lost > cursor.live_from && from.offset < lost;
                 match gap.reason {
                     GapReason::Evicted => assert!(from.offset < lost, "a gap without a loss"),
-                    GapReason::Lagged => assert!(exceeded && from.offset >= lost, "not that slow"),
+                    GapReason::Lagged => {
+                        assert!(exceeded && from.offset >= lost, "not that slow");
+                        assert!(!self.is_passable(serial, name, gap.to.offset), "a gap without a loss");
+                    }
                     GapReason::Epoch | GapReason::Unknown => panic!("{gap:?}"),
                 }
                 assert!(!(slow && cursor.policy.on_lag == OnLag::Disconnect), "it was to be dismissed");
