@@ -516,5 +516,11 @@ mod tests {
         }
         assert!(log.entries.capacity() <= 16, "{}", log.entries.capacity());
         assert_eq!(held(&log), [1000]);
+        log.rest();
+        assert_eq!(held(&log), [1000]);
+        log.evict_oldest(NOW);
+        assert!(log.entries.capacity() > 0);
+        log.rest();
+        assert_eq!((log.entries.capacity(), log.head()), (0, 1000));
     }
 }
