@@ -187,6 +187,6 @@ fn the_wait_counts_from_when_the_diff_was_taken() {
     assert_eq!(presence.poll_timeout(), Some((at(12), PresenceDue::Calm)));
     // Overdue and not taken: what is as it was told is over at once.
     leave(&mut presence, at(11), "a");
-    join(&mut presence, at(13), "a");
+    join(&mut presence, at(12), "a");
     assert_eq!((presence.poll_timeout(), presence.poll_diff()), (None, None));
 }

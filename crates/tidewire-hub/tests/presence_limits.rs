@@ -354,7 +354,7 @@ fn times_that_contradict_each_other_mean_something() {
 }
 
 #[test]
-fn errors_say_what_is_wrong() {
+fn what_is_shown_says_what_is_so() {
     let texts = [
         (InvalidUserId::Empty.to_string(), "a user id must not be empty"),
         (InvalidUserId::TooLong.to_string(), "a user id has at most 249 bytes"),
@@ -379,4 +379,6 @@ fn errors_say_what_is_wrong() {
         assert_eq!(text, expected);
     }
     assert_eq!(size_of::<AdmissionError>(), 1);
+    let text = format!("{:?}", Presence::default());
+    assert!(text.starts_with("Presence { usage: PresenceUsage { topics: 0,"), "{text}");
 }
