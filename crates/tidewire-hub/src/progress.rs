@@ -151,6 +151,7 @@ mod tests {
         }
         progress.forget(&c);
         progress.forget(&c);
+        assert_eq!([&a, &b, &c].map(|name| progress.has(name)), [true, true, false]);
         let cursor = progress.cursor();
         assert_eq!((progress.topics(), cursor.topics()), (2, 2));
         assert_eq!(cursor.start(&a), Start::After(at(4)));
