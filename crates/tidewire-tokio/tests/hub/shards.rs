@@ -185,6 +185,36 @@ fn everybody_who_waits_is_woken_once_however_many_they_are() {
     }
 }
 
+/// Drops all readers as soon as one is woken.
+struct Gone {
+    readers: Mutex<Vec<Subscriber<Text>>>,
+    woken: AtomicUsize,
+}
+
+impl Wake for Gone {
+    fn wake(self: Arc<Self>) {
+        self.woken.fetch_add(1, Ordering::Relaxed);
+        let readers = std::mem::take(&mut *self.readers.lock().unwrap());
+        drop(readers);
+    }
+}
+
+/// The lock is given back in between: otherwise all of them would have been looked up by then.
+#[test]
+fn who_is_woken_first_is_woken_before_the_last_are_looked_up() {
+    let (hub, name) = (hub(1), topic("a"));
+    let gone = Arc::new(Gone { readers: Mutex::new(Vec::new()), woken: AtomicUsize::new(0) });
+    let waker = Waker::from(gone.clone());
+    let mut readers: Vec<_> = (0..1000).map(|_| reader_of(&hub, std::slice::from_ref(&name))).collect();
+    for reader in &mut readers {
+        let polled = reader.poll_batch(&mut Context::from_waker(&waker), Budget::default(), &mut Vec::new());
+        assert_eq!(polled, Poll::Pending);
+    }
+    *gone.readers.lock().unwrap() = readers;
+    hub.publish(&name, "hello".into(), &PublishOptions::new()).unwrap();
+    assert_eq!((gone.woken.load(Ordering::Relaxed), hub.usage().subscribers), (256, 0));
+}
+
 #[tokio::test]
 async fn what_a_hub_holds_is_the_sum_of_what_its_shards_hold() {
     let (hub, topics) = (hub(7), topics());
@@ -214,12 +244,15 @@ async fn a_hub_that_nobody_calls_gives_back_what_grew_too_old() {
     let mut config = Config::default();
     (config.max_age, config.topic_expiry) = (Duration::from_secs(60), Duration::from_secs(300));
     let hub = SharedHub::<Text>::with_shards(config, NonZeroUsize::new(2).unwrap());
-    for topic in topics() {
-        hub.publish(&topic, "old".into(), &PublishOptions::new()).unwrap();
+    // More than one call does.
+    for _ in 0..100 {
+        for topic in topics() {
+            hub.publish(&topic, "old".into(), &PublishOptions::new()).unwrap();
+        }
     }
     let held = || (hub.usage().topics, hub.usage().messages);
     tokio::time::sleep(Duration::from_secs(59)).await;
-    assert_eq!(held(), (40, 40));
+    assert_eq!(held(), (40, 4000));
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(held(), (40, 0));
     tokio::time::sleep(Duration::from_secs(302)).await;
