@@ -1,7 +1,8 @@
-//! What the hub costs in memory, by a counting allocator: `cargo run --release -p tidewire-bench --bin hub_memory`.
+//! What the hub costs in memory, by a counting allocator: `cargo run --release -p tidewire-bench --bin
+//! hub_memory`.
 //!
-//! Prints what is promised beside what is found, and fails where a promise is broken. (Counting slows every allocation
-//! down, so the times are those of a program of their own: `hub`.)
+//! Prints what is promised beside what is found, and fails where a promise is broken. (Counting slows every
+//! allocation down, so the times are those of a program of their own: `hub`.)
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -5,7 +5,8 @@ use alloc::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-/// What a ring of that length may keep free when it moves: an eighth; a small one up to four, or as much as it has.
+/// What a ring of that length may keep free when it moves: an eighth; a small one up to four, or as much as
+/// it has.
 fn spare(len: usize) -> usize {
     (len / 8).max(len.min(4)).max(1)
 }

@@ -62,7 +62,8 @@ impl Model {
         self.moved(serial, gap.topic.as_str(), gap.to.offset);
     }
 
-    /// A gap was handed out: it is the one that was pending, or messages are gone indeed, or its reader was too slow.
+    /// A gap was handed out: it is the one that was pending, or messages are gone indeed, or its reader was
+    /// too slow.
     pub(in super::super) fn told_ahead(&mut self, serial: u64, gap: &Gap) {
         let name = gap.topic.as_str();
         let topic = &self.topics[name];
@@ -97,7 +98,8 @@ impl Model {
         (cursor.offset, cursor.gap) = (to, None);
     }
 
-    /// All gaps were to be handed out ahead: nobody is left with one, but for who pauses or is to be dismissed.
+    /// All gaps were to be handed out ahead: nobody is left with one, but for who pauses or is to be
+    /// dismissed.
     pub(in super::super) fn told_all(&self, serial: u64) {
         let Some(subscriber) = self.subscribers.get(&serial).filter(|found| !found.dismissed) else { return };
         for (name, cursor) in subscriber.topics.iter().filter(|(_, cursor)| !cursor.paused) {
@@ -108,7 +110,8 @@ impl Model {
         }
     }
 
-    /// A batch was forgotten: what it gave in the turn that it was in comes again, as far as the hub's cursor says.
+    /// A batch was forgotten: what it gave in the turn that it was in comes again, as far as the hub's cursor
+    /// says.
     pub(in super::super) fn forgotten(&mut self, serial: u64, name: &str, from: u64, offset: u64) {
         let cursor = self.cursor_mut(serial, name);
         if offset < cursor.offset {
