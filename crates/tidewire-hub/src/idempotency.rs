@@ -180,6 +180,10 @@ mod tests {
             assert_eq!(known.known(id, number + 1), Known::Other);
         }
         assert_eq!((known.records.len(), known.by_id.len()), (100, 100));
+        let known_as = |number| known.known(PublishId(number % 7, number), number);
+        assert!(
+            (900..1000).all(|number| known_as(number) == Known::Same(Position { epoch, offset: number }))
+        );
         assert_eq!(known.known(PublishId(899 % 7, 899), 899), Known::New);
         known.expire(Duration::from_secs(949), 10);
         assert_eq!((known.records.len(), known.next_expiry()), (90, Some(Duration::from_secs(910))));
