@@ -116,11 +116,11 @@ fn a_crowd_of_which_others_were_told_is_told() {
 #[test]
 fn after_too_many_changes_the_next_diff_waits_twice_as_long() {
     let mut presence = crowded();
-    assert_eq!(presence.poll_timeout(), Some((at(3), PresenceDue::Calm)));
+    assert_eq!(presence.poll_timeout(), Some((at(5), PresenceDue::Calm)));
     join(&mut presence, at(1), "d");
     assert_eq!(presence.poll_timeout(), Some((at(3), PresenceDue::Diff)));
     leave(&mut presence, at(2), "d");
-    assert_eq!(presence.poll_timeout(), Some((at(3), PresenceDue::Calm)), "as told, and still to wait");
+    assert_eq!(presence.poll_timeout(), Some((at(5), PresenceDue::Calm)), "as told, and still to wait");
     for id in ["d", "e", "f"] {
         join(&mut presence, at(2), id);
     }
@@ -130,29 +130,78 @@ fn after_too_many_changes_the_next_diff_waits_twice_as_long() {
         leave(&mut presence, at(3), id);
     }
     assert_eq!(told(&mut presence, at(7)).unwrap().changes, Changes::TooMany);
-    assert_eq!(presence.poll_timeout(), Some((at(11), PresenceDue::Calm)), "no longer than the limit");
+    join(&mut presence, at(7), "d");
+    assert_eq!(presence.poll_timeout(), Some((at(11), PresenceDue::Diff)), "no longer than the limit");
 }
 
 #[test]
-fn a_diff_that_lists_who_changed_ends_it() {
+fn a_diff_that_lists_who_changed_leaves_the_pace_as_it_is() {
     let mut presence = crowded();
     join(&mut presence, at(1), "d");
     assert!(matches!(told(&mut presence, at(3)).unwrap().changes, Changes::Listed(_)));
-    assert_eq!(presence.poll_timeout(), None);
-    join(&mut presence, at(3), "e");
-    assert!(told(&mut presence, at(4)).is_some());
-}
-
-#[test]
-fn a_topic_in_which_nothing_changed_for_so_long_is_calm() {
-    let mut presence = crowded();
-    presence.handle_timeout(at(3));
-    assert_eq!(presence.poll_timeout(), None);
-    for id in ["d", "e", "f"] {
+    assert_eq!(presence.poll_timeout(), Some((at(5), PresenceDue::Calm)));
+    // The next one comes as anywhere.
+    for id in ["e", "f", "g"] {
         join(&mut presence, at(3), id);
     }
     assert_eq!(told(&mut presence, at(4)).unwrap().changes, Changes::TooMany);
-    assert_eq!(presence.poll_timeout(), Some((at(6), PresenceDue::Calm)), "from the beginning");
+    join(&mut presence, at(4), "h");
+    assert_eq!(presence.poll_timeout(), Some((at(8), PresenceDue::Diff)), "four times as long");
+}
+
+#[test]
+fn each_longest_wait_without_too_many_changes_halves_the_interval() {
+    let mut presence = crowded();
+    for id in ["d", "e", "f"] {
+        join(&mut presence, at(1), id);
+    }
+    assert_eq!(told(&mut presence, at(3)).unwrap().changes, Changes::TooMany);
+    assert_eq!(presence.poll_timeout(), Some((at(7), PresenceDue::Calm)), "4 s");
+    presence.handle_timeout(at(7));
+    assert_eq!(presence.poll_timeout(), Some((at(11), PresenceDue::Calm)), "2 s");
+    let mut late = crowded();
+    presence.handle_timeout(at(11));
+    assert_eq!(presence.poll_timeout(), None, "1 s, as everywhere");
+    for id in ["g", "h", "i"] {
+        join(&mut presence, at(20), id);
+        join(&mut late, at(20), id);
+    }
+    for mut presence in [presence, late] {
+        assert_eq!(told(&mut presence, at(21)).unwrap().changes, Changes::TooMany);
+        assert_eq!(presence.poll_timeout(), Some((at(25), PresenceDue::Calm)), "from the beginning");
+    }
+}
+
+/// Each time that nothing is under way, and so long after: a few who come and go are told as too many no more
+/// often for their rests.
+#[test]
+fn no_rests_make_more_of_too_many_changes() {
+    for rest in [0, 1, 2, 3, 5, 9, 15, 16, 17, 33] {
+        let mut presence = Presence::new({
+            let mut config = PresenceConfig::default();
+            config.max_diff_entries = 2;
+            config
+        });
+        join(&mut presence, at(0), "somebody else");
+        assert!(told(&mut presence, at(1)).is_some());
+        let (mut times, mut quiet_at, mut are_in) = (0, Some(1), false);
+        for second in 1..1_000 {
+            if quiet_at.is_some_and(|quiet_at| second >= quiet_at + rest) {
+                for id in ["x", "y", "z"] {
+                    if are_in {
+                        leave(&mut presence, at(second), id);
+                    } else {
+                        join(&mut presence, at(second), id);
+                    }
+                }
+                (are_in, quiet_at) = (!are_in, None);
+            }
+            if told(&mut presence, at(second)).is_some_and(|diff| diff.changes == Changes::TooMany) {
+                (times, quiet_at) = (times + 1, Some(second));
+            }
+        }
+        assert!(times <= 1_000 / 16 + 5, "{rest} s of rest: {times} times");
+    }
 }
 
 /// The pace is kept where everybody left, so that to leave does not reset it.
@@ -173,6 +222,8 @@ fn an_empty_topic_is_remembered_until_it_is_calm() {
     }
     assert_eq!(presence.poll_timeout(), Some((at(7), PresenceDue::Calm)));
     presence.handle_timeout(at(7));
+    assert_eq!(presence.poll_timeout(), Some((at(11), PresenceDue::Calm)));
+    presence.handle_timeout(at(11));
     assert_eq!((presence.poll_timeout(), presence.usage()), (None, Presence::default().usage()));
 }
 
@@ -184,9 +235,9 @@ fn the_wait_counts_from_when_the_diff_was_taken() {
         join(&mut presence, at(0), id);
     }
     assert!(told(&mut presence, at(10)).is_some());
-    assert_eq!(presence.poll_timeout(), Some((at(12), PresenceDue::Calm)));
-    // Overdue and not taken: what is as it was told is over at once.
     leave(&mut presence, at(11), "a");
+    assert_eq!(presence.poll_timeout(), Some((at(12), PresenceDue::Diff)));
+    // Due and not taken: what is as it was told is over at once.
     join(&mut presence, at(12), "a");
-    assert_eq!((presence.poll_timeout(), presence.poll_diff()), (None, None));
+    assert_eq!((presence.poll_timeout(), presence.poll_diff()), (Some((at(14), PresenceDue::Calm)), None));
 }

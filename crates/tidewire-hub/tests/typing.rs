@@ -53,7 +53,7 @@ fn who_types_is_told_and_who_stops_or_falls_silent() {
 fn refused(limits: impl FnOnce(&mut TypingConfig), signals: &[(&str, &str)]) -> Vec<AdmissionError> {
     let mut config = TypingConfig::default();
     limits(&mut config);
-    let mut typing = Typing::new(&config);
+    let mut typing = Typing::new(config);
     let mut start = |topic, id| typing.start(at(0), &TopicName::new(topic).unwrap(), &user(id));
     signals.iter().filter_map(|(topic, id)| start(topic, id).err()).collect()
 }
@@ -79,7 +79,7 @@ fn each_time_and_size_is_that_of_typing() {
     (config.diff_interval, config.max_diff_interval) = (at(100), at(300));
     (config.max_diff_entries, config.max_page_len, config.max_expiries_per_call) = (1, 2, 2);
     (config.max_topics, config.max_empty_topics) = (1, 0);
-    let mut typing = Typing::new(&config);
+    let mut typing = Typing::new(config);
     let chat = TopicName::new("chat").unwrap();
     for id in ["a", "b", "c"] {
         typing.start(at(0), &chat, &user(id)).unwrap();
@@ -88,7 +88,7 @@ fn each_time_and_size_is_that_of_typing() {
     assert_eq!(typing.poll_timeout(), Some((at(100), PresenceDue::Diff)));
     typing.handle_timeout(at(100));
     assert_eq!(typing.poll_diff().unwrap().changes, Changes::TooMany);
-    assert_eq!(typing.poll_timeout(), Some((at(300), PresenceDue::Calm)));
+    assert_eq!(typing.poll_timeout(), Some((at(400), PresenceDue::Calm)));
     typing.start(at(100), &chat, &user("d")).unwrap();
     typing.start(at(100), &chat, &user("e")).unwrap();
     typing.handle_timeout(at(300));

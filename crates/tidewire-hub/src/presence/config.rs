@@ -11,7 +11,7 @@ use super::member::MEMBER_OVERHEAD_BYTES;
 /// let mut config = tidewire_hub::presence::PresenceConfig::default();
 /// config.max_members_per_topic = 500;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PresenceConfig {
     /// For how long a poll, or a connection that was lost, keeps a user seen. Default 30 s.
@@ -23,8 +23,9 @@ pub struct PresenceConfig {
     pub diff_interval: Duration,
     /// The longest that it may become. A diff that lists nobody makes everybody read the list, so that the
     /// topic's next one is not due before twice the interval after it, and so on while too many change, up to
-    /// this. A diff that lists who changed, or none until it was due, ends it. Default 16 s; less than
-    /// `diff_interval` counts as that.
+    /// this. Each time that so long passed without another of that kind the interval is halved. So a topic's
+    /// lists are asked for once in this time in the long run, however those who change take their rests.
+    /// Default 16 s; less than `diff_interval` counts as that.
     pub max_diff_interval: Duration,
     /// Users that one diff lists. When more changed in one interval it says so and lists nobody: see
     /// [`Changes::TooMany`](super::Changes::TooMany). Default 128.

@@ -42,14 +42,16 @@ pub enum Change {
         /// What others see of them.
         info: Info,
     },
-    /// They are seen, as before, with another info.
+    /// They are seen, as when they were told last: with another info; or with the same, after a change in
+    /// between that whoever read the list then would know alone.
     Updated {
         /// Who.
         user: UserId,
         /// What others see of them.
         info: Info,
     },
-    /// They were seen, and are not.
+    /// They are not seen. They were, when they were told last; or only in between, when somebody read the
+    /// list.
     Left {
         /// Who.
         user: UserId,
@@ -65,7 +67,7 @@ impl Change {
         }
     }
 
-    /// The change between what was told of a user and what is so, which differ; `None` is not seen.
+    /// The change that makes of what was told of a user, or of anything else, what is so; `None` is not seen.
     pub(super) fn between(user: UserId, told: Option<&Info>, is: Option<&Info>) -> Self {
         match (told, is) {
             (_, None) => Self::Left { user },

@@ -74,16 +74,18 @@ impl Presence {
     /// need not be there itself. At most `limit` of them, which counts as 1 at least and as
     /// [`PresenceConfig::max_page_len`] at most.
     ///
-    /// The cost is in proportion to the page, whatever else there is. Pages are no snapshot: who comes or
-    /// goes between two of them may be missed or not, and diffs tell of it.
+    /// It shows what is so, told or not: whoever changed since the last diff is therefore told of in the next
+    /// one, whatever they are by then. Pages are no snapshot: who comes or goes between two of them may be
+    /// missed or not, and diffs tell of it. The cost is in proportion to the page, whatever else there is.
     ///
     /// [`PresenceConfig::max_page_len`]: super::PresenceConfig::max_page_len
     #[must_use]
-    pub fn list(&self, topic: &TopicName, after: Option<&UserId>, limit: usize) -> Page<'_> {
-        let Some(room) = self.by_name.get(topic) else { return Page::default() };
+    pub fn list(&mut self, topic: &TopicName, after: Option<&UserId>, limit: usize) -> Page<'_> {
+        let Some(room) = self.by_name.get(topic).copied() else { return Page::default() };
+        self.note_read(room);
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let limit = limit.clamp(1, self.config.max_page_len);
-        let mut rest = self.rooms[*room as usize].seen.range((start, Bound::Unbounded));
+        let mut rest = self.rooms[room as usize].seen.range((start, Bound::Unbounded));
         let members: Vec<Member<'_>> =
             rest.by_ref().take(limit).map(|(_, key)| view(&self.members[*key as usize])).collect();
         let next = rest.next().and_then(|_| members.last()).map(|member| member.user);

@@ -174,6 +174,7 @@ mod user;
 mod admission;
 mod batch;
 mod machine;
+mod pace;
 mod standing;
 mod time;
 

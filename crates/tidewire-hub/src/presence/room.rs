@@ -3,7 +3,7 @@
 
 use alloc::collections::BTreeMap;
 
-use super::batch::{Batch, Untold};
+use super::batch::{Pending, Untold};
 use super::user::UserId;
 use crate::names::TopicName;
 
@@ -17,7 +17,7 @@ pub(super) struct Room {
     pub(super) connections: usize,
     /// How many users were seen when the last diff was told.
     pub(super) told_users: usize,
-    pub(super) batch: Batch,
+    pub(super) pending: Pending,
 }
 
 impl Room {
@@ -28,7 +28,7 @@ impl Room {
             unseen: BTreeMap::new(),
             connections: 0,
             told_users: 0,
-            batch: Batch::Quiet,
+            pending: Pending::Quiet,
         }
     }
 
@@ -43,15 +43,18 @@ impl Room {
 
     /// Whether nothing is to be remembered.
     pub(super) fn is_blank(&self) -> bool {
-        self.len() == 0 && self.batch.is_quiet()
+        self.len() == 0 && self.pending.is_quiet()
     }
 
-    /// Whether there is something to be told, as far as can be known where too many changed to keep each.
+    /// Whether there is something to be told, as far as can be known where too many changed to keep each:
+    /// then whoever read the list is to read it again.
     pub(super) fn has_changed(&self) -> bool {
-        match &self.batch {
-            Batch::Quiet | Batch::Calming { .. } => false,
-            Batch::Open { untold: Untold::Listed(users), .. } => !users.is_empty(),
-            Batch::Open { untold: Untold::TooMany, .. } => self.told_users > 0 || !self.seen.is_empty(),
+        match &self.pending {
+            Pending::Quiet | Pending::Calming(_) => false,
+            Pending::Open { untold: Untold::Listed(users), .. } => !users.is_empty(),
+            Pending::Open { untold: Untold::TooMany, reads, .. } => {
+                *reads > 0 || self.told_users > 0 || !self.seen.is_empty()
+            }
         }
     }
 }

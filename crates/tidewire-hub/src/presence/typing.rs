@@ -19,9 +19,9 @@ use crate::names::TopicName;
 ///
 /// let mut config = TypingConfig::default();
 /// config.max_users_per_topic = 20;
-/// let typing = Typing::new(&config);
+/// let typing = Typing::new(config);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TypingConfig {
     /// For how long a signal says that a user types. Default 3 s.
@@ -68,7 +68,7 @@ impl Default for TypingConfig {
 
 impl TypingConfig {
     /// The same for presence. A record means nothing in typing, and so goes with the user.
-    fn as_presence(&self) -> PresenceConfig {
+    fn into_presence(self) -> PresenceConfig {
         PresenceConfig {
             seen_ttl: self.ttl,
             record_ttl: self.ttl,
@@ -111,7 +111,7 @@ impl TypingConfig {
 /// ```compile_fail,E0308
 /// use tidewire_hub::presence::{PresenceConfig, Typing};
 ///
-/// let typing = Typing::new(&PresenceConfig::default());
+/// let typing = Typing::new(PresenceConfig::default());
 /// ```
 #[derive(Debug)]
 pub struct Typing {
@@ -121,8 +121,8 @@ pub struct Typing {
 impl Typing {
     /// Nobody types.
     #[must_use]
-    pub fn new(config: &TypingConfig) -> Self {
-        Self { presence: Presence::new(config.as_presence()) }
+    pub fn new(config: TypingConfig) -> Self {
+        Self { presence: Presence::new(config.into_presence()) }
     }
 
     /// A user types, or goes on to.
@@ -147,7 +147,7 @@ impl Typing {
 
     /// Who types in a topic: as [`Presence::list`]. The cost is in proportion to the page.
     #[must_use]
-    pub fn list(&self, topic: &TopicName, after: Option<&UserId>, limit: usize) -> Page<'_> {
+    pub fn list(&mut self, topic: &TopicName, after: Option<&UserId>, limit: usize) -> Page<'_> {
         self.presence.list(topic, after, limit)
     }
 
@@ -163,6 +163,7 @@ impl Typing {
     }
 
     /// The next diff that is due: as [`Presence::poll_diff`].
+    #[must_use = "what it tells is told once"]
     pub fn poll_diff(&mut self) -> Option<Diff> {
         self.presence.poll_diff()
     }
@@ -177,6 +178,6 @@ impl Typing {
 impl Default for Typing {
     /// With the usual times and limits.
     fn default() -> Self {
-        Self::new(&TypingConfig::default())
+        Self::new(TypingConfig::default())
     }
 }

@@ -1,5 +1,6 @@
 //! Properties of tidewire-hub's presence: bytes as who comes and goes, beside a naive model of it.
 
+mod client;
 mod model;
 
 use core::time::Duration;
@@ -9,6 +10,7 @@ use tidewire_hub::presence::{
 };
 use tidewire_hub::{ConnectionId, TopicName};
 
+use client::Client;
 use model::Model;
 
 /// More than the limit on topics and on members, so that each is met.
@@ -17,6 +19,8 @@ const USERS: [&str; 7] = ["alice", "bob", "carol", "\u{e9}", "u", "u1", "a user 
 const INFOS: [&[u8]; 4] = [b"", b"1", b"2", b"an info that is longer than the others"];
 /// One more than any limit on connections.
 const CONNECTIONS: usize = 5;
+/// Two for each topic.
+const CLIENTS: usize = 2 * TOPICS.len();
 
 struct Tape<'a>(&'a [u8]);
 
@@ -55,12 +59,14 @@ impl Tape<'_> {
 struct Pair {
     presence: Presence,
     model: Model,
+    clients: Vec<Client>,
     now: Duration,
 }
 
 /// The bytes as operations on a presence with small limits and short times; after each it says what a naive
 /// model says: who is seen, in which order and why, how many, what it counts, and when something is due.
-/// Diffs say exactly what changed since the last ones, as far as there are not too many.
+/// Diffs say exactly what changed since the last ones, as far as there are not too many; and clients that read
+/// the list at any time, page by page, and apply every diff know who is there when all is told.
 ///
 /// # Panics
 /// When it does not.
@@ -90,15 +96,17 @@ impl Pair {
         let each = MEMBER_OVERHEAD_BYTES + CONNECTION_OVERHEAD_BYTES;
         config.max_bytes = tape.below(20) * each + tape.below(each);
         config.max_expiries_per_call = tape.below(8);
+        let topic = |index: usize| TopicName::new(TOPICS[index % TOPICS.len()]).expect("a valid name");
         Self {
             presence: Presence::new(config.clone()),
             model: Model::new(config),
+            clients: (0..CLIENTS).map(|index| Client::new(topic(index))).collect(),
             now: Duration::from_secs(7),
         }
     }
 
     fn step(&mut self, tape: &mut Tape<'_>) {
-        match tape.byte() % 18 {
+        match tape.byte() % 19 {
             0..=2 => {
                 let ((topic, user), connection, info) = (tape.whom(), tape.connection(), tape.info());
                 let expected = self.model.join(self.now, &topic, &user, connection, &info);
@@ -144,6 +152,7 @@ impl Pair {
                 let expected = self.model.leave_all(self.now, connection);
                 assert_eq!(self.presence.leave_all(self.now, connection), expected);
             }
+            18 => self.client(tape),
             _ => {
                 let connection = tape.connection();
                 let expected = self.model.lose_all(self.now, connection);
@@ -160,6 +169,9 @@ impl Pair {
     fn diffs(&mut self) {
         let found: Vec<_> = std::iter::from_fn(|| self.presence.poll_diff()).collect();
         self.model.told(&found);
+        for client in &mut self.clients {
+            found.iter().for_each(|diff| client.apply(diff));
+        }
     }
 
     fn page(&mut self, tape: &mut Tape<'_>) {
@@ -167,6 +179,15 @@ impl Pair {
         let after = (tape.below(2) == 0).then_some(after);
         let page = self.presence.list(&topic, after.as_ref(), limit);
         self.model.page(&topic, after.as_ref(), limit, &page);
+    }
+
+    /// One of the clients reads its next page.
+    fn client(&mut self, tape: &mut Tape<'_>) {
+        let (client, limit) = (&mut self.clients[tape.below(CLIENTS)], tape.below(6));
+        let after = client.after();
+        let page = self.presence.list(&client.topic, after.as_ref(), limit);
+        self.model.page(&client.topic, after.as_ref(), limit, &page);
+        client.read(&page);
     }
 
     fn agree(&self) {
@@ -179,6 +200,9 @@ impl Pair {
                 let user = UserId::new(id).expect("a valid id");
                 self.model.member(&topic, &user, self.presence.member(&topic, &user));
             }
+        }
+        for client in &self.clients {
+            client.known().inspect(|known| self.model.client(&client.topic, known));
         }
     }
 

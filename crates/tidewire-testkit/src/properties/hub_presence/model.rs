@@ -119,7 +119,7 @@ impl Model {
                 return;
             };
             let Some(index) = index else {
-                self.batches.calm();
+                self.batches.calm(self.now);
                 self.settle();
                 continue;
             };

@@ -11,8 +11,6 @@ use super::places::Places;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Nothing is to be told, and nothing may be before it is due.
-    Calming,
     /// Those who changed are kept; the how manieth batch of all it is.
     Listed { serial: u64 },
     /// Too many did.
@@ -22,103 +20,149 @@ enum Kind {
 #[derive(Clone, Copy, Debug)]
 struct Batch {
     due: Duration,
-    interval: Duration,
     kind: Kind,
+    /// How often the topic's list was read since it was opened.
+    reads: usize,
+}
+
+/// How far apart the diffs of a topic are in which too many changed.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    interval: Duration,
+    /// No diff is due before.
+    until: Duration,
+    /// When the interval is half of it.
+    halves_at: Duration,
 }
 
 pub(super) struct Batches {
     config: PresenceConfig,
-    all: BTreeMap<TopicName, Batch>,
+    open: BTreeMap<TopicName, Batch>,
+    paces: BTreeMap<TopicName, Pace>,
     /// Of those that are due at once the topic with the first place has its turn.
     places: Places<TopicName>,
     /// Who was seen in each topic when its last diff was told.
     told: Seen,
+    /// Who was not as told when the list was read: they are told of, whatever they are then.
+    read: BTreeSet<(TopicName, UserId)>,
     serial: u64,
 }
 
 impl Batches {
     pub(super) fn new(config: PresenceConfig) -> Self {
-        let (all, told) = (BTreeMap::new(), Seen::new());
-        Self { config, all, places: Places::default(), told, serial: 0 }
+        let (open, paces, told, read) = (BTreeMap::new(), BTreeMap::new(), Seen::new(), BTreeSet::new());
+        Self { config, open, paces, places: Places::default(), told, read, serial: 0 }
     }
 
-    /// The topics that have one.
+    /// The topics that have something to tell, or a pace; some twice.
     pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> {
-        self.all.keys()
+        self.open.keys().chain(self.paces.keys())
+    }
+
+    /// Whether all was told of a topic.
+    pub(super) fn is_told(&self, topic: &TopicName) -> bool {
+        !self.open.contains_key(topic)
     }
 
     /// These topics have people.
     pub(super) fn settle(&mut self, people: impl Iterator<Item = TopicName>) {
-        let there: BTreeSet<TopicName> = people.chain(self.all.keys().cloned()).collect();
+        let there: BTreeSet<TopicName> = people.chain(self.topics().cloned()).collect();
         self.places.settle(&there);
     }
 
-    fn first(&self, is_calming: bool) -> Option<(Duration, TopicName)> {
-        let of_kind = self.all.iter().filter(|(_, batch)| (batch.kind == Kind::Calming) == is_calming);
-        let first = of_kind.min_by_key(|(topic, batch)| (batch.due, self.places.of(topic)));
-        first.map(|(topic, batch)| (batch.due, topic.clone()))
+    fn first<'a>(
+        &self,
+        all: impl Iterator<Item = (Duration, &'a TopicName)>,
+    ) -> Option<(Duration, TopicName)> {
+        let first = all.min_by_key(|(at, topic)| (*at, self.places.of(topic)));
+        first.map(|(at, topic)| (at, topic.clone()))
+    }
+
+    fn first_calm(&self) -> Option<(Duration, TopicName)> {
+        let quiet = self.paces.iter().filter(|(topic, _)| !self.open.contains_key(*topic));
+        self.first(quiet.map(|(topic, pace)| (pace.halves_at, topic)))
+    }
+
+    fn first_due(&self) -> Option<(Duration, TopicName)> {
+        self.first(self.open.iter().map(|(topic, batch)| (batch.due, topic)))
     }
 
     pub(super) fn next_calm(&self) -> Option<Duration> {
-        self.first(true).map(|(at, _)| at)
+        self.first_calm().map(|(at, _)| at)
     }
 
     pub(super) fn next_due(&self) -> Option<Duration> {
-        self.first(false).map(|(at, _)| at)
+        self.first_due().map(|(at, _)| at)
     }
 
-    /// The first topic that waits to be calm is.
-    pub(super) fn calm(&mut self) {
-        let (_, topic) = self.first(true).expect("one is calming");
-        self.all.remove(&topic);
+    /// The first topic that waits to be calmer is.
+    pub(super) fn calm(&mut self, now: Duration) {
+        let (_, topic) = self.first_calm().expect("one is calming");
+        self.slow_down(&topic, now);
     }
 
-    /// Who is not as told, and how they were told.
+    /// As many halves as there were times for, until it is as everywhere.
+    fn slow_down(&mut self, topic: &TopicName, now: Duration) {
+        while let Some(pace) = self.paces.get_mut(topic).filter(|pace| pace.halves_at <= now) {
+            pace.interval /= 2;
+            pace.halves_at += self.config.max_diff_interval;
+            if pace.interval <= self.config.diff_interval {
+                self.paces.remove(topic);
+            }
+        }
+    }
+
+    /// Who is to be told of, and how they were told.
     fn differences(&self, topic: &TopicName, seen: &Seen) -> Vec<(UserId, Option<Info>)> {
-        let keys: BTreeSet<_> = self.told.keys().chain(seen.keys()).filter(|(of, _)| of == topic).collect();
-        let differ = keys.into_iter().filter(|key| self.told.get(key) != seen.get(key));
+        let keys: BTreeSet<_> =
+            self.told.keys().chain(seen.keys()).chain(&self.read).filter(|(of, _)| of == topic).collect();
+        let differ =
+            keys.into_iter().filter(|key| self.told.get(key) != seen.get(key) || self.read.contains(key));
         differ.map(|key| (key.1.clone(), self.told.get(key).cloned())).collect()
+    }
+
+    /// Somebody has read a topic's list, or a page of it.
+    pub(super) fn read(&mut self, topic: &TopicName, seen: &Seen) {
+        let differences = self.differences(topic, seen);
+        let Some(batch) = self.open.get_mut(topic) else { return };
+        batch.reads += 1;
+        if batch.kind != Kind::TooMany {
+            self.read.extend(differences.into_iter().map(|(user, _)| (topic.clone(), user)));
+        }
     }
 
     /// Something may have changed about one user of a topic; all batches may take so many bytes.
     pub(super) fn look(&mut self, topic: &TopicName, now: Duration, seen: &Seen, room: usize) {
         let differences = self.differences(topic, seen).len();
-        let fresh = (now + self.config.diff_interval, self.config.diff_interval);
-        let batch = match self.all.get(topic) {
-            None if differences == 0 => None,
-            None => Some((fresh, None)),
-            Some(batch) if batch.kind == Kind::Calming && differences == 0 => None,
-            Some(batch) if batch.kind == Kind::Calming && batch.due <= now => Some((fresh, None)),
-            Some(batch) if batch.kind == Kind::Calming => Some(((batch.due, batch.interval), None)),
-            Some(batch) => Some(((batch.due, batch.interval), Some(batch.kind))),
-        };
-        if let Some(((due, interval), kind)) = batch {
+        if !self.open.contains_key(topic) && differences > 0 {
+            self.slow_down(topic, now);
+            let pace = self.paces.get(topic).filter(|pace| pace.until > now);
+            let due = pace.map_or(now + self.config.diff_interval, |pace| pace.until);
             self.serial += 1;
-            let kind = match kind.unwrap_or(Kind::Listed { serial: self.serial }) {
-                Kind::Listed { .. } if differences > self.config.max_diff_entries => Kind::TooMany,
-                kind @ (Kind::Listed { .. } | Kind::TooMany | Kind::Calming) => kind,
-            };
+            let kind = Kind::Listed { serial: self.serial };
+            self.open.insert(topic.clone(), Batch { due, kind, reads: 0 });
+        }
+        if let Some(batch) = self.open.get_mut(topic) {
+            if differences > self.config.max_diff_entries {
+                batch.kind = Kind::TooMany;
+            }
             let is_nowhere = |users: &Seen| !users.keys().any(|(of, _)| of == topic);
-            let is_as_told = match kind {
-                Kind::TooMany => is_nowhere(&self.told) && is_nowhere(seen),
-                Kind::Listed { .. } | Kind::Calming => differences == 0,
+            let is_as_told = match batch.kind {
+                Kind::TooMany => batch.reads == 0 && is_nowhere(&self.told) && is_nowhere(seen),
+                Kind::Listed { .. } => differences == 0,
             };
-            let is_spaced_out = interval > self.config.diff_interval && due > now;
-            if !is_as_told {
-                self.all.insert(topic.clone(), Batch { due, interval, kind });
-            } else if is_spaced_out {
-                self.all.insert(topic.clone(), Batch { due, interval, kind: Kind::Calming });
-            } else {
-                self.all.remove(topic);
+            if is_as_told {
+                self.open.remove(topic);
+                self.slow_down(topic, now);
             }
         }
         self.fit(seen, room);
     }
 
     fn listed(&self) -> impl Iterator<Item = (u64, &TopicName)> {
-        self.all.iter().filter_map(|(topic, batch)| match batch.kind {
+        self.open.iter().filter_map(|(topic, batch)| match batch.kind {
             Kind::Listed { serial } => Some((serial, topic)),
-            Kind::Calming | Kind::TooMany => None,
+            Kind::TooMany => None,
         })
     }
 
@@ -133,33 +177,36 @@ impl Batches {
         while self.bytes(seen) > room {
             let (_, first) = self.listed().min().expect("the others count nothing");
             let first = first.clone();
-            self.all.get_mut(&first).expect("it has one").kind = Kind::TooMany;
+            self.open.get_mut(&first).expect("it has one").kind = Kind::TooMany;
         }
     }
 
     /// It came; it must be the one that is due first, and say what differs.
     pub(super) fn told(&mut self, diff: &Diff, now: Duration, seen: &Seen) {
-        let (due, topic) = self.first(false).expect("no batch is open");
+        let (due, topic) = self.first_due().expect("no batch is open");
         assert!(due <= now, "it came early");
         assert_eq!(diff.topic, topic, "the one longest due comes first");
-        let Batch { kind, interval, .. } = self.all.remove(&topic).expect("it is the first");
+        let Batch { kind, .. } = self.open.remove(&topic).expect("it is the first");
         let change =
             |(user, told): (UserId, Option<Info>)| match (told, seen.get(&(topic.clone(), user.clone()))) {
                 (_, None) => Change::Left { user },
                 (None, Some(info)) => Change::Joined { user, info: info.clone() },
                 (Some(_), Some(info)) => Change::Updated { user, info: info.clone() },
             };
-        let listed = || self.differences(&topic, seen).into_iter().map(change).collect();
-        let next = (interval * 2).min(self.config.max_diff_interval);
+        let listed = self.differences(&topic, seen).into_iter().map(change).collect();
+        self.slow_down(&topic, now);
         if kind != Kind::TooMany {
-            assert_eq!(diff.changes, Changes::Listed(listed()));
+            assert_eq!(diff.changes, Changes::Listed(listed));
         } else {
             assert_eq!(diff.changes, Changes::TooMany);
-            if next > self.config.diff_interval {
-                let batch = Batch { due: now + next, interval: next, kind: Kind::Calming };
-                self.all.insert(topic.clone(), batch);
+            let (usual, most) = (self.config.diff_interval, self.config.max_diff_interval);
+            let interval = (self.paces.get(&topic).map_or(usual, |pace| pace.interval) * 2).min(most);
+            if interval > usual {
+                let pace = Pace { interval, until: now + interval, halves_at: now + most };
+                self.paces.insert(topic.clone(), pace);
             }
         }
+        self.read.retain(|(of, _)| *of != topic);
         self.told.retain(|(of, _), _| *of != topic);
         self.told.extend(seen.clone().into_iter().filter(|((of, _), _)| *of == topic));
     }

@@ -1,7 +1,9 @@
 //! What a presence is asked, and what the model says.
 
+use std::collections::BTreeMap;
+
 use tidewire_hub::TopicName;
-use tidewire_hub::presence::{Count, Member, Page, PresenceUsage, Status, UserId};
+use tidewire_hub::presence::{Count, Info, Member, Page, PresenceUsage, Status, UserId};
 
 use super::{Model, Poll};
 
@@ -30,8 +32,16 @@ impl Model {
         assert_eq!(member.connections, person.connections.len());
     }
 
+    /// What a client knows is so, unless something is yet to be told.
+    pub(in super::super) fn client(&self, topic: &TopicName, known: &BTreeMap<UserId, Info>) {
+        if self.batches.is_told(topic) {
+            let seen = self.seen().into_iter().filter(|((of, _), _)| of == topic);
+            assert_eq!(*known, seen.map(|((_, user), info)| (user, info)).collect());
+        }
+    }
+
     pub(in super::super) fn page(
-        &self,
+        &mut self,
         topic: &TopicName,
         after: Option<&UserId>,
         limit: usize,
@@ -51,6 +61,7 @@ impl Model {
         for member in &page.members {
             self.member(topic, member.user, Some(*member));
         }
+        self.batches.read(topic, &seen);
     }
 
     pub(in super::super) fn usage(&self, usage: PresenceUsage) {
