@@ -75,11 +75,12 @@ impl Idempotency {
         PublishId(hash(self.key), hash(Key(!self.key.0, !self.key.1)))
     }
 
-    pub(crate) fn known(&self, id: PublishId, body: u64) -> Known {
+    /// What is known at that time: what has expired and is yet to be forgotten is not, and another may stand
+    /// behind it under its name.
+    pub(crate) fn known(&self, id: PublishId, body: u64, now: Duration) -> Known {
         let (records, first) = (&self.records, self.first);
-        let found = self
-            .by_id
-            .find(id.0, |number| record(records, first, *number).is_some_and(|record| record.id == id));
+        let is_it = |record: &Record| record.id == id && record.expires_at.is_none_or(|at| at > now);
+        let found = self.by_id.find(id.0, |number| record(records, first, *number).is_some_and(is_it));
         match found.and_then(|number| record(records, first, *number)) {
             None => Known::New,
             Some(record) if record.body == body => {
@@ -175,23 +176,37 @@ mod tests {
         for number in 0..1000_u64 {
             let id = PublishId(number % 7, number);
             let position = Position { epoch, offset: number };
-            known.insert(id, number, position, Some(Duration::from_secs(number)), 100);
-            assert_eq!(known.known(id, number), Known::Same(position));
-            assert_eq!(known.known(id, number + 1), Known::Other);
+            known.insert(id, number, position, Some(Duration::from_secs(number + 1)), 100);
+            assert_eq!(known.known(id, number, Duration::ZERO), Known::Same(position));
+            assert_eq!(known.known(id, number + 1, Duration::ZERO), Known::Other);
         }
         assert_eq!((known.records.len(), known.by_id.len()), (100, 100));
-        let known_as = |number| known.known(PublishId(number % 7, number), number);
+        let known_as = |number| known.known(PublishId(number % 7, number), number, Duration::ZERO);
         assert!(
             (900..1000).all(|number| known_as(number) == Known::Same(Position { epoch, offset: number }))
         );
-        assert_eq!(known.known(PublishId(899 % 7, 899), 899), Known::New);
-        known.expire(Duration::from_secs(949), 10);
-        assert_eq!((known.records.len(), known.next_expiry()), (90, Some(Duration::from_secs(910))));
-        known.expire(Duration::from_secs(949), usize::MAX);
+        assert_eq!(known.known(PublishId(899 % 7, 899), 899, Duration::ZERO), Known::New);
+        known.expire(Duration::from_secs(950), 10);
+        assert_eq!((known.records.len(), known.next_expiry()), (90, Some(Duration::from_secs(911))));
+        known.expire(Duration::from_secs(950), usize::MAX);
         assert_eq!((known.records.len(), known.by_id.len()), (50, 50));
         known.expire(Duration::MAX, usize::MAX);
         assert_eq!((known.records.len(), known.by_id.len(), known.next_expiry()), (0, 0, None));
         assert!(known.by_id.capacity() <= 16 && known.records.capacity() <= 16);
+    }
+
+    #[test]
+    fn what_has_expired_is_not_known_though_it_is_yet_to_be_forgotten() {
+        let mut known = Idempotency::new(HUB, 7);
+        let at = |offset| Position { epoch: Epoch { incarnation: HUB, life: 3 }, offset };
+        let (id, second) = (PublishId(1, 1), Duration::from_secs);
+        known.insert(id, 1, at(1), Some(second(10)), 4);
+        assert_eq!(known.known(id, 1, second(10) - Duration::from_nanos(1)), Known::Same(at(1)));
+        assert_eq!(known.known(id, 1, second(10)), Known::New);
+        known.insert(id, 2, at(2), Some(second(20)), 4);
+        assert_eq!(known.known(id, 2, second(10)), Known::Same(at(2)));
+        known.expire(second(10), 1);
+        assert_eq!((known.known(id, 2, second(10)), known.by_id.len()), (Known::Same(at(2)), 1));
     }
 
     #[test]
@@ -202,10 +217,10 @@ mod tests {
         for number in 0..10 {
             known.insert(PublishId(number, number), number, at(number), None, 4);
             for known_still in number.saturating_sub(3)..=number {
-                let found = known.known(PublishId(known_still, known_still), known_still);
+                let found = known.known(PublishId(known_still, known_still), known_still, Duration::MAX);
                 assert_eq!(found, Known::Same(at(known_still)));
             }
         }
-        assert_eq!((known.known(PublishId(5, 5), 5), known.by_id.len()), (Known::New, 4));
+        assert_eq!((known.known(PublishId(5, 5), 5, Duration::MAX), known.by_id.len()), (Known::New, 4));
     }
 }

@@ -200,7 +200,7 @@ impl<M: Message> Hub<M> {
         options.check()?;
         let once = match self.publish_id(topic, &message, options) {
             None => None,
-            Some((id, body)) => match self.idempotency.known(id, body) {
+            Some((id, body)) => match self.idempotency.known(id, body, self.now) {
                 Known::Same(position) => return Ok(Published::Repeated(position)),
                 Known::Other => return Err(PublishError::Conflict),
                 Known::New => Some((id, body)),

@@ -81,6 +81,23 @@ fn idempotency_window() {
 }
 
 #[test]
+fn the_window_ends_in_time_however_much_else_is_due() {
+    for number in [1, 2] {
+        let window = Duration::from_secs(60);
+        let mut hub = hub_with(|limits| (limits.max_age, limits.idempotency_window) = (window, window));
+        once(&mut hub, 1, "p", "k").unwrap();
+        for other in 0..3_000 {
+            publish(&mut hub, "a", other);
+        }
+        let options = PublishOptions::new().idempotency("p", "k");
+        let late = hub.publish(window, &topic("a"), Note(number, 0), &options);
+        assert_eq!(late, Ok(Published::New(at(3_002))));
+        let again = hub.publish(window, &topic("a"), Note(number, 0), &options);
+        assert_eq!(again, Ok(Published::Repeated(at(3_002))));
+    }
+}
+
+#[test]
 fn a_repeat_is_known_though_the_message_is_gone() {
     let mut hub = hub_with(|limits| limits.max_messages_per_topic = 1);
     once(&mut hub, 1, "p", "k").unwrap();
