@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::time::Duration;
 
-use crate::entry::{Draft, Entry, Lasting, Standing};
+use crate::entry::{Draft, Entry, Standing};
 use crate::filter::Filter;
 use crate::keyed::Keyed;
 use crate::policy::Reads;
@@ -35,7 +35,7 @@ pub(crate) struct Log<M> {
 #[derive(Debug, Default)]
 struct Special {
     ephemeral: Tally,
-    /// Those that expire some time or other, and are not ephemeral.
+    /// Those that expire some time or other.
     expiring: Tally,
     /// The head when the log was swept last.
     swept_at: u64,
@@ -71,19 +71,16 @@ impl Tally {
 const SWEPT_PART: usize = 8;
 
 impl Special {
-    fn tally(&mut self, lasting: Lasting) -> Option<&mut Tally> {
-        match lasting {
-            Lasting::Ephemeral => Some(&mut self.ephemeral),
-            Lasting::Expiring => Some(&mut self.expiring),
-            Lasting::Kept => None,
-        }
+    /// The tallies that an entry is in.
+    fn tallies<M>(&mut self, entry: &Entry<M>) -> impl Iterator<Item = &mut Tally> {
+        let ephemeral = (entry.replay == Replay::Ephemeral).then_some(&mut self.ephemeral);
+        let expiring = entry.expires_at().map(|_| &mut self.expiring);
+        ephemeral.into_iter().chain(expiring)
     }
 
     /// An entry is held no more.
     fn forget<M>(&mut self, entry: &Entry<M>, cost: usize) {
-        if let Some(tally) = self.tally(entry.lasting()) {
-            tally.subtract(cost);
-        }
+        self.tallies(entry).for_each(|tally| tally.subtract(cost));
         if let Some(keyed) = &mut self.keyed {
             keyed.forget(entry);
         }
@@ -257,9 +254,7 @@ impl<M> Log<M> {
     #[cold]
     fn note_special(&mut self, entry: &Entry<M>, cost: usize) {
         let special = self.special.get_or_insert_default();
-        if let Some(tally) = special.tally(entry.lasting()) {
-            tally.add(cost);
-        }
+        special.tallies(entry).for_each(|tally| tally.add(cost));
         if let Some((_, hash)) = entry.extras.as_ref().and_then(|extras| extras.key.as_ref()) {
             let keyed = special.keyed.get_or_insert_with(|| Keyed::new(self.lost));
             keyed.note(&mut self.entries, entry, *hash);
@@ -278,20 +273,20 @@ impl<M> Log<M> {
     fn is_sweep_due(&self) -> bool {
         let Some(special) = &self.special else { return false };
         let (len, len_bytes) = (self.entries.len(), self.len_bytes());
-        // Half of what is ephemeral goes in any case. What is expired is found by the walk, so some time lies
-        // between two.
+        // Of two that are ephemeral one goes in any case. What is expired is found by the walk, so some time
+        // lies between two.
         let is_new = |messages: u64| messages * SWEPT_PART as u64 >= len as u64;
-        special.ephemeral.is_much_of(len, len_bytes)
+        special.ephemeral.messages > 1 && special.ephemeral.is_much_of(len, len_bytes)
             || special.expiring.is_much_of(len, len_bytes) && is_new(self.head - special.swept_at)
     }
 
-    /// Drops what is expired, and of what is ephemeral the older half. Nobody is told of a loss on its
-    /// account.
+    /// Drops what is expired, and of what is ephemeral the older half, rounded down: so the newest stays for
+    /// those who are about to take it. Nobody is told of a loss on its account.
     #[cold]
     fn sweep(&mut self, now: Duration) -> Tally {
         let mut swept = Tally::default();
         let Some(special) = &mut self.special else { return swept };
-        let mut older_half = special.ephemeral.messages.div_ceil(2);
+        let mut older_half = special.ephemeral.messages / 2;
         let (mut stood_at, mut end) = (self.evicted_bytes, self.evicted_bytes);
         self.entries.retain_mut(|entry| {
             let cost = entry.end_bytes - stood_at;
@@ -439,31 +434,32 @@ mod tests {
     #[test]
     fn the_older_half_of_what_is_ephemeral_makes_room_before_what_is_kept() {
         let mut log = log(&[1; 3]);
-        for _ in 0..2 {
+        for _ in 0..3 {
             append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(10) });
             append(&mut log, draft(2));
         }
         append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(30) });
-        assert_eq!(log.len_bytes(), 57);
+        assert_eq!(log.len_bytes(), 69);
         assert_eq!(log.make_room(NOW), Tally { messages: 2, bytes: 20 });
-        assert_eq!((held(&log), log.len_bytes()), (alloc::vec![1, 2, 3, 5, 7, 8], 37));
+        assert_eq!((held(&log), log.len_bytes()), (alloc::vec![1, 2, 3, 5, 7, 8, 9, 10], 49));
         // Everything is found in its place, holes or not.
-        let places: Vec<usize> = (0..10).map(|offset| log.after(offset).1).collect();
-        assert_eq!(places, [0, 1, 2, 3, 3, 4, 4, 5, 6, 6]);
-        let bytes: Vec<usize> = (0..10).map(|offset| log.behind(offset).bytes).collect();
-        assert_eq!(bytes, [37, 36, 35, 34, 34, 32, 32, 30, 0, 0]);
-        assert_eq!((log.before_last_few(3, 999), log.before_last_few(999, 32)), (3, 5));
-        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 30 });
-        assert_eq!((log.head(), log.before_newest()), (8, 6));
-        assert_eq!([0, 1, 2].map(|count| log.before_last(count, &newcomer())), [8, 6, 4]);
-        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 1 });
-        assert_eq!((held(&log), log.lost(Reads::Every)), (alloc::vec![2, 3, 5, 7], 1));
+        let places: Vec<usize> = (0..12).map(|offset| log.after(offset).1).collect();
+        assert_eq!(places, [0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 8]);
+        let bytes: Vec<usize> = (0..12).map(|offset| log.behind(offset).bytes).collect();
+        assert_eq!(bytes, [49, 48, 47, 46, 46, 44, 44, 42, 32, 30, 0, 0]);
+        assert_eq!((log.before_last_few(3, 999), log.before_last_few(999, 32)), (7, 8));
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 10 });
+        assert_eq!((log.head(), log.before_newest()), (10, 9));
+        assert_eq!([0, 1, 2].map(|count| log.before_last(count, &newcomer())), [10, 8, 6]);
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 1 }, "the newest of them stays");
+        assert_eq!((held(&log), log.lost(Reads::Every)), (alloc::vec![2, 3, 5, 7, 9, 10], 1));
     }
 
     #[test]
     fn a_part_below_an_eighth_is_left_where_it_is() {
-        for (kept, first) in [(7, 8), (8, 1)] {
+        for (kept, first) in [(14, 15), (15, 1)] {
             let mut log = log(&alloc::vec![1; kept]);
+            append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(1) });
             append(&mut log, Draft { replay: Replay::Ephemeral, ..draft(1) });
             log.make_room(NOW);
             assert!(!held(&log).contains(&first), "{kept}");
@@ -474,9 +470,10 @@ mod tests {
     fn a_part_counts_by_its_bytes_too_and_no_more_when_it_is_gone() {
         let ephemeral = |cost| Draft { replay: Replay::Ephemeral, ..draft(cost) };
         let mut log = log(&[7; 99]);
-        append(&mut log, ephemeral(99));
-        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 99 });
-        append(&mut log, ephemeral(98));
+        append(&mut log, ephemeral(50));
+        append(&mut log, ephemeral(49));
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 50 });
+        append(&mut log, ephemeral(49));
         append(&mut log, draft(7));
         assert_eq!(
             (log.make_room(NOW), log.oldest().map(|entry| entry.offset)),
@@ -489,7 +486,20 @@ mod tests {
             append(&mut log, draft(7));
         }
         append(&mut log, ephemeral(1));
-        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 7 }, "one of a hundred");
+        append(&mut log, ephemeral(1));
+        assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: 7 }, "two of a hundred");
+    }
+
+    #[test]
+    fn a_lone_ephemeral_one_stays_until_it_is_the_oldest_or_expired() {
+        let expires = |at| Some(Box::new(Extras { event: None, key: None, expires_at: Some(at) }));
+        let ephemeral = |at| Draft { replay: Replay::Ephemeral, extras: expires(at), ..draft(99) };
+        for (at, gone) in [(NOW, 99), (NOW + Duration::from_nanos(1), 1)] {
+            let mut log = log(&[1]);
+            append(&mut log, ephemeral(at));
+            assert_eq!(log.make_room(NOW), Tally { messages: 1, bytes: gone });
+            assert_eq!((log.len(), log.lost(Reads::Every)), (1, u64::from(gone == 1)));
+        }
     }
 
     #[test]

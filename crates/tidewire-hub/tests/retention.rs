@@ -110,6 +110,21 @@ fn history_that_fills_a_topic_gives_way_to_the_last_few_notices_only() {
 }
 
 #[test]
+fn who_takes_each_turn_gets_each_ephemeral_message_however_full_the_topic_is() {
+    let mut hub = hub_with(|limits| limits.max_bytes_per_topic = 100_000);
+    for number in 0..1_000 {
+        hub.publish(MS, &topic("a"), Note(number, 100), &PublishOptions::new()).unwrap();
+    }
+    let id = follow(&mut hub, "a", Start::Live);
+    let ephemeral = PublishOptions::new().replay(Replay::Ephemeral);
+    for number in 1_000..1_100 {
+        hub.publish(MS, &topic("a"), Note(number, 20_000), &ephemeral).unwrap();
+        hub.publish(MS, &topic("a"), Note(number, 100), &PublishOptions::new()).unwrap();
+        assert_eq!(take(&mut hub, MS, id), (vec![number, number], false));
+    }
+}
+
+#[test]
 fn what_expires_is_history_until_it_does() {
     let mut hub = hub_with(|limits| limits.max_messages_per_topic = 4);
     send(&mut hub, MS, 1, &PublishOptions::new());

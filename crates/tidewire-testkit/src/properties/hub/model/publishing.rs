@@ -44,16 +44,17 @@ impl Model {
         let now = self.now;
         let topic = self.topics.get_mut(name).expect("a topic that holds messages");
         let (len, bytes) = (topic.len(), topic.bytes());
-        let much = |is_it: &dyn Fn(&Kept) -> bool| {
+        let much = |is_it: &dyn Fn(&Kept) -> bool, at_least: usize| {
             let some: Vec<&Kept> = topic.notes.iter().filter(|kept| kept.is_held() && is_it(kept)).collect();
             let their_bytes: usize = some.iter().map(|kept| kept.len_bytes()).sum();
-            !some.is_empty() && (some.len() * 8 >= len || their_bytes * 8 >= bytes)
+            some.len() >= at_least && (some.len() * 8 >= len || their_bytes * 8 >= bytes)
         };
         let new = (topic.head() - topic.swept_at) as usize;
-        let swept = much(&Kept::is_ephemeral) || much(&|kept| kept.said.lasting() == 1) && new * 8 >= len;
+        let swept =
+            much(&Kept::is_ephemeral, 2) || much(&|kept| kept.said.expires_in.is_some(), 1) && new * 8 >= len;
         if swept {
             let mut held: Vec<&mut Kept> = topic.notes.iter_mut().filter(|kept| kept.is_held()).collect();
-            let mut older_half = held.iter().filter(|kept| kept.is_ephemeral()).count().div_ceil(2);
+            let mut older_half = held.iter().filter(|kept| kept.is_ephemeral()).count() / 2;
             for kept in &mut held {
                 let older = kept.is_ephemeral() && older_half > 0;
                 older_half -= usize::from(older);
