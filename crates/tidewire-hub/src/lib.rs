@@ -221,7 +221,7 @@
 //! | [`Config::max_turn_bytes`] | 16 KiB | another topic of the subscriber has its turn |
 //! | [`Budget::max_messages`] | 256 | comes with the next batch |
 //! | [`Budget::max_bytes`] | 64 KiB | comes with the next batch; the first message is taken whatever its length |
-//! | [`MAX_READY_LOOKS`] | 1,024 | another [`Hub::poll_ready`] looks at the rest |
+//! | [`MAX_LOOKS`] | 1,024 | the next [`Hub::batch`] passes the rest of what is skipped |
 //! | [`TopicName::MAX_LEN`] | 255 bytes | refused: [`InvalidTopicName::TooLong`] |
 //! | [`Cursor::MAX_TOPICS`] | 256 | refused: [`InvalidCursor::Entries`] |
 //! | [`Cursor::MAX_LEN`] | 8,207 characters | refused: [`InvalidCursor::TooLong`] |
@@ -274,7 +274,7 @@ mod filter;
 mod gap;
 mod inbox;
 mod policy;
-mod pull;
+mod ready;
 
 mod entry;
 mod eviction;
@@ -292,7 +292,7 @@ mod token;
 
 pub mod presence;
 
-pub use batch::{Batch, Budget, ReadyBatches};
+pub use batch::{Batch, Budget, MAX_LOOKS, ReadyBatches};
 pub use config::Config;
 pub use cursor::Cursor;
 pub use delivery::{Delivery, Lent};
@@ -308,7 +308,6 @@ pub use policy::{Dismissal, OnLag, Policy, Reads};
 pub use position::{Epoch, Incarnation, Position};
 pub use progress::Progress;
 pub use publish::{PublishOptions, Published, Replay};
-pub use pull::MAX_READY_LOOKS;
 pub use retention::{Due, MAX_TIMEOUT_WORK};
 pub use subscriber::SubscriberId;
 pub use topic::TopicInfo;

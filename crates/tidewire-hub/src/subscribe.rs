@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use crate::cursor::{Cursor, Reached};
 use crate::error::{ConnectError, SubscribeError};
 use crate::filter::Filter;
 use crate::gap::{GapReason, PendingGap, Start};
@@ -13,7 +12,7 @@ use crate::message::Message;
 use crate::names::{ConnectionId, TopicName};
 use crate::policy::Policy;
 use crate::position::Position;
-use crate::subscriber::{Attention, Flow, Subscriber, SubscriberId, Subscription};
+use crate::subscriber::{Attention, First, Flow, Subscriber, SubscriberId, Subscription};
 use crate::topic::Topic;
 
 impl<M: Message> Hub<M> {
@@ -29,8 +28,14 @@ impl<M: Message> Hub<M> {
         }
         let serial = self.serial;
         self.serial += 1;
-        let subscriber =
-            Subscriber { connection, serial, topics: 0, attention: Attention::Idle, inbox: None };
+        let subscriber = Subscriber {
+            connection,
+            serial,
+            topics: 0,
+            attention: Attention::Idle,
+            first: First::Inbox,
+            inbox: None,
+        };
         let index = self.subscribers.insert(subscriber) as u32;
         self.turns.admit(of_subscriber(index));
         self.siblings.admit(of_subscriber(index));
@@ -176,37 +181,6 @@ impl<M: Message> Hub<M> {
 }
 
 impl<M> Hub<M> {
-    /// The positions that a subscriber has reached in all its topics, as one cursor: what a client needs to
-    /// resume exactly here. Empty when the subscriber has left.
-    ///
-    /// A topic whose gap is yet to be handed out has no position in it, so that who resumes from it meets the
-    /// gap.
-    ///
-    /// # Cost
-    /// One allocation, and O(n log n) in the topics that it follows. For a token with each message see
-    /// [`Progress`].
-    ///
-    /// [`Progress`]: crate::Progress
-    #[must_use]
-    pub fn cursor(&self, id: SubscriberId) -> Cursor {
-        let reached = self.subscriptions_of(id).map(|key| {
-            let (topic, reached) = self.reached(key);
-            (topic.name_hash, reached)
-        });
-        Cursor::build(self.incarnation, reached)
-    }
-
-    /// A subscription's topic, and how far its reader is there.
-    pub(crate) fn reached(&self, key: u32) -> (&Topic<M>, Reached) {
-        let subscription = &self.subscriptions[key as usize];
-        let topic = &self.topics[subscription.topic];
-        let reached = match subscription.gap {
-            Some(_) => Reached::Unknown,
-            None => Reached::Offset { life: topic.epoch.life, offset: subscription.offset },
-        };
-        (topic, reached)
-    }
-
     /// How many topics a subscriber follows; 0 when it has left.
     #[must_use]
     pub fn topics_of(&self, id: SubscriberId) -> usize {
@@ -223,7 +197,7 @@ impl<M> Hub<M> {
         core::iter::successors(first, |key| self.siblings.next(Node::element(*key)))
     }
 
-    fn subscription_to(&self, id: SubscriberId, topic: &TopicName) -> Option<u32> {
+    pub(crate) fn subscription_to(&self, id: SubscriberId, topic: &TopicName) -> Option<u32> {
         let topic = self.topics.find(topic)?;
         self.subscriptions_of(id).find(|key| self.subscriptions[*key as usize].topic == topic)
     }
@@ -243,7 +217,7 @@ fn start_in<M>(topic: &Topic<M>, start: Start, filter: &Filter) -> (u64, Option<
         Start::After(from) if from.offset > topic.log.head() => {
             (earliest, PendingGap::boxed(GapReason::Unknown, Some(from)))
         }
-        // Whether it was evicted is found by the first pull, like any lag.
+        // Whether it was evicted is found by the first batch, like any lag.
         Start::After(from) => (from.offset, None),
     }
 }

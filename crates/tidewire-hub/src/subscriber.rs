@@ -24,15 +24,24 @@ impl SubscriberId {
     }
 }
 
-/// Whether the caller has yet to pull what [`Hub::poll_ready`](crate::Hub::poll_ready) announced.
+/// Whether the caller has yet to take what [`Hub::poll_ready`](crate::Hub::poll_ready) announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Attention {
     /// Nothing is announced: what comes next is worth a wake-up.
     Idle,
-    /// Announced and not yet pulled empty.
+    /// Announced and not yet taken.
     Announced,
     /// Told to go: nothing comes any more.
     Dismissed,
+}
+
+/// What a subscriber's next batch begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// What is in its inbox.
+    Inbox,
+    /// One message of a topic: the batch before gave what was in the inbox, and had no room for a topic.
+    Topic,
 }
 
 /// Whether a subscription is served.
@@ -51,6 +60,7 @@ pub(crate) struct Subscriber<M> {
     pub(crate) serial: u64,
     pub(crate) topics: u32,
     pub(crate) attention: Attention,
+    pub(crate) first: First,
     /// While something is in it.
     pub(crate) inbox: Option<Box<Inbox<M>>>,
 }
@@ -58,7 +68,7 @@ pub(crate) struct Subscriber<M> {
 /// One subscriber's cursor on one topic.
 ///
 /// It is in one of three lists: its topic's waiting ones exactly when it is caught up, the hub's ready ones
-/// until `poll_ready` or `pull` comes by, its subscriber's ring while there is something to pull.
+/// until `poll_ready` or a batch comes by, its subscriber's ring while there is something to take.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) topic: u32,

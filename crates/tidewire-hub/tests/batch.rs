@@ -6,7 +6,7 @@ mod common;
 use common::*;
 use std::time::Duration;
 
-use tidewire_hub::{Budget, Delivery, Hub, PublishOptions, Start};
+use tidewire_hub::{Budget, Delivery, Hub, MAX_LOOKS, PublishOptions, Start};
 
 /// Two topics with backlogs of that many notes each, "a" from 0 and "b" from 100.
 fn two_backlogs(hub: &mut tidewire_hub::Hub<Note>, count: u64) -> tidewire_hub::SubscriberId {
@@ -160,4 +160,103 @@ fn one_who_was_not_named_is_after_a_forgotten_batch() {
     assert_eq!(ready(&mut hub), [], "its inbox is empty");
     publish(&mut hub, "a", 2);
     assert_eq!(ready(&mut hub), [id]);
+}
+
+/// Whoever sends something ahead of each batch holds up no topic: each second batch begins with one.
+#[test]
+fn what_is_sent_before_each_batch_puts_no_topic_off() {
+    for (budget, len_bytes) in [(Budget::default(), 65_536), (Budget::ONE, 0)] {
+        let mut hub = hub();
+        let id = follow(&mut hub, "a", Start::Live);
+        let long = Note(7, len_bytes);
+        hub.publish(Duration::ZERO, &topic("a"), long, &PublishOptions::new()).unwrap();
+        assert_eq!(ready(&mut hub), [id]);
+        let mut given = Vec::new();
+        for number in 1..=3 {
+            hub.send_to(id, Note(number, 1)).unwrap();
+            let Budget { max_messages, max_bytes } = budget;
+            given.push(batch(&mut hub, id, max_messages, max_bytes));
+        }
+        let (one, two) = (vec![Got::Direct(1)], Got::Direct(2));
+        let expected = match len_bytes {
+            0 => [one, vec![note("a", 7)], vec![two]],
+            _ => [one, vec![note("a", 7)], vec![two, Got::Direct(3)]],
+        };
+        assert_eq!(given, expected);
+        assert_eq!(pull_all(&mut hub, id).len(), 4 - given.iter().flatten().count());
+        hub.send_to(id, Note(4, 0)).unwrap();
+        publish(&mut hub, "a", 8);
+        assert_eq!(ready(&mut hub), [id]);
+        assert_eq!(pull_all(&mut hub, id), [Got::Direct(4), note("a", 8)], "nobody was put off");
+    }
+}
+
+#[test]
+fn what_is_sent_finds_no_topic_in_its_way_that_has_nothing_to_give() {
+    let mut hub = hub();
+    let id = connect(&mut hub, 1);
+    hub.subscribe(Duration::ZERO, id, &topic("a"), Start::Live).unwrap();
+    publish(&mut hub, "a", 1);
+    assert_eq!(ready(&mut hub), [id]);
+    for number in 1..=2 {
+        hub.send_to(id, Note(number, 0)).unwrap();
+    }
+    assert_eq!(pull(&mut hub, id), Some(Got::Direct(1)));
+    hub.unsubscribe(Duration::ZERO, id, &topic("a"));
+    assert_eq!(pull_all(&mut hub, id), [Got::Direct(2)]);
+    assert!(!hub.wants_batch(id));
+}
+
+/// A batch passes so many messages that are skipped, and no more: who stands before others is come back for.
+#[test]
+fn what_is_skipped_in_one_batch_is_bounded() {
+    let ephemeral = PublishOptions::new().replay(tidewire_hub::Replay::Ephemeral);
+    for (skipped, expected) in [
+        (MAX_LOOKS - 1, [vec![7], vec![]]),
+        (MAX_LOOKS, [vec![], vec![7]]),
+        (2 * MAX_LOOKS, [vec![], vec![7]]),
+    ] {
+        let mut hub = hub();
+        for number in 0..skipped {
+            let note = Note(number as u64, 0);
+            hub.publish(Duration::ZERO, &topic("a"), note, &ephemeral).unwrap();
+        }
+        publish(&mut hub, "a", 7);
+        let id = connect(&mut hub, 1);
+        hub.subscribe(Duration::ZERO, id, &topic("a"), Start::Earliest).unwrap();
+        let given = [0; 2].map(|_| {
+            let taken = batch(&mut hub, id, 9, 9);
+            taken.into_iter().map(|got| if got == note("a", 7) { 7 } else { 0 }).collect::<Vec<_>>()
+        });
+        assert_eq!(given, expected, "{skipped}");
+        assert!(!hub.wants_batch(id));
+    }
+}
+
+#[test]
+fn a_topic_of_which_much_is_skipped_holds_up_no_other() {
+    let ephemeral = PublishOptions::new().replay(tidewire_hub::Replay::Ephemeral);
+    let mut hub = hub();
+    for number in 0..3 * MAX_LOOKS as u64 {
+        hub.publish(Duration::ZERO, &topic("a"), Note(number, 0), &ephemeral).unwrap();
+    }
+    publish(&mut hub, "b", 5);
+    let id = connect(&mut hub, 1);
+    for name in ["a", "b"] {
+        hub.subscribe(Duration::ZERO, id, &topic(name), Start::Earliest).unwrap();
+    }
+    hub.send_to(id, Note(6, 0)).unwrap();
+    assert_eq!(ready(&mut hub), [id]);
+    assert_eq!(batch(&mut hub, id, 9, 9), [Got::Direct(6)]);
+    assert!(hub.wants_batch(id));
+    assert_eq!(batch(&mut hub, id, 9, 9), [note("b", 5)]);
+    let mut batches = 0;
+    while hub.wants_batch(id) {
+        assert_eq!(batch(&mut hub, id, 9, 9), []);
+        batches += 1;
+    }
+    assert!(batches <= 2, "{batches}");
+    publish(&mut hub, "a", 7);
+    assert_eq!(ready(&mut hub), [id]);
+    assert_eq!(pull(&mut hub, id), Some(note("a", 7)));
 }

@@ -6,9 +6,7 @@ mod common;
 use common::*;
 use std::time::Duration;
 
-use tidewire_hub::{
-    ConnectionId, Hub, MAX_READY_LOOKS, PublishOptions, Replay, Start, SubscribeError, TopicName,
-};
+use tidewire_hub::{ConnectionId, Hub, MAX_LOOKS, PublishOptions, Replay, Start, SubscribeError, TopicName};
 
 #[test]
 fn a_message_reaches_every_subscriber_of_its_topic_once() {
@@ -267,7 +265,7 @@ fn what_is_skipped_in_one_call_is_bounded() {
             hub.publish(Duration::ZERO, &topic("a"), Note(0, 0), &options).unwrap();
         }
     };
-    publish_ephemeral(&mut hub, MAX_READY_LOOKS);
+    publish_ephemeral(&mut hub, MAX_LOOKS - 1);
     let first = follow(&mut hub, "a", Start::Earliest);
     assert_eq!(hub.poll_ready(), None, "as many as may be");
     publish_ephemeral(&mut hub, 1);
@@ -281,4 +279,33 @@ fn what_is_skipped_in_one_call_is_bounded() {
     publish(&mut hub, "a", 1);
     assert_eq!(ready(&mut hub).len(), 5, "what is handed out takes no look");
     assert!([vec![first, second], others].concat().into_iter().all(|id| numbers(&mut hub, id) == [1]));
+}
+
+/// Who was named and has yet to take is passed, some at a time where the caller wants that.
+#[test]
+fn who_is_passed_takes_a_look_and_is_not_walked_again() {
+    let mut hub = hub();
+    let ids: Vec<_> = (0..10).map(|_| follow(&mut hub, "a", Start::Live)).collect();
+    for id in &ids {
+        hub.subscribe(Duration::ZERO, *id, &topic("b"), Start::Live).unwrap();
+    }
+    publish(&mut hub, "a", 1);
+    assert_eq!(ready(&mut hub), ids);
+    let last = follow(&mut hub, "b", Start::Live);
+    publish(&mut hub, "b", 2);
+    let mut some = |looks| {
+        let mut left = looks;
+        (hub.poll_ready_within(&mut left), left)
+    };
+    assert_eq!(some(0), (None, 0));
+    assert_eq!(some(6), (None, 0), "there may be others");
+    assert_eq!(some(9), (Some(last), 4));
+    assert_eq!(some(1), (None, 1), "nobody is left");
+    for id in &ids {
+        hub.send_to(*id, Note(3, 0)).unwrap();
+    }
+    let mut left = 10;
+    assert_eq!((hub.poll_ready_within(&mut left), left), (None, 0), "they want a batch in any case");
+    assert_eq!(hub.poll_ready(), None);
+    assert!(ids.iter().all(|id| pull_all(&mut hub, *id) == [Got::Direct(3), note("a", 1), note("b", 2)]));
 }

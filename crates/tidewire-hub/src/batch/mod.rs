@@ -1,12 +1,13 @@
 //! A batch: what one subscriber takes at a time, in fair turns of its topics, lent by their logs.
 
 mod budget;
+mod direct;
+mod gaps;
 mod parts;
 mod turn;
 mod wave;
 mod whole;
 
-use alloc::boxed::Box;
 use core::fmt;
 
 pub use budget::Budget;
@@ -15,14 +16,19 @@ pub(crate) use parts::Parts;
 pub use wave::ReadyBatches;
 
 use crate::delivery::{Delivery, Lent};
-use crate::gap::Gap;
 use crate::hub::{of_subscriber, waiting};
 use crate::links::Node;
-use crate::message::ENTRY_OVERHEAD_BYTES;
-use crate::subscriber::{Attention, Flow, SubscriberId};
+use crate::subscriber::{Attention, First, SubscriberId};
 use turn::{Before, Notice, Seat, Turn};
 use wave::Run;
 use whole::Whole;
+
+/// How many messages one call looks at, at most, for readers who are not handed them.
+///
+/// A [`Hub::batch`](crate::Hub::batch) ends when they are used up, and the subscriber is to be come back for, as
+/// [`Hub::wants_batch`](crate::Hub::wants_batch) tells. [`Hub::poll_ready`](crate::Hub::poll_ready) names who
+/// has more of them next to it, and who may find nothing.
+pub const MAX_LOOKS: usize = 1024;
 
 /// Messages and gaps for one subscriber, from [`Hub::batch`](crate::Hub::batch) or
 /// [`Hub::ready_batches`](crate::Hub::ready_batches).
@@ -38,16 +44,40 @@ pub struct Batch<'a, M> {
     /// All that there is, where it is what others get as well; then there are no turns.
     whole: Option<Whole<'a, M>>,
     turn: Option<Turn<'a, M>>,
-    inbox: Ring,
+    /// What the next batch is to begin with, if this one ends here.
+    first: First,
+    inbox: Inbox,
     ring: Ring,
     run: Option<Run>,
     left: Budget,
+    /// How many messages may be looked at yet of those that are skipped.
+    pub(crate) looks: usize,
     /// What `left` was in the beginning.
     budget: Budget,
     quantum: Quantum,
 }
 
-/// What may be there for the reader: in its inbox, or of subscriptions other than the one whose turn it is.
+/// When the reader's inbox is looked into.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inbox {
+    /// Next.
+    Next,
+    /// Once a topic has given a message, or none has any.
+    Later,
+    /// It is empty, and needs no look.
+    Empty,
+}
+
+impl From<First> for Inbox {
+    fn from(first: First) -> Self {
+        match first {
+            First::Inbox => Self::Next,
+            First::Topic => Self::Later,
+        }
+    }
+}
+
+/// Whether subscriptions of the reader's have something, other than the one whose turn it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ring {
     /// Nothing, so that it need not be looked at.
@@ -65,15 +95,18 @@ impl<'a, M> Batch<'a, M> {
         quantum: Quantum,
     ) -> Self {
         let budget = budget.normalized();
+        let first = reader.map_or(First::Inbox, |id| parts.subscribers[id.index as usize].first);
         Self {
             parts,
             reader: reader.map(|id| id.index),
             whole: None,
             turn: None,
-            inbox: Ring::Unknown,
+            first,
+            inbox: Inbox::from(first),
             ring: Ring::Unknown,
             run: None,
             left: budget,
+            looks: MAX_LOOKS,
             budget,
             quantum,
         }
@@ -89,7 +122,7 @@ impl<'a, M> Batch<'a, M> {
     /// Begins the turn of a subscription of the reader's.
     #[inline]
     fn begin_turn(&mut self, key: u32, seat: Seat) {
-        self.turn = Some(Turn::new(&self.parts, key, seat, self.quantum));
+        self.turn = Some(Turn::new(&self.parts, key, seat, self.quantum, &mut self.looks));
     }
 
     /// Writes the cursor back and gives the subscription its place: the end of its topic's waiting ones when
@@ -106,8 +139,9 @@ impl<'a, M> Batch<'a, M> {
             return;
         }
         // What is skipped anyway must not look like something to come back for.
-        let caught_up = turn.before == Before::Nothing && turn.peek().is_none();
-        let gave_nothing = turn.left == self.quantum;
+        let caught_up = turn.before == Before::Nothing && turn.is_caught_up(&mut self.looks);
+        // One that took all the looks has had its turn.
+        let had_no_room = turn.left == self.quantum && self.looks > 0;
         if turn.before == Before::Nothing {
             subscription.offset = turn.offset;
         }
@@ -116,8 +150,8 @@ impl<'a, M> Batch<'a, M> {
             // Whatever becomes of the batch, the ring is somebody's to come back for.
             *attention = Attention::Announced;
             let ring = of_subscriber(subscription.subscriber);
-            if gave_nothing {
-                // It had no room: the next batch begins with it, where it is taken whatever its length.
+            if had_no_room {
+                // The next batch begins with it, where it is taken whatever its length.
                 self.parts.turns.move_front(ring, node);
             } else {
                 self.parts.turns.move_back(ring, node);
@@ -159,36 +193,6 @@ impl<'a, M> Batch<'a, M> {
         }
     }
 
-    /// The gaps of all subscriptions of the reader's. Each stays in the list that it is in, so that whoever
-    /// is yet to be named is. One that is to be dismissed hears of that in its next batch.
-    pub(crate) fn take_gaps(mut self) -> impl Iterator<Item = Gap> {
-        let reader = self.reader.take();
-        let mut next = reader.and_then(|index| self.parts.siblings.next(of_subscriber(index)));
-        core::iter::from_fn(move || {
-            while let Some(key) = next {
-                next = self.parts.siblings.next(Node::element(key));
-                if let Some(gap) = self.gap_of(key) {
-                    return Some(gap);
-                }
-            }
-            None
-        })
-    }
-
-    fn gap_of(&mut self, key: u32) -> Option<Gap> {
-        if self.parts.subscriptions[key as usize].flow == Flow::Paused {
-            return None;
-        }
-        let mut turn = Turn::new(&self.parts, key, Seat::Ring, self.quantum);
-        if matches!(turn.before, Before::Nothing | Before::Dismissal) {
-            return None;
-        }
-        match turn.take_notice(&mut self.parts)? {
-            Notice::Gap(gap) => Some(*gap),
-            Notice::Dismissed(_) => None,
-        }
-    }
-
     /// The next of the topic whose turn it is; `None` when its turn is over, or nothing fits any more.
     #[inline]
     fn next_of_turn(&mut self) -> Option<Delivery<'a, M>> {
@@ -200,7 +204,7 @@ impl<'a, M> Batch<'a, M> {
         if turn.left.messages == 0 {
             return None;
         }
-        let entry = turn.peek()?;
+        let entry = turn.peek(&mut self.looks)?;
         let len_bytes = entry.len_bytes as usize;
         if len_bytes > self.left.max_bytes && self.left.max_messages < self.budget.max_messages {
             self.left.max_messages = 0;
@@ -214,57 +218,47 @@ impl<'a, M> Batch<'a, M> {
         Some(Delivery::Message(Lent::new(turn.topic, entry)))
     }
 
-    /// The next of the inbox, if it fits.
-    #[cold]
-    fn next_direct(&mut self) -> Option<Box<M>> {
-        let subscriber = &mut self.parts.subscribers[self.reader? as usize];
-        let inbox = subscriber.inbox.as_mut()?;
-        let len_bytes = inbox.next_cost()?.saturating_sub(ENTRY_OVERHEAD_BYTES);
-        if len_bytes > self.left.max_bytes && self.left.max_messages < self.budget.max_messages {
-            self.left.max_messages = 0;
-            return None;
-        }
-        let (message, cost) = inbox.pop()?;
-        if inbox.is_empty() {
-            subscriber.inbox = None;
-        }
-        *self.parts.inboxes_len_bytes -= cost;
-        self.left.max_bytes = self.left.max_bytes.saturating_sub(len_bytes);
-        self.left.max_messages -= 1;
-        Some(message)
-    }
-
     /// The next of the inbox, or of the topics in their turns.
     #[inline]
     fn next_in_turns(&mut self) -> Option<Delivery<'a, M>> {
         while self.left.max_messages > 0 {
-            if self.inbox == Ring::Unknown {
+            if self.inbox == Inbox::Next {
                 if let Some(message) = self.next_direct() {
                     return Some(Delivery::Direct(message));
                 }
                 if self.left.max_messages == 0 {
                     break;
                 }
-                self.inbox = Ring::Empty;
+                self.inbox = Inbox::Empty;
             }
             if let Some(delivery) = self.next_of_turn() {
+                if self.first == First::Topic {
+                    self.a_topic_gave();
+                }
                 return Some(delivery);
             }
-            if self.left.max_messages == 0 {
+            let goes_on = self.left.max_messages > 0 && self.looks > 0 && self.next_turn();
+            if !goes_on && !self.falls_to_the_inbox() {
                 break;
-            }
-            self.end_turn();
-            if self.ring == Ring::Empty {
-                break;
-            }
-            let reader = self.reader?;
-            match self.parts.turns.next(of_subscriber(reader)) {
-                Some(key) => self.begin_turn(key, Seat::Ring),
-                None if self.left == self.budget && self.parts.gather(reader) => {}
-                None => break,
             }
         }
         None
+    }
+
+    /// The turn of the next topic, if there is one.
+    #[inline]
+    fn next_turn(&mut self) -> bool {
+        self.end_turn();
+        let Some(reader) = self.reader else { return false };
+        if self.ring == Ring::Empty {
+            return false;
+        }
+        let no_topic_gave = self.first == First::Topic || self.left == self.budget;
+        match self.parts.turns.next(of_subscriber(reader)) {
+            Some(key) => self.begin_turn(key, Seat::Ring),
+            None => return no_topic_gave && self.parts.gather(reader, &mut self.looks),
+        }
+        true
     }
 
     /// Ends the batch: its turn, and what its reader wants.
@@ -295,6 +289,8 @@ impl<'a, M> Batch<'a, M> {
         self.parts.calls.unlink(Node::element(reader));
         let nothing_left = subscriber.inbox.is_none() && self.parts.turns.is_alone(of_subscriber(reader));
         *attention = if nothing_left { Attention::Idle } else { Attention::Announced };
+        let topics_have_nothing = self.parts.turns.is_alone(of_subscriber(reader));
+        subscriber.first = if topics_have_nothing { First::Inbox } else { self.first };
     }
 }
 

@@ -40,7 +40,7 @@ impl<M> Parts<'_, M> {
 
     /// What a subscription has to be told before it goes on, and after which offset it does.
     #[cold]
-    pub(super) fn entrance(&self, key: u32) -> (Before, u64) {
+    pub(super) fn entrance(&self, key: u32, _looks: &mut usize) -> (Before, u64) {
         let subscription = &self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;
         let policy = &self.policies[subscription.policy];
@@ -71,7 +71,7 @@ impl<M> Parts<'_, M> {
     /// Looks after those subscriptions of a subscriber that `poll_ready` has yet to see, for when no other
     /// has anything: so that an empty batch means that nothing is left. Answers whether there is something.
     #[cold]
-    pub(super) fn gather(&mut self, subscriber: u32) -> bool {
+    pub(super) fn gather(&mut self, subscriber: u32, looks: &mut usize) -> bool {
         if self.turns.is_alone(READY) {
             return false;
         }
@@ -79,7 +79,7 @@ impl<M> Parts<'_, M> {
         while let Some(key) = next {
             next = self.siblings.next(Node::element(key));
             if self.subscriptions[key as usize].flow == Flow::Open {
-                self.take_place(key);
+                self.take_place(key, looks);
             }
         }
         let found = !self.turns.is_alone(of_subscriber(subscriber));
@@ -92,15 +92,8 @@ impl<M> Parts<'_, M> {
 
     /// Moves a cursor over the messages next to it that its reader skips, and puts the subscription where it
     /// belongs: the end of its topic's waiting ones when it is caught up, else the end of its subscriber's
-    /// ring.
-    pub(super) fn take_place(&mut self, key: u32) {
-        let mut looks = usize::MAX;
-        self.take_place_within(&mut looks, key);
-    }
-
-    /// The same at the cost of a bounded number of looks: where they are used up, the subscription counts as
-    /// one that has something.
-    pub(crate) fn take_place_within(&mut self, looks: &mut usize, key: u32) {
+    /// ring. Where the looks are used up, it counts as one that has something.
+    pub(crate) fn take_place(&mut self, key: u32, looks: &mut usize) {
         let subscription = &self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;
         let filter = self.filter(subscription);

@@ -57,7 +57,13 @@ pub(super) enum Notice {
 impl<'a, M> Turn<'a, M> {
     /// The turn of a subscription.
     #[inline]
-    pub(super) fn new(parts: &Parts<'a, M>, key: u32, seat: Seat, quantum: Quantum) -> Self {
+    pub(super) fn new(
+        parts: &Parts<'a, M>,
+        key: u32,
+        seat: Seat,
+        quantum: Quantum,
+        looks: &mut usize,
+    ) -> Self {
         let subscription = &parts.subscriptions[key as usize];
         let topic = &parts.topics[subscription.topic];
         let filter = parts.filter(subscription);
@@ -67,23 +73,31 @@ impl<'a, M> Turn<'a, M> {
             || subscription.offset < topic.log.lost(filter.reads)
             || subscription.policy != PolicyKey::DEFAULT
         {
-            (before, offset) = parts.entrance(key);
+            (before, offset) = parts.entrance(key, looks);
         }
         let (entries, next) = topic.log.after(offset);
         Self { subscription: key, seat, before, filter, topic, entries, next, offset, left: quantum }
     }
 
-    /// The next entry that is not skipped; the cursor stands before it, or at the head when there is none.
+    /// The next entry that is not skipped; the cursor stands before it, or at the head when there is none, or
+    /// where the looks were used up.
     #[inline]
-    pub(super) fn peek(&mut self) -> Option<&'a Entry<M>> {
+    pub(super) fn peek(&mut self, looks: &mut usize) -> Option<&'a Entry<M>> {
         while let Some(entry) = self.entries.get(self.next) {
             if !self.filter.skips(entry, entry.offset) {
                 return Some(entry);
             }
+            *looks = looks.checked_sub(1)?;
             self.pass(entry);
         }
         self.offset = self.topic.log.head();
         None
+    }
+
+    /// Whether there is nothing more; not so where it takes more looks to tell.
+    #[inline]
+    pub(super) fn is_caught_up(&mut self, looks: &mut usize) -> bool {
+        self.peek(looks).is_none() && self.offset == self.topic.log.head()
     }
 
     /// Moves the cursor over the entry next to it.

@@ -6,11 +6,11 @@ use super::budget::{Budget, Quantum};
 use super::parts::Parts;
 use super::turn::Seat;
 use super::whole::Rest;
-use super::{Batch, Ring};
+use super::{Batch, Inbox, MAX_LOOKS, Ring};
 use crate::hub::{READY, waiting};
 use crate::inbox::CALLED;
 use crate::links::Node;
-use crate::subscriber::Attention;
+use crate::subscriber::{Attention, First};
 
 /// The first of those that were ready, up to `last`: they had their batches and are caught up on one topic.
 /// They go back to that topic's waiting ones together, so that a wave of batches costs one splice and not one
@@ -22,6 +22,13 @@ pub(super) struct Run {
 }
 
 impl<M> Batch<'_, M> {
+    /// Another batch begins.
+    #[inline]
+    fn renew(&mut self, first: First) {
+        (self.left, self.looks) = (self.budget, MAX_LOOKS);
+        (self.first, self.inbox, self.ring) = (first, Inbox::from(first), Ring::Unknown);
+    }
+
     /// The first behind the run is caught up as well.
     #[inline]
     pub(super) fn extend_run(&mut self, topic: u32, last: Node) {
@@ -72,7 +79,8 @@ impl<'a, M> ReadyBatches<'a, M> {
             if batch.parts.subscribers[index as usize].attention != Attention::Idle {
                 // Announced and not yet taken.
                 batch.parts.turns.unlink(Node::element(key));
-                batch.parts.take_place(key);
+                let mut looks = MAX_LOOKS;
+                batch.parts.take_place(key, &mut looks);
                 continue;
             }
             batch.reader = Some(index);
@@ -81,8 +89,8 @@ impl<'a, M> ReadyBatches<'a, M> {
             }
             batch.whole = self.rest.as_ref().and_then(|rest| rest.whole(key, subscription));
             if batch.whole.is_none() {
-                batch.left = batch.budget;
-                (batch.inbox, batch.ring) = (Ring::Empty, Ring::Empty);
+                batch.renew(First::Inbox);
+                (batch.inbox, batch.ring) = (Inbox::Empty, Ring::Empty);
                 batch.begin_turn(key, Seat::Ready);
             }
             return Some(batch);
@@ -97,9 +105,9 @@ impl<'a, M> ReadyBatches<'a, M> {
             let subscriber = &mut batch.parts.subscribers[index as usize];
             if subscriber.attention == Attention::Idle {
                 subscriber.attention = Attention::Announced;
+                let first = subscriber.first;
                 batch.reader = Some(index);
-                batch.left = batch.budget;
-                (batch.inbox, batch.ring) = (Ring::Unknown, Ring::Unknown);
+                batch.renew(first);
                 return true;
             }
         }

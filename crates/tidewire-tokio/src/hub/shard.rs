@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use tidewire_hub::{ConnectError, ConnectionId, Hub, Message, SubscriberId};
+use tidewire_hub::{ConnectError, ConnectionId, Hub, MAX_LOOKS, Message, SubscriberId};
 
 /// How many are looked up in one lock hold: a message for a hundred thousand keeps the shard's other topics waiting
 /// for no more than this.
@@ -67,8 +67,9 @@ impl<M: Message> State<M> {
     /// Takes the wakers of those who are ready, of so many that the lock is not held for long, and says whether that
     /// was everybody.
     fn take_wakers(&mut self, wakers: &mut Vec<Waker>) -> bool {
+        let mut looks = MAX_LOOKS;
         for _ in 0..MAX_WOKEN_AT_ONCE {
-            let Some(subscriber) = self.hub.poll_ready() else { return true };
+            let Some(subscriber) = self.hub.poll_ready_within(&mut looks) else { return looks > 0 };
             wakers.extend(self.wakers.get_mut(subscriber.index()).and_then(Option::take));
         }
         false

@@ -36,6 +36,16 @@ pub(super) struct Subscription {
     since: u64,
 }
 
+/// Whether a batch gave what was in the inbox, and nothing of a topic behind it: the next may begin with a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PutOff {
+    Not,
+    /// The batch that is being taken.
+    Now,
+    /// One before.
+    Before,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Subscriber {
     pub(super) connection: ConnectionId,
@@ -45,6 +55,7 @@ pub(super) struct Subscriber {
     /// It was told to go.
     pub(super) dismissed: bool,
     pub(super) inbox: VecDeque<Note>,
+    pub(super) put_off: PutOff,
 }
 
 pub(super) struct Model {

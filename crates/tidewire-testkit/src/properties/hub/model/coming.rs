@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use tidewire_hub::{ConnectError, ConnectionId, GapReason, Policy, Position, Start, SubscribeError};
 
-use super::{Model, Subscriber, Subscription};
+use super::{Model, PutOff, Subscriber, Subscription};
 
 impl Model {
     pub(in super::super) fn connect(
@@ -23,6 +23,7 @@ impl Model {
                 idle: true,
                 dismissed: false,
                 inbox: VecDeque::new(),
+                put_off: PutOff::Not,
             },
         );
         Ok(())

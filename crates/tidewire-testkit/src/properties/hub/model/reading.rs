@@ -3,7 +3,7 @@
 use tidewire_hub::{Dismissal, ENTRY_OVERHEAD_BYTES, Gap, GapReason, Lent, OnLag, Reads, SendError};
 
 use super::message::Standing;
-use super::{Model, Note, Subscription};
+use super::{Model, Note, PutOff, Subscriber, Subscription};
 
 impl Model {
     /// Whether the reader may be moved from its cursor to `to`: all between is skipped, or went unheard.
@@ -121,6 +121,15 @@ impl Model {
         assert!(self.may_stand_at(serial, name, offset));
     }
 
+    /// The same with what its next batch begins with.
+    pub(in super::super) fn puts_off_as(&mut self, serial: u64, before: &Subscriber) {
+        if let (Some(subscriber), PutOff::Now | PutOff::Before) =
+            (self.subscribers.get_mut(&serial), before.put_off)
+        {
+            subscriber.put_off = PutOff::Before;
+        }
+    }
+
     fn cursor_mut(&mut self, serial: u64, name: &str) -> &mut Subscription {
         let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
         subscriber.topics.get_mut(name).expect("a subscription")
@@ -171,7 +180,18 @@ impl Model {
     pub(in super::super) fn direct(&mut self, serial: u64, note: &Note) {
         let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
         subscriber.idle = false;
+        if subscriber.put_off == PutOff::Not {
+            subscriber.put_off = PutOff::Now;
+        }
         assert_eq!(subscriber.inbox.pop_front().as_ref(), Some(note));
+    }
+
+    /// Another batch is being taken.
+    pub(in super::super) fn begins_a_batch(&mut self, serial: u64) {
+        let put_off = self.subscribers.get_mut(&serial).map(|subscriber| &mut subscriber.put_off);
+        if let Some(now @ PutOff::Now) = put_off {
+            *now = PutOff::Before;
+        }
     }
 
     pub(in super::super) fn pause(&mut self, serial: u64, name: &str, paused: bool) -> bool {
@@ -181,8 +201,9 @@ impl Model {
 
     fn moved(&mut self, serial: u64, name: &str, offset: u64) {
         let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
-        assert!(subscriber.inbox.is_empty(), "a topic before the inbox");
-        subscriber.idle = false;
+        let may_begin = subscriber.put_off == PutOff::Before;
+        assert!(subscriber.inbox.is_empty() || may_begin, "a topic before the inbox");
+        (subscriber.idle, subscriber.put_off) = (false, PutOff::Not);
         let cursor = self.cursor_mut(serial, name);
         (cursor.offset, cursor.gap) = (offset, None);
     }

@@ -100,6 +100,8 @@ impl Pair {
     pub(super) fn goes_back(&mut self, place: usize, before: &BTreeMap<u64, Subscriber>) {
         let (Some(id), serial) = (self.places[place], self.serials[place]) else { return };
         let (cursor, Some(before)) = (self.hub.cursor(id), before.get(&serial)) else { return };
+        // It is not known either what its next batch begins with.
+        self.model.puts_off_as(serial, before);
         for (name, stood) in &before.topics {
             let topic = TopicName::new(name).or_else(|_| TopicName::reserved(name)).expect("a valid name");
             if let Start::After(position) = cursor.start(&topic) {
@@ -153,6 +155,7 @@ impl Pair {
 /// Takes at most that many of a batch, under the eyes of the model, and says how many it took.
 fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Budget, most: usize) -> usize {
     let (mut taken, mut bytes) = (0, 0);
+    model.begins_a_batch(serial);
     for delivery in batch.take(most) {
         taken += 1;
         match delivery {

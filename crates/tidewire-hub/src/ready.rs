@@ -1,19 +1,15 @@
-//! Delivery: who is ready, and what comes next for them.
+//! Delivery as it is called: who is ready, and a batch for them. (What a batch does is in `batch`.)
 
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::batch::{Batch, Budget, Parts, ReadyBatches};
+use crate::batch::{Batch, Budget, MAX_LOOKS, Parts, ReadyBatches};
 use crate::delivery::Delivery;
 use crate::gap::Gap;
 use crate::hub::{Hub, READY, of_subscriber};
 use crate::inbox::CALLED;
 use crate::message::Message;
 use crate::subscriber::{Attention, SubscriberId};
-
-/// The messages that one [`Hub::poll_ready`] looks at for readers who are not handed them. Who has more of
-/// them next to it is named, and may find nothing.
-pub const MAX_READY_LOOKS: usize = 1024;
 
 impl<M: Message> Hub<M> {
     /// The next subscriber that became ready, in the order of becoming so. [`Hub::batch`] has something for
@@ -24,23 +20,57 @@ impl<M: Message> Hub<M> {
     /// one that [`Hub::wants_batch`] knows of. (All that there was for it may have expired when the batch is
     /// taken.)
     ///
-    /// [`Hub::publish`], [`Hub::send_to`], [`Hub::subscribe`] and [`Hub::resume`] may change the answer from `None`.
+    /// [`Hub::publish`], [`Hub::send_to`], [`Hub::subscribe`] and [`Hub::resume`] may change the answer from
+    /// `None`.
     ///
     /// # Cost
-    /// Constant for each delivery, over time. One call passes all who are ready and were named before, and
-    /// looks at no more than [`MAX_READY_LOOKS`] messages that are skipped: who has more of them is named, and
-    /// may find nothing.
+    /// Constant for each delivery, over time. But one call passes all who are ready and were named before: who
+    /// holds a lock meanwhile calls [`Hub::poll_ready_within`].
+    #[must_use = "a subscriber is named once"]
     pub fn poll_ready(&mut self) -> Option<SubscriberId> {
-        while let Some(index) = self.calls.pop_front(CALLED) {
+        loop {
+            let mut looks = MAX_LOOKS;
+            let named = self.poll_ready_within(&mut looks);
+            if named.is_some() || looks > 0 {
+                return named;
+            }
+        }
+    }
+
+    /// As [`Hub::poll_ready`], in a bounded number of steps: each subscription that was looked at takes one of
+    /// the `looks`, and each message next to it that its reader skips. `None` says that nobody is left if some
+    /// looks are; at 0 there may be others, and the next call goes on where this one ended.
+    ///
+    /// ```
+    /// # use tidewire_hub::{Config, Hub, Incarnation, MAX_LOOKS};
+    /// # let mut hub: Hub<&str> = Hub::new(Config::default(), Incarnation::new(1), 2);
+    /// # let wake = |_| {};
+    /// loop {
+    ///     let mut looks = MAX_LOOKS;
+    ///     while let Some(id) = hub.poll_ready_within(&mut looks) {
+    ///         wake(id);
+    ///     }
+    ///     if looks > 0 {
+    ///         break; // nobody is left
+    ///     }
+    ///     // Here others may have the hub for a while.
+    /// }
+    /// ```
+    #[must_use = "a subscriber is named once"]
+    pub fn poll_ready_within(&mut self, looks: &mut usize) -> Option<SubscriberId> {
+        while *looks > 0 {
+            let Some(index) = self.calls.pop_front(CALLED) else { break };
+            *looks -= 1;
             let subscriber = &mut self.subscribers[index as usize];
             if subscriber.attention == Attention::Idle && subscriber.inbox.is_some() {
                 subscriber.attention = Attention::Announced;
                 return Some(SubscriberId { index, serial: subscriber.serial });
             }
         }
-        let mut looks = MAX_READY_LOOKS;
-        while let Some(key) = self.turns.next(READY) {
-            self.parts().take_place_within(&mut looks, key);
+        while *looks > 0 {
+            let key = self.turns.next(READY)?;
+            *looks -= 1;
+            self.parts().take_place(key, looks);
             let index = self.subscriptions[key as usize].subscriber;
             if self.turns.is_alone(of_subscriber(index)) {
                 continue;
@@ -56,9 +86,9 @@ impl<M: Message> Hub<M> {
 
     /// What [`Hub::poll_ready`] and [`Hub::batch`] do together, for who can deliver at once: a batch for each
     /// subscriber that became ready, or several, up to one for each of its topics. Who has to look first
-    /// whether a socket has room uses those two. One that is not given everything is to be come back for, as
-    /// with [`Hub::batch`]; one that was announced by `poll_ready` and has not taken everything has no part
-    /// in it.
+    /// whether a socket has room uses those two. A subscriber that is not given everything is to be come back
+    /// for, as with [`Hub::batch`]. Who was named by `poll_ready` before, and wants a batch still, is given
+    /// none here.
     ///
     /// ```
     /// # use core::time::Duration;
@@ -108,13 +138,20 @@ impl<M: Message> Hub<M> {
     ///
     /// The topics that it follows take turns of at most [`Config::max_turn_messages`] and
     /// [`Config::max_turn_bytes`]; within a topic the order is the log's. So a topic with a backlog of any
-    /// size keeps another waiting for no more than its turn. Skipped without a gap: messages that exclude the
-    /// subscriber's connection, that expired by `now`, and ephemeral ones of before its subscription.
+    /// size keeps another waiting for no more than its turn. What was [sent to](Hub::send_to) the subscriber
+    /// alone comes first; but a batch that had that alone, and no room for a topic, has a topic's message come
+    /// first in the next.
+    ///
+    /// Skipped without a gap: messages that exclude the subscriber's connection, that expired by `now`,
+    /// ephemeral ones of before its subscription, and, where its policy [reads the
+    /// latest](crate::Reads::Latest), what another with its key has taken the place of.
     ///
     /// A batch that leaves nothing makes the subscriber one that [`Hub::poll_ready`] names again when there
     /// is more; after one that leaves something it is for the caller to come back, which [`Hub::wants_batch`]
-    /// tells. Empty when nothing is there or the subscriber has left. A subscriber that takes nothing costs
-    /// its cursors and nothing else; what it misses by that is told by a gap.
+    /// tells. Empty when nothing is there, when the subscriber has left, and when [`MAX_LOOKS`] messages that
+    /// are skipped stand before the first that is not: then, too, the subscriber wants another batch. A
+    /// subscriber that takes nothing costs its cursors and nothing else; what it misses by that is told by a
+    /// gap.
     ///
     /// # Cost
     /// Constant for each message that is given or skipped; where nothing else is there, a step for each topic
@@ -132,8 +169,15 @@ impl<M: Message> Hub<M> {
 
     /// The next message or gap for a subscriber, as a [`Hub::batch`] of one; its topics take turns of one
     /// message. For tests, and for who hands out one at a time; many at a time are what a batch is for.
+    ///
+    /// # Cost
+    /// As [`Hub::batch`], but that it passes any number of messages that are skipped: `None` when nothing is
+    /// there.
+    #[must_use = "what is pulled does not come again"]
     pub fn pull(&mut self, now: Duration, id: SubscriberId) -> Option<Delivery<'_, M>> {
-        self.batch(now, id, Budget::ONE).next()
+        let mut batch = self.batch(now, id, Budget::ONE);
+        batch.looks = usize::MAX;
+        batch.next()
     }
 
     /// The gaps that a subscriber has in all its topics, told ahead of every message: what follows has none,
@@ -143,6 +187,7 @@ impl<M: Message> Hub<M> {
     ///
     /// # Cost
     /// A step for each topic that the subscriber follows.
+    #[must_use = "a gap is told once"]
     pub fn take_gaps(&mut self, now: Duration, id: SubscriberId) -> Vec<Gap> {
         self.batch(now, id, Budget::ONE).take_gaps().collect()
     }
