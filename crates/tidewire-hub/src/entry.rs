@@ -47,17 +47,6 @@ pub(crate) enum Standing {
     Superseded,
 }
 
-/// How long a message is of use to those who come later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Lasting {
-    /// Not at all.
-    Ephemeral,
-    /// For a while.
-    Expiring,
-    /// Until it makes room.
-    Kept,
-}
-
 /// What few messages have.
 #[derive(Debug)]
 pub(crate) struct Extras {
@@ -66,6 +55,9 @@ pub(crate) struct Extras {
     pub(crate) key: Option<(Box<str>, u64)>,
     /// From when on it is skipped.
     pub(crate) expires_at: Option<Duration>,
+    /// Where one was held when it came that nothing had taken the place of, of its key and of its kind; else
+    /// 0.
+    pub(crate) before_in_row: u64,
 }
 
 impl Extras {
@@ -134,12 +126,9 @@ impl<M> Entry<M> {
         self.extras.as_ref()?.expires_at
     }
 
-    pub(crate) fn lasting(&self) -> Lasting {
-        match (self.replay, self.expires_at()) {
-            (Replay::Ephemeral, _) => Lasting::Ephemeral,
-            (Replay::Kept, Some(_)) => Lasting::Expiring,
-            (Replay::Kept, None) => Lasting::Kept,
-        }
+    /// The offset of the one before it among those of its key: see [`Keyed`](crate::keyed::Keyed).
+    pub(crate) fn before_in_row(&self) -> u64 {
+        self.extras.as_ref().map_or(0, |extras| extras.before_in_row)
     }
 
     /// Whether it means nothing any more.

@@ -8,8 +8,8 @@ use hashbrown::HashTable;
 
 use crate::names::TopicName;
 use crate::position::{Epoch, Incarnation, Position};
-use crate::room;
 use crate::siphash::{Key, SipHasher};
+use crate::slack;
 
 /// The name of one publish: two hashes of publisher, topic and key under a secret seed. Two that differ share
 /// both by a chance of one in 2^128, which nobody can bring about.
@@ -105,7 +105,7 @@ impl Idempotency {
         }
         let number = (self.first + self.records.len() as u64) as u32;
         let Position { epoch: Epoch { incarnation: _, life }, offset } = position;
-        room::push_back(&mut self.records, Record { id, body, life, offset, expires_at }, max);
+        slack::push_back(&mut self.records, Record { id, body, life, offset, expires_at }, max);
         let (records, first) = (&self.records, self.first);
         self.by_id.insert_unique(id.0, number, |number| hash_of(records, first, *number));
     }
@@ -123,8 +123,8 @@ impl Idempotency {
             }
             self.pop();
             let (records, first) = (&self.records, self.first);
-            room::shrink(&mut self.by_id, |number| hash_of(records, first, *number));
-            room::give_back(&mut self.records);
+            slack::shrink(&mut self.by_id, |number| hash_of(records, first, *number));
+            slack::give_back(&mut self.records);
         }
     }
 

@@ -1,95 +1,111 @@
-//! Which message of each key is the latest: what a log knows of keys.
+//! Which messages of each key are the latest: what a log knows of keys.
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use hashbrown::HashTable;
 
-use crate::entry::{Entry, Lasting, Standing};
-use crate::room;
+use crate::entry::{Entry, Standing};
+use crate::publish::Replay;
+use crate::slack;
 
 /// The latest messages of each key, of those that are held.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Keyed {
-    /// The newest of each [`Kind`] of each key: its hash and its offset.
-    latest: HashTable<(u64, u64)>,
-    /// See [`Log::lost`](crate::log::Log::lost): for those who read the latest.
-    pub(crate) lost: u64,
+    /// The newest of each [`Row`] of each key: its hash and its offset. The one before it stands in its entry.
+    newest: HashTable<(u64, u64)>,
 }
 
-/// Of each kind of a key the newest is known. So a message finds those whose place it takes in a few looks,
-/// however many have its key.
+/// Messages of one key whose place nothing has taken, in the order of their offsets. A message finds those
+/// whose place it takes from the newest on, in a look each and one more look a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Kind {
-    lasting: Lasting,
-    audience: Audience,
+struct Row {
+    replay: Replay,
+    leaves: Leaves,
 }
 
+/// Whom a message leaves out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Audience {
-    All,
-    AllButOne,
+enum Leaves {
+    Nobody,
+    Somebody,
 }
 
-impl Kind {
+impl Row {
     fn of<M>(entry: &Entry<M>) -> Self {
-        let audience = if entry.exclude().is_some() { Audience::AllButOne } else { Audience::All };
-        Self { lasting: entry.lasting(), audience }
+        let leaves = if entry.exclude().is_some() { Leaves::Somebody } else { Leaves::Nobody };
+        Self { replay: entry.replay, leaves }
     }
 
     fn all() -> impl Iterator<Item = Self> {
-        [Lasting::Ephemeral, Lasting::Expiring, Lasting::Kept].into_iter().flat_map(|lasting| {
-            [Audience::All, Audience::AllButOne].map(|audience| Self { lasting, audience })
-        })
+        [Replay::Ephemeral, Replay::Kept]
+            .into_iter()
+            .flat_map(|replay| [Leaves::Nobody, Leaves::Somebody].map(|leaves| Self { replay, leaves }))
     }
 }
 
 /// Whether all whom the older message is for are handed the newer, too, and for as long at least.
 fn takes_the_place<M>(newer: &Entry<M>, older: &Entry<M>) -> bool {
-    let lasts = match (newer.lasting(), older.lasting()) {
-        (Lasting::Expiring, Lasting::Expiring) => newer.expires_at() >= older.expires_at(),
-        (newer, older) => newer >= older,
-    };
-    lasts && newer.exclude().is_none_or(|left_out| older.exclude() == Some(left_out))
+    let ends = |entry: &Entry<M>| entry.expires_at().unwrap_or(Duration::MAX);
+    let is_history = newer.replay == Replay::Kept || older.replay == Replay::Ephemeral;
+    let for_as_many = newer.exclude().is_none_or(|left_out| older.exclude() == Some(left_out));
+    is_history && ends(newer) >= ends(older) && for_as_many
+}
+
+/// Where an offset's entry stands, if it is held. (None has the offset 0.)
+fn place<M>(entries: &VecDeque<Entry<M>>, offset: u64) -> Option<usize> {
+    let found = || entries.binary_search_by_key(&offset, |entry| entry.offset).ok();
+    found().filter(|_| offset > 0)
 }
 
 impl Keyed {
-    pub(crate) fn new(lost: u64) -> Self {
-        Self { latest: HashTable::new(), lost }
-    }
-
     /// A message with a key is about to be appended behind these: those whose place it takes are superseded,
-    /// and of its kind it is the newest.
-    pub(crate) fn note<M>(&mut self, entries: &mut VecDeque<Entry<M>>, newer: &Entry<M>, hash: u64) {
-        let place = |entries: &VecDeque<Entry<M>>, offset: u64| {
-            entries.binary_search_by_key(&offset, |entry| entry.offset).ok()
-        };
-        for kind in Kind::all() {
+    /// and it is the newest of its row.
+    pub(crate) fn note<M>(&mut self, entries: &mut VecDeque<Entry<M>>, newer: &mut Entry<M>, hash: u64) {
+        for row in Row::all() {
             let is_it = |at: u64| {
                 let entry = place(entries, at).and_then(|place| entries.get(place));
-                entry.is_some_and(|entry| entry.key() == newer.key() && Kind::of(entry) == kind)
+                entry.is_some_and(|entry| entry.key() == newer.key() && Row::of(entry) == row)
             };
-            let Ok(found) = self.latest.find_entry(hash, |(known, at)| *known == hash && is_it(*at)) else {
-                continue;
-            };
-            let older = place(entries, found.get().1).and_then(|place| entries.get_mut(place));
-            let superseded = older.as_ref().is_some_and(|older| takes_the_place(newer, older));
-            if superseded || kind == Kind::of(newer) {
-                found.remove();
-            }
-            if let Some(older) = older.filter(|_| superseded) {
+            let found = self.newest.find_entry(hash, |(known, at)| *known == hash && is_it(*at)).ok();
+            let mut last = found.as_ref().map_or(0, |found| found.get().1);
+            while let Some(older) = place(entries, last).and_then(|place| entries.get_mut(place)) {
+                if !takes_the_place(newer, older) {
+                    break;
+                }
                 older.standing = Standing::Superseded;
+                last = older.before_in_row();
+            }
+            let left = place(entries, last).map(|_| last);
+            let is_mine = row == Row::of(newer);
+            match found {
+                Some(mut found) if is_mine => found.get_mut().1 = newer.offset,
+                Some(mut found) if left.is_some() => found.get_mut().1 = last,
+                Some(found) => drop(found.remove()),
+                None if is_mine => {
+                    self.newest.insert_unique(hash, (hash, newer.offset), |(hash, _)| *hash);
+                }
+                None => {}
+            }
+            if let Some(extras) = newer.extras.as_mut().filter(|_| is_mine) {
+                extras.before_in_row = left.unwrap_or(0);
             }
         }
-        self.latest.insert_unique(hash, (hash, newer.offset), |(hash, _)| *hash);
     }
 
-    /// A message is held no more.
-    pub(crate) fn forget<M>(&mut self, entry: &Entry<M>) {
-        let Some((_, hash)) = entry.extras.as_ref().and_then(|extras| extras.key.as_ref()) else { return };
-        if let Ok(found) = self.latest.find_entry(*hash, |(_, offset)| *offset == entry.offset) {
-            found.remove();
+    /// One of these is about to go. Of several that go together the newest is first.
+    pub(crate) fn forget<M>(&mut self, entries: &VecDeque<Entry<M>>, gone: &Entry<M>) {
+        let Some((_, hash)) = gone.extras.as_ref().and_then(|extras| extras.key.as_ref()) else { return };
+        let Ok(mut found) = self.newest.find_entry(*hash, |(_, offset)| *offset == gone.offset) else {
+            return;
+        };
+        let before = gone.before_in_row();
+        if place(entries, before).is_some() {
+            found.get_mut().1 = before;
+            return;
         }
-        room::shrink(&mut self.latest, |(hash, _)| *hash);
+        found.remove();
+        slack::shrink(&mut self.newest, |(hash, _)| *hash);
     }
 }
 
@@ -98,15 +114,15 @@ mod tests {
     use super::*;
     use crate::entry::{Draft, Extras};
     use crate::names::ConnectionId;
-    use crate::publish::Replay;
     use alloc::boxed::Box;
     use alloc::format;
-    use core::time::Duration;
+    use alloc::vec::Vec;
 
-    fn entry(offset: u64, key: &str, exclude: Option<u64>, expires_in: Option<u64>) -> Entry<()> {
+    /// A message of that key, that leaves out a connection and expires some time, or neither.
+    fn entry(offset: u64, key: &str, exclude: Option<u64>, expires_at: Option<u64>) -> Entry<()> {
         let hash = key.len() as u64;
-        let expires_at = expires_in.map(Duration::from_secs);
-        let extras = Extras { event: None, key: Some((Box::from(key), hash)), expires_at };
+        let expires_at = expires_at.map(Duration::from_secs);
+        let extras = Extras { event: None, key: Some((Box::from(key), hash)), expires_at, before_in_row: 0 };
         let draft = Draft {
             message: (),
             len_bytes: 0,
@@ -119,36 +135,85 @@ mod tests {
         draft.placed(offset, 0)
     }
 
-    fn note(keyed: &mut Keyed, entries: &mut VecDeque<Entry<()>>, newer: Entry<()>) {
-        let hash = newer.key().unwrap_or_default().len() as u64;
-        keyed.note(entries, &newer, hash);
-        entries.push_back(newer);
+    #[derive(Default)]
+    struct Held {
+        keyed: Keyed,
+        entries: VecDeque<Entry<()>>,
+    }
+
+    impl Held {
+        fn note(&mut self, mut newer: Entry<()>) {
+            let hash = newer.key().unwrap_or_default().len() as u64;
+            self.keyed.note(&mut self.entries, &mut newer, hash);
+            self.entries.push_back(newer);
+        }
+
+        /// Those go, as a sweep drops them.
+        fn go(&mut self, gone: &[u64]) {
+            for entry in self.entries.iter().rev().filter(|entry| gone.contains(&entry.offset)) {
+                self.keyed.forget(&self.entries, entry);
+            }
+            self.entries.retain(|entry| !gone.contains(&entry.offset));
+        }
+
+        /// Those whose place nothing has taken.
+        fn latest(&self) -> Vec<u64> {
+            let latest = self.entries.iter().filter(|entry| entry.standing == Standing::Latest);
+            latest.map(|entry| entry.offset).collect()
+        }
     }
 
     #[test]
-    fn of_each_kind_of_a_key_one_is_known_and_what_is_gone_is_not() {
-        let (mut keyed, mut entries) = (Keyed::new(0), VecDeque::new());
+    fn a_row_is_as_long_as_what_nothing_has_taken_the_place_of() {
+        let mut held = Held::default();
+        for (offset, expires_at) in [(1, 9), (2, 7), (3, 5), (4, 3)] {
+            held.note(entry(offset, "k", None, Some(expires_at)));
+        }
+        assert_eq!((held.latest(), held.keyed.newest.len()), (alloc::vec![1, 2, 3, 4], 1));
+        held.note(entry(5, "k", None, Some(5)));
+        assert_eq!(held.latest(), [1, 2, 5]);
+        held.note(entry(6, "k", Some(1), None));
+        assert_eq!((held.latest(), held.keyed.newest.len()), (alloc::vec![1, 2, 5, 6], 2));
+        held.go(&[5]);
+        held.note(entry(7, "k", None, Some(8)));
+        assert_eq!(held.latest(), [1, 6, 7], "the one before is found again");
+        held.go(&[1, 7]);
+        assert_eq!(held.keyed.newest.len(), 1, "both went");
+        held.note(entry(8, "k", None, None));
+        assert_eq!((held.latest(), held.keyed.newest.len()), (alloc::vec![8], 1));
+    }
+
+    #[test]
+    fn a_row_ends_where_one_of_it_has_gone() {
+        let mut held = Held::default();
+        for (offset, left_out, expires_at) in [(1, 1, 9), (2, 2, 3), (3, 3, 9)] {
+            held.note(entry(offset, "k", Some(left_out), Some(expires_at)));
+        }
+        held.go(&[2]);
+        held.note(entry(4, "k", None, None));
+        assert_eq!((held.latest(), held.keyed.newest.len()), (alloc::vec![1, 4], 1));
+    }
+
+    #[test]
+    fn of_each_row_of_a_key_the_newest_is_known_and_what_is_gone_is_not() {
+        let mut held = Held::default();
         // Keys that share a hash are told apart.
         for offset in 1..=1_000 {
             let key = ["k", "l"][offset as usize % 2];
-            let (exclude, expires_in) =
+            let (exclude, expires_at) =
                 ((offset % 3 == 0).then_some(offset), (offset % 5 == 0).then_some(offset));
-            note(&mut keyed, &mut entries, entry(offset, key, exclude, expires_in));
-            assert!(keyed.latest.len() <= 2 * 4, "{}", keyed.latest.len());
+            held.note(entry(offset, key, exclude, expires_at));
+            assert!(held.keyed.newest.len() <= 2 * 2, "{}", held.keyed.newest.len());
         }
         for offset in 1_001..=2_000 {
-            note(
-                &mut keyed,
-                &mut entries,
-                entry(offset, &format!("{:>1$}", "k", offset as usize), None, None),
-            );
+            held.note(entry(offset, &format!("{:>1$}", "k", offset as usize), None, None));
         }
-        assert!(keyed.latest.len() >= 1_000);
-        while let Some(gone) = entries.pop_front() {
-            keyed.forget(&gone);
-            assert!(keyed.latest.len() <= entries.len());
+        assert!(held.keyed.newest.len() >= 1_000);
+        while let Some(oldest) = held.entries.front().map(|entry| entry.offset) {
+            held.go(&[oldest]);
+            assert!(held.keyed.newest.len() <= held.entries.len());
         }
-        assert_eq!(keyed.latest.len(), 0);
-        assert!(keyed.latest.capacity() <= 16, "{}", keyed.latest.capacity());
+        assert_eq!(held.keyed.newest.len(), 0);
+        assert!(held.keyed.newest.capacity() <= 7, "{}", held.keyed.newest.capacity());
     }
 }

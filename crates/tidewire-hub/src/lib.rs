@@ -281,13 +281,13 @@ mod eviction;
 mod keyed;
 mod links;
 mod log;
-mod room;
 mod subscriber;
 mod topic;
 
 mod cursor;
 mod progress;
 mod siphash;
+mod slack;
 mod token;
 
 pub mod presence;

@@ -59,8 +59,8 @@ pub enum Reads {
     /// kept for good or expire later: who comes later finds the last state that is kept. One that [leaves out
     /// a connection](crate::PublishOptions::exclude) takes the place of those that leave out the same: of
     /// senders that leave out themselves, a reader gets the last of each row that one of them published, and
-    /// the sender itself what others published. One that is for all takes the place of whatever stood last.
-    /// Lag counts what is skipped until the cursor has passed it.
+    /// the sender itself what others published. One that is for all takes the place of all of these that last
+    /// no longer, back to the first of them that does. Lag counts what is skipped until the cursor has passed it.
     Latest,
 }
 

@@ -142,6 +142,7 @@ impl<'a> PublishOptions<'a> {
             event: self.event.map(Box::from),
             key: self.key.map(|key| (Box::from(key), hash(key))),
             expires_at: self.expires_in.map(|time| now.saturating_add(time)),
+            before_in_row: 0,
         }))
     }
 }
@@ -290,6 +291,7 @@ impl<M: Message> Hub<M> {
         let log = &mut self.topics[key].log;
         let before = log.len_bytes();
         let gone = go(log, self.now);
+        log.rest();
         self.sizes.paid(key, before, before - gone.bytes);
         self.len -= gone.messages;
         self.len_bytes -= gone.bytes;

@@ -109,7 +109,6 @@ impl<M: Message> Hub<M> {
             }
             self.unwatch_age(key);
             self.watch_age(key);
-            self.topics[key].log.rest();
             self.note_idle(key);
         }
         while left > 0 && self.next_expiry().is_some_and(|at| at <= self.now) {

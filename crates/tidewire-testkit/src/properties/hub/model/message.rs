@@ -56,13 +56,9 @@ pub(in super::super) struct Said {
 }
 
 impl Said {
-    /// How long it is of use: not to those who come later, for a while, or for good.
-    pub(super) fn lasting(&self) -> u8 {
-        match (self.replay, self.expires_in) {
-            (Replay::Ephemeral, _) => 0,
-            (Replay::Kept, Some(_)) => 1,
-            (Replay::Kept, None) => 2,
-        }
+    /// The row of its key that it belongs to: whether it is kept, and whether it is for all.
+    pub(super) fn row(&self, key: &str) -> (String, bool, bool) {
+        (key.to_owned(), self.replay == Replay::Kept, self.exclude.is_none())
     }
 
     pub(in super::super) fn options(&self) -> PublishOptions<'_> {

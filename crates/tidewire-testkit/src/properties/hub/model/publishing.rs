@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use tidewire_hub::{PublishError, PublishOptions, Published};
+use tidewire_hub::{PublishError, PublishOptions, Published, Replay};
 
 use super::message::{Kept, Note, Said, Standing};
 use super::topic::Topic;
@@ -17,25 +17,28 @@ fn class(bytes: usize) -> usize {
     bytes / step * step
 }
 
-/// Whom a message with this key takes the place of: of those of its key that last as long as each other, the
-/// newest that is for all and the newest that is for all but one.
+/// Whose place a message takes that is about to come: in each row of its key that of the newest, as long as all
+/// whom the older one is for are handed the newer, and for as long at least.
 fn take_places(topic: &mut Topic, said: &Said, now: Duration) {
-    let key = said.key.clone();
-    for (lasting, for_all) in (0..=said.lasting()).flat_map(|lasting| [(lasting, true), (lasting, false)]) {
-        let is_it = |kept: &&mut Kept| {
-            let older = &kept.said;
-            key.is_some()
-                && older.key == key
-                && (older.lasting(), older.exclude.is_none()) == (lasting, for_all)
-        };
-        let Some(older) = topic.notes.iter_mut().rev().find(is_it) else { continue };
-        // Who was for the older one is for the newer, and for as long.
+    let Some(key) = &said.key else { return };
+    let ends = |at: Duration, said: &Said| said.expires_in.map_or(Duration::MAX, |time| at + time);
+    let is_taken = |older: &Kept| {
         let for_as_many = said.exclude.is_none() || said.exclude == older.said.exclude;
-        let ends = |at: Duration, said: &Said| said.expires_in.map(|time| at + time);
-        let lasts =
-            lasting < said.lasting() || lasting != 1 || ends(now, said) >= ends(older.at, &older.said);
-        older.superseded |= for_as_many && lasts;
+        let is_history = said.replay == Replay::Kept || older.is_ephemeral();
+        for_as_many && is_history && ends(now, said) >= ends(older.at, &older.said)
+    };
+    for row in [(false, false), (false, true), (true, false), (true, true)] {
+        let Some(row) = topic.rows.get_mut(&(key.clone(), row.0, row.1)) else { continue };
+        while let Some(place) = row.last().copied().filter(|place| is_taken(&topic.notes[*place])) {
+            topic.notes[place].superseded = true;
+            row.pop();
+        }
     }
+    // Where nobody is left out, that is all that there are.
+    let held = topic.notes.iter().filter(|kept| kept.is_held() && kept.said.exclude.is_none());
+    let mut of_key = held.filter(|kept| kept.said.key.as_ref() == Some(key));
+    assert!(of_key.all(|kept| kept.superseded || !is_taken(kept)), "a message that is not the latest");
+    topic.rows.entry(said.row(key)).or_default().push(topic.notes.len());
 }
 
 impl Model {
@@ -53,15 +56,15 @@ impl Model {
         let swept =
             much(&Kept::is_ephemeral, 2) || much(&|kept| kept.said.expires_in.is_some(), 1) && new * 8 >= len;
         if swept {
-            let mut held: Vec<&mut Kept> = topic.notes.iter_mut().filter(|kept| kept.is_held()).collect();
-            let mut older_half = held.iter().filter(|kept| kept.is_ephemeral()).count() / 2;
-            for kept in &mut held {
-                let older = kept.is_ephemeral() && older_half > 0;
-                older_half -= usize::from(older);
-                if older || kept.is_expired(now) {
-                    kept.go(now);
-                }
-            }
+            let held = (0..topic.notes.len()).filter(|place| topic.notes[*place].is_held());
+            let (ephemeral, others): (Vec<usize>, Vec<usize>) =
+                held.partition(|place| topic.notes[*place].is_ephemeral());
+            let older_half = ephemeral.len() / 2;
+            let expired = ephemeral[older_half..].iter().chain(&others);
+            let expired = expired.filter(|place| topic.notes[**place].is_expired(now));
+            let mut gone: Vec<usize> = ephemeral[..older_half].iter().chain(expired).copied().collect();
+            gone.sort_unstable();
+            gone.iter().rev().for_each(|place| topic.go(*place, now));
             topic.swept_at = topic.head();
             if topic.len() < len {
                 self.clock += 1;
@@ -77,8 +80,8 @@ impl Model {
         self.clock += 1;
         let topic = self.topics.get_mut(name).expect("a topic that holds messages");
         let place = topic.oldest().expect("a message");
-        let oldest = &mut topic.notes[place];
-        oldest.go(self.now);
+        topic.go(place, self.now);
+        let oldest = &topic.notes[place];
         if oldest.standing == Standing::Lost {
             topic.lost = place as u64 + 1;
             if !oldest.superseded {

@@ -1,6 +1,7 @@
 //! One topic of the naive hub: all that it ever took, and what of it is gone.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use tidewire_hub::{ConnectionId, OnLag, Policy, Reads};
 
@@ -16,6 +17,9 @@ pub(in super::super) struct Topic {
     /// handed.
     pub(super) lost: u64,
     pub(super) lost_latest: u64,
+    /// By key, whether they are kept, and whether they are for all: the places of those that nothing has taken the
+    /// place of, as far as they are found one by one from the newest on.
+    pub(super) rows: BTreeMap<(String, bool, bool), Vec<usize>>,
     /// How many messages there were when what is expired was looked for.
     pub(super) swept_at: u64,
     /// When it last came to the end of the line of those that pay.
@@ -34,6 +38,19 @@ impl Topic {
     /// The messages held behind an offset.
     fn behind(&self, offset: u64) -> impl Iterator<Item = &Kept> {
         self.notes[(offset as usize).min(self.notes.len())..].iter().filter(|kept| kept.is_held())
+    }
+
+    /// A message goes. In its row those before it are found no more, unless it was the newest.
+    pub(super) fn go(&mut self, place: usize, now: Duration) {
+        let kept = &mut self.notes[place];
+        kept.go(now);
+        let Some(key) = &kept.said.key else { return };
+        let Some(row) = self.rows.get_mut(&kept.said.row(key)) else { return };
+        match row.iter().position(|found| *found == place) {
+            Some(found) if found + 1 == row.len() => drop(row.pop()),
+            Some(found) => drop(row.drain(..=found)),
+            None => {}
+        }
     }
 
     pub(super) fn oldest(&self) -> Option<usize> {

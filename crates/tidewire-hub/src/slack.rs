@@ -1,14 +1,13 @@
-//! Rings that keep little more room than they use: an eighth when they grow, three eighths at most. And
-//! tables that give room back.
+//! Rings that keep little more room than they use: an eighth when they grow, a quarter at most (a short one
+//! four places). And tables that give room back.
 
 use alloc::collections::VecDeque;
 
 use hashbrown::HashTable;
 
-/// What a ring of that length may keep free when it moves: an eighth; a small one up to four, or as much as
-/// it has.
+/// What a ring of that length may keep free when it moves: an eighth, and a short one two places, or one.
 fn spare(len: usize) -> usize {
-    (len / 8).max(len.min(4)).max(1)
+    (len / 8).max((len / 2).clamp(1, 2))
 }
 
 /// Appends to a ring, which grows by an eighth at a time and to no more than `max`.
@@ -25,18 +24,15 @@ pub(crate) fn push_back<T>(ring: &mut VecDeque<T>, value: T, max: usize) {
 #[inline]
 pub(crate) fn give_back<T>(ring: &mut VecDeque<T>) {
     let (len, spare) = (ring.len(), spare(ring.len()));
-    if ring.capacity() > len + 3 * spare {
+    if ring.capacity() > len + 2 * spare {
         ring.shrink_to(len + spare);
     }
 }
 
-/// A table this small keeps its room.
-const MIN_CAPACITY: usize = 16;
-
-/// Halves a table that is used to a quarter, at a cost that what was taken out before has paid.
+/// Halves a table that is used to less than a quarter, at a cost that what was taken out before has paid.
 pub(crate) fn shrink<T>(table: &mut HashTable<T>, hash: impl Fn(&T) -> u64) {
     let (len, capacity) = (table.len(), table.capacity());
-    if capacity > MIN_CAPACITY && len < capacity / 4 {
+    if len < capacity / 4 {
         table.shrink_to(len * 2, hash);
     }
 }
@@ -47,7 +43,7 @@ mod tests {
 
     /// The most that a ring may keep.
     fn bound(len: usize) -> usize {
-        len + 3 * spare(len)
+        len + 2 * spare(len)
     }
 
     #[test]
@@ -69,8 +65,14 @@ mod tests {
                 assert!(ring.capacity() <= bound(ring.len()), "{} for {}", ring.capacity(), ring.len());
             }
         }
-        assert!(moved <= 3 * 20_000 * 8, "{moved}");
+        assert!(moved <= 3 * 20_000 * 9, "{moved}");
         assert_eq!(ring, [9_998, 9_999]);
+    }
+
+    #[test]
+    fn short_rings_keep_little() {
+        let kept = [0, 1, 2, 3, 4, 8, 16, 24, 32, 64].map(|len| bound(len) - len);
+        assert_eq!(kept, [2, 2, 2, 2, 4, 4, 4, 6, 8, 16]);
     }
 
     #[test]
