@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tidewire_hub::{
-    Budget, Config, ConnectionId, Hub, Incarnation, PublishOptions, Start, SubscriberId, TopicName,
+    Budget, Config, ConnectionId, Hub, Incarnation, PublishOptions, Replay, Start, SubscriberId, TopicName,
 };
 
 #[global_allocator]
@@ -33,13 +33,18 @@ fn main() -> ExitCode {
     let (subscriber, subscription) = of_subscribers();
     line("bytes per subscriber", subscriber, 128.0);
     line("bytes per subscription", subscription, 64.0);
-    let (holding, blank) = of_topics();
+    let (holding, blank) = of_topics(&PublishOptions::new());
     line(
         "bytes per topic with a name of 255 bytes and one message, beside what the message counts",
         holding,
         512.0,
     );
-    line("bytes per topic with a name of 255 bytes that has lost its message", blank, 512.0);
+    line("bytes per topic with a name of 255 bytes that has lost its messages", blank, 512.0);
+    let of_a_key = PublishOptions::new().key("key").replay(Replay::Ephemeral);
+    let (holding, blank) = of_topics(&of_a_key);
+    let name = TopicName::MAX_LEN as f64;
+    line("the same beside its name, of an ephemeral message that has a key", holding - name, 512.0);
+    line("the same when it has lost them", blank, 512.0);
     line("allocations per publish that nobody hears, beside the message's", of_a_publish(), 0.0);
     let (caught_up, stuck) = (of_readers(2_000, 0), of_readers(2_000, 1_000));
     line(
@@ -106,18 +111,26 @@ fn of_subscribers() -> (f64, f64) {
     (subscribers / SUBSCRIBERS as f64, subscriptions / (SUBSCRIBERS as usize * TOPICS_OF_EACH) as f64)
 }
 
-/// Bytes of a topic that holds one message, without what that counts, and of one that has lost it.
-fn of_topics() -> (f64, f64) {
+/// Bytes of a topic that holds one message, after it held many, without what that counts, and of one that has
+/// lost it.
+fn of_topics(options: &PublishOptions<'_>) -> (f64, f64) {
     let empty = bytes_held();
-    let mut hub = hub(|limits| limits.max_age = Duration::from_secs(1));
+    let second = Duration::from_secs;
+    let mut hub = hub(|limits| limits.max_age = second(2));
     for number in 0..TOPICS {
         let name = name(number);
-        publish(&mut hub, &name, Arc::from([]));
+        for time in [0; 12].into_iter().chain([1]) {
+            let published = hub.publish(second(time), &name, Arc::from([]), options);
+            assert!(published.is_ok(), "{published:?}");
+        }
+    }
+    while hub.usage().messages > TOPICS {
+        hub.handle_timeout(second(2));
     }
     let each = |bytes: usize| bytes as f64 / TOPICS as f64;
     let holding = each(bytes_held() - empty - hub.usage().bytes);
     while hub.usage().messages > 0 {
-        hub.handle_timeout(Duration::from_secs(1));
+        hub.handle_timeout(second(3));
     }
     (holding, each(bytes_held() - empty))
 }

@@ -12,18 +12,18 @@ use crate::policy::MAX_POLICIES;
 /// let mut config = tidewire_hub::Config::default();
 /// config.max_messages_per_topic = 500;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
     /// Topics at a time. One that nobody follows and that holds no message makes room for another; without
-    /// one, more are refused. A topic costs under 512 bytes beside its name and its log, which `max_bytes`
-    /// does not count. Default 100,000; at most 2^30, larger values count as that.
+    /// one, more are refused. A topic costs under 512 bytes beside its name and its messages, which
+    /// `max_bytes` does not count. Default 100,000; at most 2^30, larger values count as that.
     pub max_topics: usize,
-    /// Subscribers at a time; more are refused. A subscriber costs up to 64 bytes.
-    /// Default 1,000,000; at most 2^30, larger values count as that.
+    /// Subscribers at a time; more are refused. A subscriber costs 64 bytes, or up to 128 just after the
+    /// tables that hold them have doubled. Default 1,000,000; at most 2^30, larger values count as that.
     pub max_subscribers: usize,
-    /// Subscriptions at a time, those of all subscribers together; more are refused. A subscription costs up
-    /// to 64 bytes, and 48 more while a gap that it began with is untold. Default 4,000,000; at most 2^30,
+    /// Subscriptions at a time, those of all subscribers together; more are refused. A subscription costs
+    /// as a subscriber does, and 48 bytes more while a gap that it began with is untold. Default 4,000,000; at most 2^30,
     /// larger values count as that.
     pub max_subscriptions: usize,
     /// Different [`Policy`](crate::Policy) values that subscriptions have at a time, the default one
@@ -32,17 +32,24 @@ pub struct Config {
     /// Topics that one subscriber may follow; more are refused.
     /// Default 128; at most [`Cursor::MAX_TOPICS`], larger values count as that.
     pub max_topics_per_subscriber: usize,
-    /// Messages that a topic holds; the oldest make room. Default 10,000; 0 counts as 1.
+    /// Messages that a topic holds; the oldest make room, after what is ephemeral or expired: see
+    /// [`Hub::publish`](crate::Hub::publish). Default 10,000; 0 counts as 1.
     pub max_messages_per_topic: usize,
-    /// Bytes that a topic holds, each message with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES);
-    /// the oldest make room, and a message that alone is larger is refused. Default 1 MiB.
+    /// Bytes that a topic holds, each message with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES),
+    /// and one that has an event name, a key or a time to live with
+    /// [`EXTRAS_OVERHEAD_BYTES`](crate::EXTRAS_OVERHEAD_BYTES) more and the lengths of both. The oldest make
+    /// room, as for `max_messages_per_topic`, and a message that alone is larger is refused. Default 1 MiB.
     pub max_bytes_per_topic: usize,
     /// Bytes that all topics hold together, counted in the same way. The topics that hold most make room: see
     /// [`Hub::publish`](crate::Hub::publish), and let `max_bytes_per_topic` be a small part of this, so that
-    /// one message cannot take the room of many topics. Default 256 MiB.
+    /// one message cannot take the room of many topics. A log keeps a quarter of its places free at most, and
+    /// a short one four, which is not counted: see [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES).
+    /// Default 256 MiB.
     pub max_bytes: usize,
     /// How long a message is held at most. (Where more than [`MAX_TIMEOUT_WORK`](crate::MAX_TIMEOUT_WORK) of
-    /// them reach it at once, the last one goes after as many calls as that takes.) Default 24 hours;
+    /// them reach it at once, the last one goes after as many calls as that takes, and is handed out until
+    /// then: what must not be read after its time has one
+    /// [of its own](crate::PublishOptions::expires_in).) Default 24 hours;
     /// [`Duration::MAX`] is for ever.
     pub max_age: Duration,
     /// How long a topic is remembered that nobody follows and that holds no message: so long a position in it

@@ -54,7 +54,7 @@ pub struct Gap {
 }
 
 /// Where a subscription starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Start {
     /// After the newest message.
     Live,

@@ -63,7 +63,7 @@ pub struct Usage {
     pub subscriptions: usize,
     /// Messages in all topics.
     pub messages: usize,
-    /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES); at
+    /// What they count, in bytes, with what is counted beside each: see [`Config::max_bytes_per_topic`]. At
     /// most [`Config::max_bytes`].
     pub bytes: usize,
     /// What all inboxes count, in bytes; at most [`Config::max_inboxes_bytes`].

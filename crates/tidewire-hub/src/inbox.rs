@@ -33,10 +33,6 @@ impl<M> Inbox<M> {
     pub(crate) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
-
-    pub(crate) fn len_bytes(&self) -> usize {
-        self.len_bytes
-    }
 }
 
 /// The subscribers that were sent something since they were last announced.
@@ -80,7 +76,7 @@ impl<M: Message> Hub<M> {
     pub(crate) fn drop_inbox(&mut self, id: SubscriberId) {
         self.calls.unlink(Node::element(id.index));
         if let Some(inbox) = self.subscribers[id.index as usize].inbox.take() {
-            self.inboxes_len_bytes -= inbox.len_bytes();
+            self.inboxes_len_bytes -= inbox.len_bytes;
         }
     }
 }

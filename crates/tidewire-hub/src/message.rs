@@ -7,8 +7,7 @@ use alloc::vec::Vec;
 use core::hash::Hasher;
 
 /// What each entry of a log counts beside [`Message::len_bytes`], in bytes: its record in the ring. The ring
-/// has room for an eighth more entries than it holds (a small one for up to four more), and gives back what
-/// is beyond three times that.
+/// has room for up to a quarter more entries than it holds, and a short one for up to four more.
 pub const ENTRY_OVERHEAD_BYTES: usize = 64;
 
 /// What an entry counts besides when it has an event name, a key or a time to live, in bytes; the lengths of

@@ -19,9 +19,10 @@ pub enum Replay {
     /// It is history: a resume gets it, or a gap.
     #[default]
     Kept,
-    /// It is for those who follow the topic when it is published. A resume skips it without a gap, and who
-    /// lags so far that it is gone is told of no gap on its account. It makes room before what is kept: see
-    /// [`Hub::publish`].
+    /// It is for those who follow the topic when it is published and take it soon: where room is needed it
+    /// goes before what is kept (see [`Hub::publish`]), but for the newest of its topic, which stays until it
+    /// is the oldest message there. A resume skips it without a gap. A reader that lags may miss it and is not told:
+    /// what must not be missed is kept.
     Ephemeral,
 }
 
@@ -38,7 +39,7 @@ pub enum Replay {
 ///     .replay(Replay::Ephemeral);
 /// # drop(cursor_moved);
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "options do nothing until they are given to `Hub::publish`"]
 pub struct PublishOptions<'a> {
     event: Option<&'a str>,
@@ -148,7 +149,7 @@ impl<'a> PublishOptions<'a> {
 }
 
 /// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Published {
     /// It was appended, and stands there.
     New(Position),
@@ -181,9 +182,10 @@ impl<M: Message> Hub<M> {
     ///
     /// What is [ephemeral](Replay::Ephemeral) or [expired](PublishOptions::expires_in) goes before what is
     /// kept, once it is an eighth of its topic, in messages or in bytes: all that is expired, and the older
-    /// half of what is ephemeral. (For what is expired that is looked at whenever an eighth of the topic is
-    /// new. What has yet to expire is history, and goes when it is the oldest.) So notices never push out a
-    /// conversation, but for the eighth of a full topic where they stand.
+    /// half of what is ephemeral, rounded down. (For what is expired that is looked at whenever an eighth of
+    /// the topic is new. What has yet to expire is history, and goes when it is the oldest.) So notices never
+    /// push out a conversation in their own topic, but for an eighth of it where it is full; beside topics of
+    /// notices it has a fair share of the hub, as beside any others.
     ///
     /// [`Config::max_bytes`]: crate::Config::max_bytes
     /// [`Config::max_bytes_per_topic`]: crate::Config::max_bytes_per_topic

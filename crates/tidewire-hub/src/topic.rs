@@ -59,7 +59,8 @@ pub struct TopicInfo<'a> {
     pub before_earliest: Position,
     /// How many messages it holds.
     pub messages: usize,
-    /// What they count, in bytes, each with its [`ENTRY_OVERHEAD_BYTES`](crate::ENTRY_OVERHEAD_BYTES).
+    /// What they count, in bytes, with what is counted beside each: see
+    /// [`Config::max_bytes_per_topic`](crate::Config::max_bytes_per_topic).
     pub bytes: usize,
     /// How many subscribers follow it.
     pub subscribers: usize,
@@ -85,7 +86,7 @@ impl<M> Topics<M> {
     }
 
     pub(crate) fn find(&self, name: &TopicName) -> Option<u32> {
-        let hash = hash(self.key, name);
+        let hash = hash(self.key, name.as_str().as_bytes());
         self.by_name.find(hash, |key| self.slots[*key as usize].name == *name).copied()
     }
 
@@ -102,7 +103,7 @@ impl<M> Topics<M> {
 
     /// A hash that nobody without the seed can choose.
     pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
-        siphash::<1, 3>(self.key, bytes)
+        hash(self.key, bytes)
     }
 
     /// Adds a topic that is not there.
@@ -118,13 +119,16 @@ impl<M> Topics<M> {
         };
         let key = self.slots.insert(topic) as u32;
         let (slots, seed) = (&self.slots, self.key);
-        self.by_name.insert_unique(hash(seed, name), key, |key| hash(seed, &slots[*key as usize].name));
+        let hash_of = |key: &u32| hash(seed, slots[*key as usize].name.as_str().as_bytes());
+        self.by_name.insert_unique(hash(seed, name.as_str().as_bytes()), key, hash_of);
         key
     }
 
     pub(crate) fn remove(&mut self, key: u32) {
         let topic = self.slots.remove(key as usize);
-        if let Ok(entry) = self.by_name.find_entry(hash(self.key, &topic.name), |found| *found == key) {
+        if let Ok(entry) =
+            self.by_name.find_entry(hash(self.key, topic.name.as_str().as_bytes()), |found| *found == key)
+        {
             entry.remove();
         }
     }
@@ -151,8 +155,8 @@ impl<M> core::ops::IndexMut<u32> for Topics<M> {
     }
 }
 
-fn hash(key: Key, name: &TopicName) -> u64 {
-    siphash::<1, 3>(key, name.as_str().as_bytes())
+fn hash(key: Key, bytes: &[u8]) -> u64 {
+    siphash::<1, 3>(key, bytes)
 }
 
 #[cfg(test)]

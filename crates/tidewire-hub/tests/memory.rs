@@ -47,6 +47,42 @@ fn full(topics: usize, messages: usize, replay: Replay) -> Hub<&'static str> {
     hub
 }
 
+/// What is published to each of some topics.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Plain,
+    Ephemeral,
+    /// Each under another key.
+    Keyed,
+}
+
+const TOPICS: usize = 1 << 8;
+
+/// A hub whose topics hold so many messages each, after more than that were too old.
+fn shrunk(messages: usize, kind: Kind) -> Hub<&'static str> {
+    let second = Duration::from_secs;
+    let mut config = tidewire_hub::Config::default();
+    config.max_age = second(10);
+    let mut hub = Hub::new(config, HUB, 7);
+    let mut publish = |now, number: usize| {
+        let key = number.to_string();
+        let options = match kind {
+            Kind::Plain => PublishOptions::new(),
+            Kind::Ephemeral => PublishOptions::new().replay(Replay::Ephemeral),
+            Kind::Keyed => PublishOptions::new().key(&key),
+        };
+        for name in 0..TOPICS {
+            hub.publish(now, &topic(&name.to_string()), "", &options).unwrap();
+        }
+    };
+    (0..messages + 13).for_each(|number| publish(second(0), number));
+    (0..messages).for_each(|number| publish(second(5), number));
+    while hub.usage().messages > TOPICS * messages {
+        hub.handle_timeout(second(10));
+    }
+    hub
+}
+
 #[test]
 fn what_is_kept_costs_what_it_counts() {
     // Behind a power of two the tables have just doubled, which is when they cost most.
@@ -63,9 +99,18 @@ fn what_is_kept_costs_what_it_counts() {
         let counted = hub.usage().bytes;
         println!("{topics} topics of {messages}: {bytes} bytes, counted {counted}");
         assert!(
-            bytes <= counted * 11 / 8 + topics * 512 + 8 * 1024,
+            bytes <= counted * 5 / 4 + topics * 512 + 8 * 1024,
             "{topics} of {messages}: {bytes}, counted {counted}"
         );
+    }
+    for kind in [Kind::Plain, Kind::Ephemeral, Kind::Keyed] {
+        for messages in [0, 1, 2, 4, 8, 16, 32] {
+            let (bytes, hub) = held(|| shrunk(messages, kind));
+            // A ring may have a quarter of its places free.
+            let beside = bytes.saturating_sub(hub.usage().bytes * 5 / 4) / TOPICS;
+            println!("{kind:?}, a topic shrunk to {messages}: {beside} bytes beside what is counted");
+            assert!(beside <= 512, "{kind:?}, {messages}: {beside}");
+        }
     }
     // At a number that fills the tables.
     let (bytes, connected) = held(|| {
