@@ -2,7 +2,9 @@
 
 use alloc::vec::Vec;
 
-use crate::log::Log;
+use crate::batch::MAX_LOOKS;
+use crate::filter::Filter;
+use crate::log::{Log, Tally};
 use crate::names::TopicName;
 use crate::position::Position;
 use crate::subscriber::Subscription;
@@ -21,12 +23,15 @@ use crate::subscriber::Subscription;
 #[non_exhaustive]
 pub struct Policy {
     /// Messages that it has yet to take, of those that were published since it subscribed: a replay of
-    /// history is no lag, and neither is the newest message alone. Default no limit but the log's.
+    /// history is no lag, and neither is the newest message alone. What it is not handed, like messages that
+    /// exclude its connection, does not count, as far as the first [`MAX_LOOKS`] messages behind it tell.
+    /// Default no limit but the log's.
     pub max_lag_messages: u64,
     /// Bytes of these messages, as [`Config::max_bytes`](crate::Config::max_bytes) counts them.
     /// Default no limit but the log's.
     pub max_lag_bytes: u64,
-    /// What happens beyond these limits, and when a message that it has yet to take is evicted.
+    /// What happens beyond these limits, and when a message that it has yet to take is evicted. (Of one that is
+    /// gone nobody knows any more whom it excluded: it counts, for everybody.)
     pub on_lag: OnLag,
     /// Which messages it is handed.
     pub reads: Reads,
@@ -36,7 +41,8 @@ pub struct Policy {
 /// take something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnLag {
-    /// A gap is told, and it goes on at the earliest message that is held and within the limits.
+    /// A gap is told, and it goes on at the earliest message that is held and within the limits, as all
+    /// messages count.
     #[default]
     SkipToLimit,
     /// A gap is told, and it goes on at the newest message.
@@ -60,7 +66,7 @@ pub enum Reads {
     /// a connection](crate::PublishOptions::exclude) takes the place of those that leave out the same: of
     /// senders that leave out themselves, a reader gets the last of each row that one of them published, and
     /// the sender itself what others published. One that is for all takes the place of all of these that last
-    /// no longer, back to the first of them that does. Lag counts what is skipped until the cursor has passed it.
+    /// no longer, back to the first of them that does.
     Latest,
 }
 
@@ -143,9 +149,25 @@ impl core::ops::Index<PolicyKey> for Policies {
 }
 
 impl Policy {
-    /// Whether a subscription at that offset lags beyond the limits.
-    pub(crate) fn is_exceeded<M>(&self, log: &Log<M>, offset: u64, live_from: u64) -> bool {
-        let lag = log.behind(offset.max(live_from));
+    /// Whether a subscription at that offset lags beyond the limits. Takes looks where it seems so.
+    pub(crate) fn is_exceeded<M>(
+        &self,
+        log: &Log<M>,
+        offset: u64,
+        filter: &Filter,
+        looks: &mut usize,
+    ) -> bool {
+        let from = offset.max(filter.live_from);
+        let lag = log.behind(from);
+        if !self.is_beyond(lag) {
+            return false;
+        }
+        let skipped = skipped(log, from, filter, lag);
+        *looks = looks.saturating_sub(lag.messages.min(MAX_LOOKS));
+        self.is_beyond(Tally { messages: lag.messages - skipped.messages, bytes: lag.bytes - skipped.bytes })
+    }
+
+    fn is_beyond(&self, lag: Tally) -> bool {
         let (messages, bytes) = (lag.messages as u64, lag.bytes as u64);
         messages > 1 && (messages > self.max_lag_messages || bytes > self.max_lag_bytes)
     }
@@ -160,6 +182,22 @@ impl Policy {
             }
         }
     }
+}
+
+/// What of the messages behind an offset, that count so much, a reader is not handed, as far as some looks tell.
+fn skipped<M>(log: &Log<M>, from: u64, filter: &Filter, behind: Tally) -> Tally {
+    let mut skipped = Tally::default();
+    let (entries, place) = log.after(from);
+    let Some(newest) = entries.back() else { return skipped };
+    let mut end_bytes = newest.end_bytes - behind.bytes as u64;
+    for entry in entries.range(place..).take(MAX_LOOKS) {
+        if filter.skips(entry, entry.offset) {
+            skipped.messages += 1;
+            skipped.bytes += (entry.end_bytes - end_bytes) as usize;
+        }
+        end_bytes = entry.end_bytes;
+    }
+    skipped
 }
 
 impl Subscription {

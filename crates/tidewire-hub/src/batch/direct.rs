@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{Batch, Inbox};
+use super::{Batch, InboxTurn};
 use crate::message::ENTRY_OVERHEAD_BYTES;
 use crate::subscriber::First;
 
@@ -32,17 +32,17 @@ impl<M> Batch<'_, M> {
     #[cold]
     pub(super) fn a_topic_gave(&mut self) {
         self.first = First::Inbox;
-        if self.inbox == Inbox::Later {
-            self.inbox = Inbox::Next;
+        if self.inbox == InboxTurn::Later {
+            self.inbox = InboxTurn::Next;
         }
     }
 
     /// Whether the inbox comes next, because no topic has anything to give ahead of it.
     #[cold]
     pub(super) fn falls_to_the_inbox(&mut self) -> bool {
-        let waits = self.inbox == Inbox::Later;
+        let waits = self.inbox == InboxTurn::Later;
         if waits {
-            self.inbox = Inbox::Next;
+            self.inbox = InboxTurn::Next;
         }
         waits
     }

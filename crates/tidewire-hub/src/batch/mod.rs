@@ -46,7 +46,7 @@ pub struct Batch<'a, M> {
     turn: Option<Turn<'a, M>>,
     /// What the next batch is to begin with, if this one ends here.
     first: First,
-    inbox: Inbox,
+    inbox: InboxTurn,
     ring: Ring,
     run: Option<Run>,
     left: Budget,
@@ -59,16 +59,16 @@ pub struct Batch<'a, M> {
 
 /// When the reader's inbox is looked into.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Inbox {
+enum InboxTurn {
     /// Next.
     Next,
     /// Once a topic has given a message, or none has any.
     Later,
-    /// It is empty, and needs no look.
-    Empty,
+    /// No more: it is empty.
+    Over,
 }
 
-impl From<First> for Inbox {
+impl From<First> for InboxTurn {
     fn from(first: First) -> Self {
         match first {
             First::Inbox => Self::Next,
@@ -102,7 +102,7 @@ impl<'a, M> Batch<'a, M> {
             whole: None,
             turn: None,
             first,
-            inbox: Inbox::from(first),
+            inbox: InboxTurn::from(first),
             ring: Ring::Unknown,
             run: None,
             left: budget,
@@ -222,14 +222,14 @@ impl<'a, M> Batch<'a, M> {
     #[inline]
     fn next_in_turns(&mut self) -> Option<Delivery<'a, M>> {
         while self.left.max_messages > 0 {
-            if self.inbox == Inbox::Next {
+            if self.inbox == InboxTurn::Next {
                 if let Some(message) = self.next_direct() {
                     return Some(Delivery::Direct(message));
                 }
                 if self.left.max_messages == 0 {
                     break;
                 }
-                self.inbox = Inbox::Empty;
+                self.inbox = InboxTurn::Over;
             }
             if let Some(delivery) = self.next_of_turn() {
                 if self.first == First::Topic {

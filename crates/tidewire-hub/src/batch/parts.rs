@@ -13,6 +13,15 @@ use crate::policy::{OnLag, Policies};
 use crate::subscriber::{Attention, Flow, Subscriber, Subscription};
 use crate::topic::Topics;
 
+/// How a subscription goes on.
+pub(super) struct Entrance {
+    pub(super) before: Before,
+    /// Everything up to here was handed out or skipped.
+    pub(super) stood_at: u64,
+    /// It goes on behind this offset.
+    pub(super) on: u64,
+}
+
 /// What of a hub a batch works on.
 pub(crate) struct Parts<'a, M> {
     pub(crate) topics: &'a Topics<M>,
@@ -38,34 +47,41 @@ impl<M> Parts<'_, M> {
         }
     }
 
-    /// What a subscription has to be told before it goes on, and after which offset it does.
+    /// What a subscription has to be told before it goes on, and from where to where it does. What its reader
+    /// skips next is passed first; where that takes all the looks there is nothing to tell yet.
     #[cold]
-    pub(super) fn entrance(&self, key: u32, _looks: &mut usize) -> (Before, u64) {
+    pub(super) fn entrance(&self, key: u32, looks: &mut usize) -> Entrance {
         let subscription = &self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;
         let policy = &self.policies[subscription.policy];
         let filter = self.filter(subscription);
-        let earliest = log.before_earliest();
+        let (stood_at, earliest) = (subscription.offset, log.before_earliest());
         if subscription.gap.is_some() {
-            return (Before::PendingGap, earliest);
+            return Entrance { before: Before::PendingGap, stood_at, on: earliest };
         }
-        let lost = subscription.offset < log.lost(policy.reads);
-        let offset = subscription.offset.max(earliest);
-        let exceeded = policy.is_exceeded(log, offset, subscription.live_from);
-        if !lost && !exceeded {
-            return (Before::Nothing, offset);
+        if stood_at < log.lost(policy.reads) {
+            let slow = subscription.has_lost_live(log, policy.reads)
+                || policy.is_exceeded(log, earliest.max(stood_at), &filter, looks);
+            return match policy.on_lag {
+                OnLag::Disconnect if slow => Entrance { before: Before::Dismissal, stood_at, on: earliest },
+                OnLag::Disconnect | OnLag::SkipToLimit | OnLag::SkipToNewest => {
+                    let on = if slow { policy.goes_on_after(log).max(stood_at) } else { earliest };
+                    Entrance { before: Before::Gap(GapReason::Evicted), stood_at, on }
+                }
+            };
         }
-        let slow = exceeded || subscription.has_lost_live(log, policy.reads);
-        if slow && policy.on_lag == OnLag::Disconnect {
-            return (Before::Dismissal, offset);
+        let stood_at = log.pass_skipped(stood_at.max(earliest), &filter, looks);
+        if *looks == 0 || !policy.is_exceeded(log, stood_at, &filter, looks) {
+            return Entrance { before: Before::Nothing, stood_at, on: stood_at };
         }
-        let on = if slow { policy.goes_on_after(log).max(offset) } else { earliest };
-        if lost {
-            return (Before::Gap(GapReason::Evicted), on);
+        if policy.on_lag == OnLag::Disconnect {
+            return Entrance { before: Before::Dismissal, stood_at, on: stood_at };
         }
+        let on = policy.goes_on_after(log).max(stood_at);
         // What is passed over may be what it would have skipped.
-        let missed = log.has_for(&filter, offset, on);
-        (if missed { Before::Gap(GapReason::Lagged) } else { Before::Nothing }, on)
+        let missed = log.has_for(&filter, stood_at, on);
+        let before = if missed { Before::Gap(GapReason::Lagged) } else { Before::Nothing };
+        Entrance { before, stood_at, on }
     }
 
     /// Looks after those subscriptions of a subscriber that `poll_ready` has yet to see, for when no other

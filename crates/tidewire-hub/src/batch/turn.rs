@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use super::budget::Quantum;
-use super::parts::Parts;
+use super::parts::{Entrance, Parts};
 use crate::entry::Entry;
 use crate::filter::Filter;
 use crate::gap::{Gap, GapReason};
@@ -17,6 +17,8 @@ pub(super) struct Turn<'a, M> {
     pub(super) subscription: u32,
     pub(super) seat: Seat,
     pub(super) before: Before,
+    /// Where what comes before begins.
+    stood_at: u64,
     filter: Filter,
     pub(super) topic: &'a Topic<M>,
     entries: &'a VecDeque<Entry<M>>,
@@ -68,15 +70,21 @@ impl<'a, M> Turn<'a, M> {
         let topic = &parts.topics[subscription.topic];
         let filter = parts.filter(subscription);
         let earliest = topic.log.before_earliest();
-        let (mut before, mut offset) = (Before::Nothing, subscription.offset.max(earliest));
+        let mut entrance = Entrance {
+            before: Before::Nothing,
+            stood_at: subscription.offset,
+            on: subscription.offset.max(earliest),
+        };
         if subscription.gap.is_some()
             || subscription.offset < topic.log.lost(filter.reads)
             || subscription.policy != PolicyKey::DEFAULT
         {
-            (before, offset) = parts.entrance(key, looks);
+            entrance = parts.entrance(key, looks);
         }
-        let (entries, next) = topic.log.after(offset);
-        Self { subscription: key, seat, before, filter, topic, entries, next, offset, left: quantum }
+        let Entrance { before, stood_at, on } = entrance;
+        let (entries, next) = topic.log.after(on);
+        let left = quantum;
+        Self { subscription: key, seat, before, stood_at, filter, topic, entries, next, offset: on, left }
     }
 
     /// The next entry that is not skipped; the cursor stands before it, or at the head when there is none, or
@@ -112,13 +120,14 @@ impl<'a, M> Turn<'a, M> {
     pub(super) fn take_notice(&mut self, parts: &mut Parts<'a, M>) -> Option<Notice> {
         let subscription = &mut parts.subscriptions[self.subscription as usize];
         let before = core::mem::replace(&mut self.before, Before::Nothing);
-        let stood_at = self.topic.at(subscription.offset);
+        let stood_at = self.topic.at(self.stood_at);
         let pending = subscription.gap.take();
         let (reason, from) = match (before, pending) {
             (Before::Nothing, _) | (Before::PendingGap, None) => return None,
             (Before::PendingGap, Some(gap)) => (gap.reason, gap.from),
             (Before::Gap(reason), _) => (reason, Some(stood_at)),
             (Before::Dismissal, _) => {
+                subscription.offset = self.stood_at;
                 return Some(Notice::Dismissed(Box::new(dismissal(self.topic, stood_at))));
             }
         };

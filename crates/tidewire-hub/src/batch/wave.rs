@@ -6,7 +6,7 @@ use super::budget::{Budget, Quantum};
 use super::parts::Parts;
 use super::turn::Seat;
 use super::whole::Rest;
-use super::{Batch, Inbox, MAX_LOOKS, Ring};
+use super::{Batch, InboxTurn, MAX_LOOKS, Ring};
 use crate::hub::{READY, waiting};
 use crate::inbox::CALLED;
 use crate::links::Node;
@@ -26,7 +26,7 @@ impl<M> Batch<'_, M> {
     #[inline]
     fn renew(&mut self, first: First) {
         (self.left, self.looks) = (self.budget, MAX_LOOKS);
-        (self.first, self.inbox, self.ring) = (first, Inbox::from(first), Ring::Unknown);
+        (self.first, self.inbox, self.ring) = (first, InboxTurn::from(first), Ring::Unknown);
     }
 
     /// The first behind the run is caught up as well.
@@ -90,7 +90,7 @@ impl<'a, M> ReadyBatches<'a, M> {
             batch.whole = self.rest.as_ref().and_then(|rest| rest.whole(key, subscription));
             if batch.whole.is_none() {
                 batch.renew(First::Inbox);
-                (batch.inbox, batch.ring) = (Inbox::Empty, Ring::Empty);
+                (batch.inbox, batch.ring) = (InboxTurn::Over, Ring::Empty);
                 batch.begin_turn(key, Seat::Ready);
             }
             return Some(batch);

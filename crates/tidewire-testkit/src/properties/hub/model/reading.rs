@@ -79,7 +79,8 @@ impl Model {
                 assert_eq!(from.epoch, gap.to.epoch);
                 assert!(self.may_stand_at(serial, name, from.offset));
                 let lost = topic.lost_for(cursor);
-                let exceeded = topic.exceeds(from.offset, cursor);
+                let exceeded =
+                    topic.exceeds(from.offset, cursor, self.subscribers[&serial].connection, self.now);
                 let slow = exceeded || lost > cursor.live_from && from.offset < lost;
                 match gap.reason {
                     GapReason::Evicted => assert!(from.offset < lost, "a gap without a loss"),
@@ -143,7 +144,9 @@ impl Model {
         assert_eq!(cursor.policy.on_lag, OnLag::Disconnect);
         assert!(self.may_stand_at(serial, name, offset));
         let lost = topic.lost_for(cursor);
-        assert!(topic.exceeds(offset, cursor) || (offset < lost && lost > cursor.live_from), "not that slow");
+        let connection = self.subscribers[&serial].connection;
+        let exceeds = topic.exceeds(offset, cursor, connection, self.now);
+        assert!(exceeds || (offset < lost && lost > cursor.live_from), "not that slow");
         assert_eq!(dismissal.lag_messages, topic.head() - offset);
         let subscriber = self.subscribers.get_mut(&serial).expect("a subscriber");
         subscriber.dismissed = true;

@@ -78,8 +78,21 @@ impl Topic {
         (self.behind(offset).count() as u64, self.behind(offset).map(|kept| kept.len_bytes() as u64).sum())
     }
 
-    pub(super) fn exceeds(&self, offset: u64, cursor: &Subscription) -> bool {
-        let (messages, bytes) = self.lag(offset.max(cursor.live_from));
+    /// Whether what that reader is to be handed behind an offset is beyond its limits.
+    pub(super) fn exceeds(
+        &self,
+        offset: u64,
+        cursor: &Subscription,
+        connection: ConnectionId,
+        now: Duration,
+    ) -> bool {
+        let live = offset.max(cursor.live_from) + 1..=self.head();
+        let is_lag = |offset: &u64| {
+            self.notes[*offset as usize - 1].is_held() && !self.is_skipped(*offset, cursor, connection, now)
+        };
+        let lag: Vec<u64> = live.filter(is_lag).collect();
+        let len_bytes = |offset: &u64| self.notes[*offset as usize - 1].len_bytes() as u64;
+        let (messages, bytes) = (lag.len() as u64, lag.iter().map(len_bytes).sum::<u64>());
         messages > 1 && (messages > cursor.policy.max_lag_messages || bytes > cursor.policy.max_lag_bytes)
     }
 
