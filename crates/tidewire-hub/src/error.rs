@@ -78,7 +78,7 @@ impl fmt::Display for InvalidCursor {
 
 impl Error for InvalidCursor {}
 
-/// Why a message was not published. Nothing has changed then.
+/// Why a message was not published. Nothing has changed then, but what time has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PublishError {
@@ -131,7 +131,7 @@ impl fmt::Display for ConnectError {
 
 impl Error for ConnectError {}
 
-/// Why a subscription was not made. Nothing has changed then.
+/// Why a subscription was not made. Nothing has changed then, but what time has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SubscribeError {

@@ -48,8 +48,9 @@ pub struct Gap {
     pub reason: GapReason,
     /// The position that the subscriber had; `None` when it could not be read.
     pub from: Option<Position>,
-    /// The position that it has from here on: everything up to there was handed out or is lost. The next
-    /// message is the earliest that the topic holds.
+    /// The position that it has from here on: everything up to there was handed out or is lost, and the next
+    /// message is the first behind it. Where a [`Policy`](crate::Policy) decided how far it goes, the topic
+    /// may still hold some of what is between.
     pub to: Position,
 }
 
@@ -60,8 +61,8 @@ pub enum Start {
     Live,
     /// At the earliest message held; never a gap.
     Earliest,
-    /// At the newest messages, that many of them; at the earliest held if there are fewer. Never a gap. Messages
-    /// that this reader skips are not counted; each message that is passed costs a look.
+    /// At the newest messages, that many of them; at the earliest held if there are fewer. Never a gap.
+    /// Messages that this reader skips are not counted; each message that is passed costs a look.
     Last(u64),
     /// After a position that was reached before, with a gap if that cannot be done without loss.
     After(Position),
@@ -83,7 +84,7 @@ impl Start {
     }
 }
 
-/// A gap that was found when the subscription was made, and is told by the first pull.
+/// A gap that was found when the subscription was made, and is told by the first batch.
 #[derive(Debug)]
 pub(crate) struct PendingGap {
     pub(crate) reason: GapReason,

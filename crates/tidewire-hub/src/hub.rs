@@ -1,5 +1,6 @@
 //! The hub itself: what it owns, and what can be seen of it. (Publishing is in `publish`, what time does in
-//! `retention`, subscribing in `subscribe`, delivery in `pull`.)
+//! `retention`, subscribing in `subscribe`, delivery in `ready`
+//! and `batch`.)
 
 use core::fmt;
 use core::ops::AddAssign;
@@ -90,7 +91,7 @@ pub(crate) const fn waiting(topic: u32) -> Node {
     Node::new(Kind::First, topic)
 }
 
-/// Among the turns: the subscriptions of a subscriber that have something to pull. Among the siblings: all of
+/// Among the turns: the subscriptions of a subscriber that have something to take. Among the siblings: all of
 /// them.
 pub(crate) const fn of_subscriber(subscriber: u32) -> Node {
     Node::new(Kind::Second, subscriber)

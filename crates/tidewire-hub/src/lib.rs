@@ -7,7 +7,7 @@
 //!                                            ▲     ▲  ▲
 //!                          lags: costs ──────┘     │  └────── caught up: waits in the topic's list
 //!                          its cursor, no more     │
-//!                                            being pulled
+//!                                            being taken
 //!
 //!  topic's waiting list ──publish splices it, whole──► ready list ──poll_ready──► subscriber ──batch─► messages
 //!            ▲                                                                        │                and gaps
@@ -36,6 +36,7 @@
 //! | [`Hub::pause`], [`Hub::resume`] | nothing of one topic is wanted for now, and again |
 //! | [`Hub::publish`] | a message is there |
 //! | [`Hub::poll_ready`] | after publishing, sending, subscribing and resuming, until `None`: whom to wake |
+//! | [`Hub::poll_ready_within`] | the same under a lock that is not to be held for long |
 //! | [`Hub::batch`] | a subscriber can take something: as many messages and gaps as fit, lent and not cloned |
 //! | [`Hub::wants_batch`] | a batch has ended, or a socket has room again: whether to take another |
 //! | [`Hub::ready_batches`] | naming and batches in one, for all who are ready, where they can be served at once |
@@ -44,18 +45,19 @@
 //! | [`Hub::poll_timeout`], [`Hub::handle_timeout`] | time passes and nothing else happens |
 //! | [`Hub::cursor`] | a token is to be sent for all that was handed out |
 //! | [`Hub::note_progress`], [`Progress`] | a token is to be sent with each message |
+//! | [`Hub::note_progress_in`] | and one topic more is followed meanwhile |
 //! | [`Hub::topic`], [`Hub::topics`], [`Hub::usage`] | somebody asks what is there |
 //!
-//! A subscriber whose socket is full is not pulled; that is all there is to backpressure. It finds its place
-//! again, or a gap if the log has moved on.
+//! A subscriber whose socket is full is given no batch; that is all there is to backpressure. It finds its
+//! place again, or a gap if the log has moved on.
 //!
 //! # Example
 //!
 //! ```
 //! use core::time::Duration;
 //! use tidewire_hub::{
-//!     Budget, Config, ConnectionId, Cursor, Delivery, Gap, GapReason, Hub, Incarnation, Position, PublishOptions,
-//!     Start, TopicName,
+//!     Budget, Config, ConnectionId, Cursor, Delivery, Gap, GapReason, Hub, Incarnation, Position,
+//!     PublishOptions, Start, TopicName,
 //! };
 //!
 //! let mut config = Config::default();
@@ -86,12 +88,12 @@
 //! assert!(!hub.wants_batch(alice)); // caught up: poll_ready names her again
 //!
 //! // She is gone for three messages; the log holds two. She comes back with the token of before the first.
-//! hub.disconnect(Duration::ZERO, alice);
+//! hub.disconnect(now, alice);
 //! for message in ["one", "two", "three"] {
 //!     hub.publish(now, &chat, message, &PublishOptions::new())?;
 //! }
 //! let alice = hub.connect(ConnectionId::new(2))?;
-//! hub.subscribe(Duration::ZERO, alice, &chat, Cursor::parse(&token)?.start(&chat))?;
+//! hub.subscribe(now, alice, &chat, Cursor::parse(&token)?.start(&chat))?;
 //! let gap = Gap { topic: chat.clone(), reason: GapReason::Evicted, from: Some(at(0)), to: at(2) };
 //! let mut told = Vec::new();
 //! let mut rest = Vec::new();
@@ -128,9 +130,16 @@
 //!     socket: String,
 //! }
 //!
-//! /// A client comes, with the token of last time if it has one.
-//! fn open(hub: &mut Hub<String>, now: Duration, topics: &[TopicName], token: Option<&str>) -> Connection {
-//!     let id = hub.connect(ConnectionId::new(7)).expect("room for one more");
+//! /// A client comes, with the token of last time if it has one. Its connection's id is drawn at random: by
+//! /// it publishers leave out one connection and no other.
+//! fn open(
+//!     hub: &mut Hub<String>,
+//!     now: Duration,
+//!     connection: ConnectionId,
+//!     topics: &[TopicName],
+//!     token: Option<&str>,
+//! ) -> Connection {
+//!     let id = hub.connect(connection).expect("room for one more");
 //!     for topic in topics {
 //!         // A token that cannot be read is no error: the client is told of a gap.
 //!         hub.subscribe(now, id, topic, Start::resume(token, topic)).expect("room for its topics");
@@ -141,8 +150,14 @@
 //!     Connection { id, socket: format!("at {}\n", progress.cursor()), progress }
 //! }
 //!
-//! /// Writes what there is, until the socket is full. To be called for each whom `poll_ready` names, and again for whom
-//! /// `wants_batch` once its socket has room.
+//! /// It begins to follow another topic.
+//! fn join(hub: &mut Hub<String>, now: Duration, connection: &mut Connection, topic: &TopicName) {
+//!     hub.subscribe(now, connection.id, topic, Start::Live).expect("room for another topic");
+//!     hub.note_progress_in(connection.id, topic, &mut connection.progress);
+//! }
+//!
+//! /// Writes what there is, until the socket is full. To be called for each whom `poll_ready` names, and
+//! /// once a socket has room again.
 //! fn serve(hub: &mut Hub<String>, now: Duration, connection: &mut Connection) {
 //!     const FULL: usize = 64 * 1024;
 //!     while hub.wants_batch(connection.id) && connection.socket.len() < FULL {
@@ -170,7 +185,8 @@
 //! # let mut hub: Hub<String> = Hub::new(Config::default(), Incarnation::new(1), 2);
 //! # let now = Duration::ZERO;
 //! let topics = [TopicName::new("chat")?, TopicName::new("news")?];
-//! let mut connection = open(&mut hub, now, &topics, Some("a token of nobody's"));
+//! let mut connection =
+//!     open(&mut hub, now, ConnectionId::new(0x5eed), &topics, Some("a token of nobody's"));
 //! hub.publish(now, &topics[0], "hello".to_owned(), &PublishOptions::new())?;
 //! hub.publish(now, &topics[1], "extra".to_owned(), &PublishOptions::new())?;
 //! // After publishing, and after subscribing: everybody who became ready, until there is nobody.
@@ -184,9 +200,17 @@
 //! let expected = ["at", "lost in chat: unknown", "hello", "lost in news: unknown", "extra"];
 //! assert_eq!(said.collect::<Vec<_>>(), expected);
 //!
+//! let later = TopicName::new("later")?;
+//! join(&mut hub, now, &mut connection, &later);
+//! hub.publish(now, &later, "more".to_owned(), &PublishOptions::new())?;
+//! while hub.poll_ready().is_some() {}
+//! serve(&mut hub, now, &mut connection);
+//! assert!(connection.socket.lines().last().is_some_and(|line| line.starts_with("more ")));
+//!
 //! // It breaks, and comes back with the token of "hello".
-//! let token = connection.socket.lines().nth(2).and_then(|line| line.rsplit_once(' ')).map(|(_, token)| token);
-//! let mut again = open(&mut hub, now, &topics, token);
+//! let line = connection.socket.lines().nth(2);
+//! let token = line.and_then(|line| line.rsplit_once(' ')).map(|(_said, token)| token);
+//! let mut again = open(&mut hub, now, ConnectionId::new(0xfeed), &topics, token);
 //! while hub.poll_ready().is_some() {}
 //! serve(&mut hub, now, &mut again);
 //! assert!(again.socket.lines().nth(1).is_some_and(|line| line.starts_with("lost in news: unknown")));
@@ -201,8 +225,8 @@
 //! | [`Config::max_subscribers`] | 1,000,000 | refused: [`ConnectError::TooManySubscribers`] |
 //! | [`Config::max_subscriptions`] | 4,000,000 | refused: [`SubscribeError::TooManySubscriptions`] |
 //! | [`Config::max_topics_per_subscriber`] | 128, at most 256 | refused: [`SubscribeError::TooManyTopicsOfSubscriber`] |
-//! | [`Config::max_messages_per_topic`] | 10,000 | the topic's oldest message goes |
-//! | [`Config::max_bytes_per_topic`] | 1 MiB | the topic's oldest messages go; a message larger alone is refused: [`PublishError::TooLarge`] |
+//! | [`Config::max_messages_per_topic`] | 10,000 | the topic's oldest message goes, what is ephemeral or expired first |
+//! | [`Config::max_bytes_per_topic`] | 1 MiB | the topic's oldest messages go, what is ephemeral or expired first; a message larger alone is refused: [`PublishError::TooLarge`] |
 //! | [`Config::max_bytes`] | 256 MiB | the oldest messages of the topics that hold most go: see [`Hub::publish`] |
 //! | [`Config::max_policies`] | 64, at most 256 | refused: [`SubscribeError::TooManyPolicies`] |
 //! | [`Policy::max_lag_messages`], [`Policy::max_lag_bytes`] | none | [`Policy::on_lag`] |
@@ -235,8 +259,10 @@
 //!
 //! What a caller sets or is told in passing may gain fields and cases, and is `#[non_exhaustive]`:
 //! configurations, policies, usage, errors. What a caller must not pass over is exhaustive, so that a new
-//! case does not compile in silence: [`Delivery`], [`Start`], [`GapReason`], [`OnLag`], [`Reads`],
-//! [`Replay`], [`Published`]. A position of another store needs another kind of token, for which the token
+//! case does not compile in silence: [`Delivery`], [`Gap`], [`Dismissal`], [`Start`], [`GapReason`],
+//! [`OnLag`], [`Reads`], [`Replay`], [`Published`], and of [`presence`] the changes and who is told of them.
+//! So is what is made of its fields alone and is whole with them: [`Budget`], [`Position`], [`Epoch`]. A
+//! position of another store needs another kind of token, for which the token
 //! has room; here a [`Position`] is this hub's own.
 //!
 //! # The life of a topic
@@ -250,17 +276,19 @@
 //! # Who is there
 //!
 //! [`presence`] has two machines that stand beside the hub, know nothing of its logs, and are called alike:
-//! [`presence::Presence`] for who is in a topic, [`presence::Typing`] for who is typing in it. What they tell is for
-//! the caller to publish.
+//! [`presence::Presence`] for who is in a topic, [`presence::Typing`] for who is typing in it. What they
+//! tell is for the caller to publish.
 #![no_std]
 
 extern crate alloc;
 
+// What a caller gives and is answered with.
 mod config;
 mod error;
 mod names;
 mod position;
 
+// The hub, and who calls it to have what done: messages come, time passes, subscribers come and go.
 mod hub;
 mod idempotency;
 mod message;
@@ -268,6 +296,7 @@ mod publish;
 mod retention;
 mod subscribe;
 
+// Taking: who is ready, what a batch gives, and what a reader is told instead.
 mod batch;
 mod delivery;
 mod filter;
@@ -276,6 +305,7 @@ mod inbox;
 mod policy;
 mod ready;
 
+// What all that works on: the logs of the topics and what makes room in them, and the lists of who waits.
 mod entry;
 mod eviction;
 mod keyed;
@@ -284,12 +314,14 @@ mod log;
 mod subscriber;
 mod topic;
 
+// Tokens: how far a reader is, as text.
 mod cursor;
 mod progress;
 mod siphash;
 mod slack;
 mod token;
 
+// Beside the hub: who is there, and who is typing.
 pub mod presence;
 
 pub use batch::{Batch, Budget, MAX_LOOKS, ReadyBatches};

@@ -30,8 +30,8 @@ pub struct Policy {
     /// Bytes of these messages, as [`Config::max_bytes`](crate::Config::max_bytes) counts them.
     /// Default no limit but the log's.
     pub max_lag_bytes: u64,
-    /// What happens beyond these limits, and when a message that it has yet to take is evicted. (Of one that is
-    /// gone nobody knows any more whom it excluded: it counts, for everybody.)
+    /// What happens beyond these limits, and when a message that it has yet to take is evicted. (Of one that
+    /// is gone nobody knows any more whom it excluded: it counts, for everybody.)
     pub on_lag: OnLag,
     /// Which messages it is handed.
     pub reads: Reads,
@@ -63,10 +63,10 @@ pub enum Reads {
     ///
     /// So an ephemeral one takes the place of ephemeral ones alone, and one that expires of none that are
     /// kept for good or expire later: who comes later finds the last state that is kept. One that [leaves out
-    /// a connection](crate::PublishOptions::exclude) takes the place of those that leave out the same: of
-    /// senders that leave out themselves, a reader gets the last of each row that one of them published, and
-    /// the sender itself what others published. One that is for all takes the place of all of these that last
-    /// no longer, back to the first of them that does.
+    /// a connection](crate::PublishOptions::exclude) takes the place of those before it that leave out the
+    /// same, up to the last that does not. So where senders leave out themselves, a reader gets the last of
+    /// each unbroken row of one sender's messages, and no sender gets its own. One that is for all takes the
+    /// place of all of these that last no longer, back to the first of them that lasts longer.
     Latest,
 }
 
@@ -184,7 +184,7 @@ impl Policy {
     }
 }
 
-/// What of the messages behind an offset, that count so much, a reader is not handed, as far as some looks tell.
+/// What a reader is not handed of the messages behind an offset, as far as the first [`MAX_LOOKS`] tell.
 fn skipped<M>(log: &Log<M>, from: u64, filter: &Filter, behind: Tally) -> Tally {
     let mut skipped = Tally::default();
     let (entries, place) = log.after(from);

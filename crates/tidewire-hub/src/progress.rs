@@ -57,9 +57,9 @@ impl Progress {
         self.find(NameHash::of(topic), topic).is_ok()
     }
 
-    /// Everything in `topic` up to `position` was handed out, or is told as lost. Nothing happens where it does
-    /// not have the topic, or has it in another life: that is in hand of an earlier subscription. A position of
-    /// another incarnation says nothing here: a resume of the topic is a gap then.
+    /// Everything in `topic` up to `position` was handed out, or is told as lost. Nothing happens where it
+    /// does not have the topic, or has it in another life: that is in hand of an earlier subscription. A
+    /// position of another incarnation says nothing here: a resume of the topic is a gap then.
     pub fn reach(&mut self, topic: &TopicName, position: Position) {
         let Ok(index) = self.find(NameHash::of(topic), topic) else { return };
         let entry = &mut self.entries[index];

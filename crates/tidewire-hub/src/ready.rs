@@ -24,8 +24,8 @@ impl<M: Message> Hub<M> {
     /// `None`.
     ///
     /// # Cost
-    /// Constant for each delivery, over time. But one call passes all who are ready and were named before: who
-    /// holds a lock meanwhile calls [`Hub::poll_ready_within`].
+    /// Constant for each delivery, over time. But one call passes all who are ready and were named before:
+    /// who holds a lock meanwhile calls [`Hub::poll_ready_within`].
     #[must_use = "a subscriber is named once"]
     pub fn poll_ready(&mut self) -> Option<SubscriberId> {
         loop {
@@ -37,9 +37,9 @@ impl<M: Message> Hub<M> {
         }
     }
 
-    /// As [`Hub::poll_ready`], in a bounded number of steps: each subscription that was looked at takes one of
-    /// the `looks`, and each message next to it that its reader skips. `None` says that nobody is left if some
-    /// looks are; at 0 there may be others, and the next call goes on where this one ended.
+    /// As [`Hub::poll_ready`], in a bounded number of steps: each subscription that was looked at takes one
+    /// of the `looks`, and each message next to it that its reader skips. `None` says that nobody is left if
+    /// some looks are; at 0 there may be others, and the next call goes on where this one ended.
     ///
     /// ```
     /// # use tidewire_hub::{Config, Hub, Incarnation, MAX_LOOKS};
@@ -92,7 +92,8 @@ impl<M: Message> Hub<M> {
     ///
     /// ```
     /// # use core::time::Duration;
-    /// # use tidewire_hub::{Budget, Config, ConnectionId, Delivery, Hub, Incarnation, PublishOptions, Start, TopicName};
+    /// # use tidewire_hub::{Budget, Config, ConnectionId, Delivery, Hub, Incarnation, PublishOptions, Start};
+    /// # use tidewire_hub::TopicName;
     /// # let mut hub: Hub<&str> = Hub::new(Config::default(), Incarnation::new(1), 2);
     /// # let (now, topic) = (Duration::ZERO, TopicName::new("chat")?);
     /// # for connection in 0..3 {
@@ -139,8 +140,8 @@ impl<M: Message> Hub<M> {
     /// The topics that it follows take turns of at most [`Config::max_turn_messages`] and
     /// [`Config::max_turn_bytes`]; within a topic the order is the log's. So a topic with a backlog of any
     /// size keeps another waiting for no more than its turn. What was [sent to](Hub::send_to) the subscriber
-    /// alone comes first; but a batch that had that alone, and no room for a topic, has a topic's message come
-    /// first in the next.
+    /// alone comes first; but a batch that had that alone, and no room for a topic, has a topic's message
+    /// come first in the next.
     ///
     /// Skipped without a gap: messages that exclude the subscriber's connection, that expired by `now`,
     /// ephemeral ones of before its subscription, and, where its policy [reads the

@@ -70,7 +70,7 @@ impl<M: Message> Hub<M> {
     /// message that it passes where the topic has any that are not for everybody.
     ///
     /// # Errors
-    /// [`SubscribeError`]; nothing has changed then.
+    /// [`SubscribeError`]; nothing has changed then, but what time has.
     pub fn subscribe(
         &mut self,
         now: Duration,
@@ -84,7 +84,7 @@ impl<M: Message> Hub<M> {
     /// As [`Hub::subscribe`], with what happens when the subscriber does not keep up.
     ///
     /// # Errors
-    /// [`SubscribeError`]; nothing has changed then.
+    /// [`SubscribeError`]; nothing has changed then, but what time has.
     pub fn subscribe_with(
         &mut self,
         now: Duration,

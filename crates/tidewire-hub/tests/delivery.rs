@@ -255,7 +255,8 @@ fn topics_are_listed_in_the_order_of_their_places() {
     assert!(format!("{hub:?}").contains("messages: 3"), "{hub:?}");
 }
 
-/// What nobody is handed is skipped in one call up to a bound; who stands beyond it is named, and finds nothing.
+/// What nobody is handed is skipped in one call up to a bound; who stands beyond it is named, and finds
+/// nothing.
 #[test]
 fn what_is_skipped_in_one_call_is_bounded() {
     let mut hub = hub();

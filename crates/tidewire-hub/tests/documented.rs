@@ -1,5 +1,5 @@
-//! The limits as the documentation gives them: each default in the crate's page, in the README and beside its field is
-//! the one that the code has.
+//! The limits as the documentation gives them: each default in the crate's page and beside its field is the one that
+//! the code has.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
@@ -7,7 +7,6 @@ use std::time::Duration;
 use tidewire_hub::{Budget, Config};
 
 const PAGE: &str = include_str!("../src/lib.rs");
-const README: &str = include_str!("../README.md");
 const FIELDS: &str = include_str!("../src/config.rs");
 
 fn count(number: usize) -> String {
@@ -60,17 +59,12 @@ fn every_default_is_the_documented_one() {
         ("max_turn_messages", count(config.max_turn_messages)),
         ("max_turn_bytes", bytes(config.max_turn_bytes)),
     ];
-    let (_, readme) = README.split_once("## Limits").unwrap();
-    let (readme, _) = readme.split_once("\n## ").unwrap();
     for (name, default) in &limits {
-        let row = |text: &str, cell: String| {
-            let cells = text.lines().filter_map(|line| line.trim_start_matches("//! ").strip_prefix(&cell));
-            let defaults: Vec<&str> = cells.filter_map(|rest| rest.split(" |").next()).collect();
-            let is_it = |found: &&str| found.starts_with(default.as_str());
-            assert!(defaults.len() == 1 && defaults.iter().all(is_it), "{name}: {default}, not {defaults:?}");
-        };
-        row(PAGE, format!("| [`Config::{name}`] | "));
-        row(readme, format!("| `{name}` | "));
+        let cell = format!("//! | [`Config::{name}`] | ");
+        let cells = PAGE.lines().filter_map(|line| line.strip_prefix(&cell));
+        let defaults: Vec<&str> = cells.filter_map(|rest| rest.split(" |").next()).collect();
+        let is_it = |found: &&str| found.starts_with(default.as_str());
+        assert!(defaults.len() == 1 && defaults.iter().all(is_it), "{name}: {default}, not {defaults:?}");
         let (before, _) = FIELDS.split_once(&format!("    pub {name}: ")).unwrap();
         let comment = before.rsplit("\n    pub ").next().unwrap().replace("\n    ///", "");
         assert!(comment.contains(&format!("Default {default}")), "{name}: {default}, not {comment}");
@@ -79,6 +73,6 @@ fn every_default_is_the_documented_one() {
     for (name, default) in [("messages", count(budget.max_messages)), ("bytes", bytes(budget.max_bytes))] {
         assert!(PAGE.contains(&format!("| [`Budget::max_{name}`] | {default} |")), "{name}: {default}");
     }
-    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    let rows = PAGE.lines().filter(|line| line.starts_with("//! | [`Config::"));
     assert_eq!(rows.count(), limits.len(), "each limit has a row, and each row a limit");
 }

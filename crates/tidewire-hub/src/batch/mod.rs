@@ -25,7 +25,8 @@ use whole::Whole;
 
 /// How many messages one call looks at, at most, for readers who are not handed them.
 ///
-/// A [`Hub::batch`](crate::Hub::batch) ends when they are used up, and the subscriber is to be come back for, as
+/// A [`Hub::batch`](crate::Hub::batch) ends when they are used up, and the subscriber is to be come back
+/// for, as
 /// [`Hub::wants_batch`](crate::Hub::wants_batch) tells. [`Hub::poll_ready`](crate::Hub::poll_ready) names who
 /// has more of them next to it, and who may find nothing.
 pub const MAX_LOOKS: usize = 1024;
