@@ -260,3 +260,44 @@ async fn one_connection_is_sent_to_ahead_of_its_topics_and_woken() {
     drop(subscriber);
     assert_eq!(address.send("nobody".into()), Err(SendError::UnknownSubscriber));
 }
+
+/// What is in hand of topics that are followed no longer brings none of them back, nor makes the token grow.
+#[tokio::test]
+async fn what_is_in_hand_of_a_topic_that_is_followed_no_longer_is_no_progress() {
+    let (hub, mut batch) = (hub(4), Vec::new());
+    let stays = topic("stays");
+    let mut reader = reader_of(&hub, std::slice::from_ref(&stays));
+    let of_one = reader.progress().cursor();
+    for name in topics() {
+        reader.subscribe(&name, Start::Live).unwrap();
+        hub.publish(&name, "text".into(), &PublishOptions::new()).unwrap();
+        while reader.try_batch(Budget::default(), &mut batch) > 0 {}
+        assert!(reader.unsubscribe(&name));
+    }
+    assert_eq!(batch.len(), topics().len());
+    for delivered in &batch {
+        assert_eq!(reader.cursor_after(delivered), of_one);
+    }
+    assert_eq!(reader.progress().topics(), 1);
+}
+
+/// More than one look into the shard at messages that the reader is not handed is one batch to it.
+#[tokio::test]
+async fn a_batch_passes_however_much_is_skipped() {
+    let (hub, name) = (hub(1), topic("a"));
+    let own = PublishOptions::new().exclude(ConnectionId::new(1));
+    for _ in 0..5_000 {
+        hub.publish(&name, "own".into(), &own).unwrap();
+    }
+    let mut reader = reader_of(&hub, std::slice::from_ref(&name));
+    let mut batch = Vec::new();
+    assert_eq!(reader.try_batch(Budget::default(), &mut batch), 0);
+    hub.publish(&name, "of another".into(), &PublishOptions::new()).unwrap();
+    let mut again = reader_of(&hub, std::slice::from_ref(&name));
+    for reader in [&mut reader, &mut again] {
+        batch.clear();
+        let taken =
+            tokio::time::timeout(Duration::from_secs(60), reader.batch(Budget::default(), &mut batch));
+        assert_eq!((taken.await, texts(&batch)), (Ok(1), vec!["of another"]));
+    }
+}
