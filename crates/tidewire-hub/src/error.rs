@@ -35,6 +35,7 @@ impl Error for InvalidTopicName {}
 
 /// The text is not a [`ConnectionId`](crate::ConnectionId), which is exactly 16 lowercase hex digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InvalidConnectionId;
 
 impl fmt::Display for InvalidConnectionId {

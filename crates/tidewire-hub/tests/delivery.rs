@@ -1,4 +1,4 @@
-//! Who is ready, and what a pull hands out: order, turns, exclusion, comings and goings.
+//! Who is ready, and what a batch hands out: order, turns, exclusion, comings and goings.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod common;

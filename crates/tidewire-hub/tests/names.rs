@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use tidewire_hub::presence::UserId;
-use tidewire_hub::{ConnectionId, Epoch, Incarnation, InvalidConnectionId, InvalidTopicName, TopicName};
+use tidewire_hub::{ConnectionId, Epoch, Incarnation, InvalidTopicName, TopicName};
 
 #[test]
 fn a_name_has_1_to_255_bytes() {
@@ -72,7 +72,7 @@ fn a_connection_id_is_16_lowercase_hex_digits() {
         "0000000000000000a",
         "0000000é00000a",
     ] {
-        assert_eq!(text.parse::<ConnectionId>(), Err(InvalidConnectionId), "{text}");
+        assert!(text.parse::<ConnectionId>().is_err(), "{text}");
     }
 }
 
@@ -94,7 +94,7 @@ fn every_refusal_says_why() {
         InvalidTopicName::ControlCharacter.into(),
         InvalidTopicName::Reserved.into(),
         InvalidTopicName::NotReserved.into(),
-        InvalidConnectionId.into(),
+        "".parse::<ConnectionId>().unwrap_err().into(),
         InvalidCursor::TooLong.into(),
         InvalidCursor::Encoding.into(),
         InvalidCursor::Version.into(),

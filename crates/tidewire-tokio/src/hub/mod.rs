@@ -8,10 +8,10 @@
 //! ```
 //!
 //! A topic's shard assigns its offsets and holds its only log, so its order is one for everybody. Publishing takes
-//! one lock, for an append, and again for each 256 of those who are to be woken by it; a batch takes that of each
-//! shard that it is from. No lock is held while another is taken, a task is woken or a socket is written. The
-//! message is cloned under it (an `Arc` is what to publish), and dropped under it when it is evicted: neither may
-//! call the hub.
+//! one lock, for an append, and again for each 256 of those who are to be woken by it, or 1,024 who have yet to
+//! take what they were woken for; a batch takes that of each shard that it is from. No lock is held while another
+//! is taken, a task is woken or a socket is written. The message is cloned under it (an `Arc` is what to publish),
+//! and dropped under it when it is evicted: neither may call the hub.
 //!
 //! ```
 //! use std::sync::Arc;
