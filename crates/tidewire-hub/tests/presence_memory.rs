@@ -56,7 +56,49 @@ fn members_cost_no_more_than_they_count() {
     for users in [1_000, 1_024, 1_025, 3_000] {
         changes_cost_no_more_than_they_count(users);
     }
+    for rooms in [1_024, 1_025, 3_000] {
+        small_rooms_cost_no_more_than_they_count(rooms);
+    }
     when_all_have_left_little_is_held();
+}
+
+/// What a topic may cost beside its name, as `PresenceConfig::max_topics` has it.
+const TOPIC_BYTES: usize = 1_152;
+
+/// One user in each, whose diff is under way: come, told, lost and not seen, and gone.
+fn small_rooms_cost_no_more_than_they_count(rooms: u64) {
+    let profiler = dhat::Profiler::builder().testing().build();
+    let mut presence = Presence::default();
+    let check = |presence: &Presence, what: &str| {
+        let topics = presence.usage().topics + presence.usage().empty_topics;
+        let counted = presence.usage().bytes + topics * (TOPIC_BYTES + 16);
+        let held = dhat::HeapStats::get().curr_bytes;
+        println!("{rooms} rooms, {what}: {} bytes each, counted {}", held / topics, counted / topics);
+        assert!(held <= counted + 4096, "{rooms} rooms, {what}: {held} > {counted}");
+    };
+    for index in 0..rooms {
+        let (topic, user) = (format!("{index:016x}"), format!("u{index}"));
+        let (topic, user) = (TopicName::new(&topic).unwrap(), UserId::new(&user).unwrap());
+        let info = Info::new(&[7; 40]).unwrap();
+        presence.join(Duration::ZERO, &topic, &user, ConnectionId::new(index), info).unwrap();
+    }
+    check(&presence, "come");
+    presence.handle_timeout(Duration::from_secs(1));
+    while presence.poll_diff().is_some() {}
+    check(&presence, "told");
+    for index in 0..rooms {
+        assert_eq!(presence.lose_all(Duration::from_secs(1), ConnectionId::new(index)), 1);
+    }
+    check(&presence, "lost");
+    while presence.usage().diffs_bytes < rooms as usize * CHANGE_OVERHEAD_BYTES {
+        presence.handle_timeout(Duration::from_secs(31));
+    }
+    check(&presence, "not seen");
+    while presence.usage().members > 0 {
+        presence.handle_timeout(Duration::from_secs(61));
+    }
+    check(&presence, "gone");
+    drop(profiler);
 }
 
 /// In one batch: all who came, and then all who went.

@@ -32,7 +32,7 @@ pub struct PresenceConfig {
     pub max_diff_entries: usize,
     /// Members on one page of a list. Default 100; 0 counts as 1.
     pub max_page_len: usize,
-    /// Topics at a time that have members; more are refused. A topic costs under 448 bytes beside its name,
+    /// Topics at a time that have members; more are refused. A topic costs up to 1,152 bytes beside its name,
     /// which `max_bytes` does not count. Default 100,000; at most 2^29, larger values count as that.
     pub max_topics: usize,
     /// Room beside `max_topics` for topics that nobody is in any more, and that are kept for a diff that is

@@ -16,7 +16,7 @@ impl Presence {
         }
         let (room, user) = (*room, user.clone());
         let found = &mut self.rooms[room as usize];
-        found.unseen.remove(&user);
+        found.remove_unseen(&user);
         found.seen.insert(user.clone(), key);
         self.mark_connected(key);
         self.note(room, &user, None, Some(key));
@@ -29,7 +29,7 @@ impl Presence {
         let (room, user, info) = (member.room, member.user.clone(), member.info.clone());
         self.order.move_back(UNSEEN, Node::element(key));
         let found = &mut self.rooms[room as usize];
-        found.seen.remove(&user);
+        found.remove_seen(&user);
         found.unseen.insert(user.clone(), key);
         self.note(room, &user, Some(info), None);
     }
@@ -105,10 +105,10 @@ impl Presence {
         let found = &mut self.rooms[room as usize];
         match standing {
             Standing::Unseen => {
-                found.unseen.remove(&user);
+                found.remove_unseen(&user);
             }
             Standing::Connected | Standing::Refreshed => {
-                found.seen.remove(&user);
+                found.remove_seen(&user);
                 self.note(room, &user, Some(info), None);
             }
         }
