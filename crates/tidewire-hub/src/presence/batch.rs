@@ -10,7 +10,8 @@
 //! | `max_diff_interval` is over | – | calming at twice the pace, or quiet | – |
 //!
 //! Lists show what is so, and not what was told. So whoever was in the batch when the list was read stays in
-//! it: they are told of as they are then, which those who read need, and which changes nothing for the others.
+//! it: they are told of as they are by then, which those who read need, and which tells the others nothing
+//! new.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::mem;

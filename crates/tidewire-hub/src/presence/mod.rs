@@ -1,5 +1,4 @@
-//! Presence: who is in a topic, told as batched differences; and typing, the same with a shorter memory
-//! (design: "Presence is a TTL map per topic with join and leave diffs, batched").
+//! Presence: who is in a topic, told as batched differences; and typing, the same with a shorter memory.
 //!
 //! A user is *seen* in a topic while a connection of theirs is open there, and for
 //! [`PresenceConfig::seen_ttl`] after a poll or after a connection that was lost. Somebody who said goodbye
@@ -23,17 +22,18 @@
 //!
 //! The first change in a topic opens a batch; [`PresenceConfig::diff_interval`] later it is one [`Diff`]: who
 //! joined, whose info changed, who left, each user once, in the order of their ids. Whoever is again as they
-//! were told is not in it, and when nobody else is either there is none. So a diff costs a topic of N users N
-//! deliveries an interval, however many come and go.
+//! were told is not in it, unless somebody read the list meanwhile; and when nobody else is either there is
+//! none. So a diff costs a topic of N users N deliveries an interval, however many come and go.
 //!
 //! Where more than [`PresenceConfig::max_diff_entries`] users changed it lists nobody ([`Changes::TooMany`]),
 //! so that N joins at once do not cost N² entries. It always has the count. Everybody reads the list then,
 //! which costs as much: each after a random wait of some seconds; and the topic's next diff waits twice as
-//! long, up to [`PresenceConfig::max_diff_interval`], until one lists who changed or nothing did.
+//! long, up to [`PresenceConfig::max_diff_interval`]. Each time that so long passed without another of that
+//! kind the wait is halved.
 //!
-//! A client that reads the list ([`Presence::list`]) and then applies every diff that follows, in order, ends
-//! with who is there, though the first may tell what the list had: *joined* and *updated* set a user, *left*
-//! removes one. Who missed a diff reads the list again.
+//! A client that reads the list ([`Presence::list`]), at any time, and then applies every diff that follows,
+//! in order, ends with who is there: *joined* and *updated* set a user, *left* removes one. A diff may tell
+//! what the list had, that is not wrong. Who missed a diff reads the list again.
 //!
 //! # How it is called
 //!
@@ -80,28 +80,34 @@
 //!
 //! # Beside a hub
 //!
-//! A diff goes to those who follow the topic, as a message of the topic under an event name of its own, in
-//! the program's own format. It is [`Ephemeral`](crate::Replay::Ephemeral): a reader who comes back follows
-//! the topic again, reads the list, and applies the diffs that come from then on; those of before would tell
-//! them nothing.
+//! A diff is a message to those who want to know, in the program's own format. Here presence is told of a topic
+//! beside the room's, by a name that no client can give, and the diffs are published there: what the room says
+//! does not push them out. They are *kept*, so that nobody misses one without being told: a reader who lags, or
+//! comes back with a cursor, gets those that are held, and a gap says "read the list" where one is not.
+//! ([`Ephemeral`](crate::Replay::Ephemeral) ones may be missed without a gap. That may do for typing, where a
+//! client takes whom it has shown for long enough from the screen by itself.)
+//!
+//! A diff that was taken is not told again. Where the hub refuses it, for its length or for want of room, it
+//! is to be told as [`Changes::TooMany`], which is short.
 //!
 //! ```
 //! use core::time::Duration;
+//! use std::error::Error;
 //! use std::sync::Arc;
-//! use tidewire_hub::presence::{Change, Changes, Diff, Info, Presence, UserId};
+//! use tidewire_hub::presence::{Change, Changes, Info, Presence, UserId};
 //! use tidewire_hub::{
-//!     Budget, Config, ConnectionId, Delivery, Hub, Incarnation, PublishError, PublishOptions, Replay, Start,
+//!     Budget, Config, ConnectionId, Delivery, Hub, Incarnation, PublishError, PublishOptions, Start,
 //!     TopicName,
 //! };
 //!
 //! /// A line for each change; one of `?` for "read the list".
-//! fn encode(diff: &Diff) -> Arc<str> {
+//! fn encode(changes: &Changes) -> Arc<str> {
 //!     let line = |change: &Change| match change {
 //!         Change::Joined { user, .. } => format!("+{user}\n"),
 //!         Change::Updated { user, .. } => format!("~{user}\n"),
 //!         Change::Left { user } => format!("-{user}\n"),
 //!     };
-//!     match &diff.changes {
+//!     match changes {
 //!         Changes::Listed(changes) => changes.iter().map(line).collect::<String>().into(),
 //!         Changes::TooMany => "?\n".into(),
 //!     }
@@ -114,23 +120,27 @@
 //!     hub: &mut Hub<Arc<str>>,
 //! ) -> Result<(), PublishError> {
 //!     presence.handle_timeout(now);
-//!     let options = PublishOptions::new().event("presence").replay(Replay::Ephemeral);
+//!     let options = PublishOptions::new().event("presence");
 //!     while let Some(diff) = presence.poll_diff() {
-//!         hub.publish(now, &diff.topic, encode(&diff), &options)?;
+//!         if hub.publish(now, &diff.topic, encode(&diff.changes), &options).is_err() {
+//!             hub.publish(now, &diff.topic, encode(&Changes::TooMany), &options)?;
+//!         }
 //!     }
 //!     Ok(())
 //! }
 //!
 //! let mut hub = Hub::new(Config::default(), Incarnation::new(7), 42);
 //! let mut presence = Presence::default();
-//! let (chat, alice, connection) = (TopicName::new("chat")?, UserId::new("alice")?, ConnectionId::new(1));
+//! let (chat, in_chat) = (TopicName::new("chat")?, TopicName::reserved("$presence:chat")?);
+//! let (alice, connection) = (UserId::new("alice")?, ConnectionId::new(0x5EED_0A11)); // drawn at random
 //! let now = Duration::ZERO;
 //!
-//! // Somebody's socket opens: first the topic, then the list, so that no diff is between them.
+//! // Somebody's socket opens: first the topics, then the list, so that no diff is between them.
 //! let subscriber = hub.connect(connection)?;
 //! hub.subscribe(now, subscriber, &chat, Start::Live)?;
-//! presence.join(now, &chat, &alice, connection, Info::default())?;
-//! assert_eq!(presence.list(&chat, None, 100).members.len(), 1);
+//! hub.subscribe(now, subscriber, &in_chat, Start::Live)?;
+//! presence.join(now, &in_chat, &alice, connection, Info::default())?;
+//! assert_eq!(presence.list(&in_chat, None, 100).members.len(), 1);
 //!
 //! let now = now + Duration::from_secs(1);
 //! publish_diffs(now, &mut presence, &mut hub)?;
@@ -139,10 +149,10 @@
 //! let Some(Delivery::Message(lent)) = told else { panic!("one diff, as a message") };
 //! assert_eq!((lent.event(), &**lent.message()), (Some("presence"), "+alice\n"));
 //!
-//! // The socket breaks. (Who typed there is no longer said to within three seconds.)
+//! // The socket breaks: she is seen for a while. (Whoever was typing there is not, three seconds later.)
 //! hub.disconnect(now, subscriber);
 //! presence.lose_all(now, connection);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok::<(), Box<dyn Error>>(())
 //! ```
 //!
 //! # Limits
@@ -154,7 +164,7 @@
 //! | [`PresenceConfig::seen_ttl`], [`TypingConfig::ttl`] | 30 s | 3 s | not seen |
 //! | [`PresenceConfig::record_ttl`] | 60 s | – | no record |
 //! | [`PresenceConfig::diff_interval`] | 1 s | 250 ms | the batch is told |
-//! | [`PresenceConfig::max_diff_interval`] | 16 s | 2 s | the next diff waits no longer |
+//! | [`PresenceConfig::max_diff_interval`] | 16 s | 2 s | the next diff waits no longer; half as long after so long without too many changes |
 //! | [`PresenceConfig::max_diff_entries`] | 128 | 32 | [`Changes::TooMany`] |
 //! | [`PresenceConfig::max_page_len`] | 100 | 100 | the page ends, and says where the next one starts |
 //! | [`PresenceConfig::max_topics`] | 100,000 | 100,000 | refused: [`AdmissionError::TooManyTopics`] |
