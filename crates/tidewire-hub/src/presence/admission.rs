@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::error::AdmissionError;
 use super::machine::Presence;
-use super::member::{Member, Standing, cost};
+use super::record::{Standing, UserRecord, cost};
 use super::room::Room;
 use super::user::{Info, UserId};
 use crate::links::Node;
@@ -53,7 +53,7 @@ impl Presence {
         self.check(topic, bytes, connection)?;
         self.len_bytes += bytes;
         let room = self.room(topic);
-        let key = self.members.insert(Member {
+        let key = self.members.insert(UserRecord {
             room,
             standing: Standing::Connected,
             user: user.clone(),

@@ -72,14 +72,16 @@ impl Pending {
 impl Untold {
     fn bytes(&self) -> usize {
         match self {
-            Self::Listed(users) => users.iter().map(|(user, told)| cost(user, told.info.as_ref())).sum(),
+            Self::Listed(users) => {
+                users.iter().map(|(user, told)| change_cost(user, told.info.as_ref())).sum()
+            }
             Self::TooMany => 0,
         }
     }
 }
 
 /// What a user in a batch counts of `max_bytes`.
-fn cost(user: &UserId, told: Option<&Info>) -> usize {
+fn change_cost(user: &UserId, told: Option<&Info>) -> usize {
     user.as_str().len() + told.map_or(0, |info| info.as_bytes().len()) + CHANGE_OVERHEAD_BYTES
 }
 
@@ -129,12 +131,12 @@ impl Presence {
         if let Pending::Open { untold: Untold::Listed(users), reads, .. } = &mut found.pending {
             match users.get(user) {
                 Some(told) if told.info.as_ref() == after && told.reads == *reads => {
-                    self.batches.len_bytes -= cost(user, told.info.as_ref());
+                    self.batches.len_bytes -= change_cost(user, told.info.as_ref());
                     users.remove(user);
                 }
                 Some(_) => {}
                 None if users.len() < self.config.max_diff_entries => {
-                    self.batches.len_bytes += cost(user, before.as_ref());
+                    self.batches.len_bytes += change_cost(user, before.as_ref());
                     users.insert(user.clone(), Told { info: before, reads: *reads });
                 }
                 None => self.merge(room),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use super::member::MEMBER_OVERHEAD_BYTES;
+use super::record::MEMBER_OVERHEAD_BYTES;
 
 /// What a [`Presence`](super::Presence) may hold, and for how long. Built once, before it: start from
 /// [`PresenceConfig::default`] and set fields.

@@ -29,6 +29,7 @@ impl Error for InvalidUserId {}
 
 /// The bytes are more than [`Info::MAX_LEN`](super::Info::MAX_LEN).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InvalidInfo;
 
 impl fmt::Display for InvalidInfo {

@@ -5,7 +5,7 @@ use core::ops::Bound;
 use core::time::Duration;
 
 use super::machine::Presence;
-use super::member::{self, Standing};
+use super::record::{Standing, UserRecord};
 use super::user::{Info, UserId};
 use crate::names::TopicName;
 
@@ -99,7 +99,7 @@ impl Presence {
     }
 }
 
-fn view(member: &member::Member) -> Member<'_> {
+fn view(member: &UserRecord) -> Member<'_> {
     let connections = member.connections as usize;
     let status = match member.standing {
         Standing::Connected => Status::Connected,

@@ -10,7 +10,7 @@ use slab::Slab;
 use super::batch::Batches;
 use super::config::PresenceConfig;
 use super::error::AdmissionError;
-use super::member::{Member, Standing};
+use super::record::{Standing, UserRecord};
 use super::room::Room;
 use super::user::{Info, UserId};
 use crate::links::{Kind, Links, Node};
@@ -27,7 +27,7 @@ pub struct Presence {
     pub(super) by_name: BTreeMap<TopicName, u32>,
     /// Those with members, a mere record or not.
     pub(super) rooms_with_members: usize,
-    pub(super) members: Slab<Member>,
+    pub(super) members: Slab<UserRecord>,
     /// The members who were refreshed, and those who are not seen: both in the order of `refreshed_at`.
     pub(super) order: Links,
     pub(super) batches: Batches,

@@ -190,7 +190,7 @@ mod time;
 
 mod diff;
 mod list;
-mod member;
+mod record;
 mod room;
 
 mod typing;
@@ -201,7 +201,7 @@ pub use diff::{Change, Changes, Diff};
 pub use error::{AdmissionError, InvalidInfo, InvalidUserId};
 pub use list::{Count, Member, Page, Status};
 pub use machine::{Presence, PresenceUsage};
-pub use member::{CONNECTION_OVERHEAD_BYTES, MEMBER_OVERHEAD_BYTES};
+pub use record::{CONNECTION_OVERHEAD_BYTES, MEMBER_OVERHEAD_BYTES};
 pub use time::PresenceDue;
 pub use typing::{Typing, TypingConfig};
 pub use user::{Info, UserId};

@@ -2,7 +2,7 @@
 //! tells the topic's batch.
 
 use super::machine::{Presence, REFRESHED, UNSEEN};
-use super::member::{Member, Standing};
+use super::record::{Standing, UserRecord};
 use super::user::Info;
 use crate::links::Node;
 use crate::names::ConnectionId;
@@ -10,7 +10,7 @@ use crate::names::ConnectionId;
 impl Presence {
     /// Whoever was not seen is.
     pub(super) fn show(&mut self, key: u32) {
-        let Member { room, standing, user, .. } = &self.members[key as usize];
+        let UserRecord { room, standing, user, .. } = &self.members[key as usize];
         if *standing != Standing::Unseen {
             return;
         }
@@ -101,7 +101,7 @@ impl Presence {
         self.order.unlink(Node::element(key));
         let member = self.members.remove(key as usize);
         self.len_bytes -= member.cost();
-        let Member { room, standing, user, info, .. } = member;
+        let UserRecord { room, standing, user, info, .. } = member;
         let found = &mut self.rooms[room as usize];
         match standing {
             Standing::Unseen => {

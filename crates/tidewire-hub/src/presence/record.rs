@@ -13,7 +13,7 @@ pub const CONNECTION_OVERHEAD_BYTES: usize = 48;
 
 /// A user's record in one topic.
 #[derive(Debug)]
-pub(super) struct Member {
+pub(super) struct UserRecord {
     pub(super) room: u32,
     pub(super) standing: Standing,
     pub(super) user: UserId,
@@ -35,7 +35,7 @@ pub(super) enum Standing {
     Unseen,
 }
 
-impl Member {
+impl UserRecord {
     /// What it counts of `max_bytes`.
     pub(super) fn cost(&self) -> usize {
         cost(&self.user, &self.info, self.connections)
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_record_stays_small() {
-        assert_eq!(size_of::<Member>(), 64);
-        assert_eq!(size_of::<Option<Member>>(), 64, "a vacant place costs no more");
+        assert_eq!(size_of::<UserRecord>(), 64);
+        assert_eq!(size_of::<Option<UserRecord>>(), 64, "a vacant place costs no more");
     }
 }
