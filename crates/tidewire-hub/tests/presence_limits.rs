@@ -33,23 +33,55 @@ fn join(presence: &mut Presence, name: &str, id: &str, connection: u64) -> Resul
     presence.join(NOW, &topic(name), &user(id), ConnectionId::new(connection), Info::default())
 }
 
+/// Where the limits are documented.
+const PAGE: &str = include_str!("../src/presence/mod.rs");
+
 #[test]
 fn the_defaults_are_those_of_the_documentation() {
-    let presence = PresenceConfig::default();
-    assert_eq!((presence.seen_ttl.as_secs(), presence.record_ttl.as_secs()), (30, 60));
-    assert_eq!((presence.diff_interval.as_millis(), presence.max_diff_entries), (1000, 128));
-    assert_eq!((presence.max_page_len, presence.max_topics), (100, 100_000));
-    assert_eq!((presence.max_members_per_topic, presence.max_connections_per_member), (100_000, 32));
-    assert_eq!((presence.max_bytes, presence.max_expiries_per_call), (268_435_456, 1_024));
-    assert_eq!((presence.max_diff_interval.as_secs(), presence.max_empty_topics), (16, 100_000));
-    let typing = TypingConfig::default();
-    assert_eq!((typing.ttl.as_secs(), typing.diff_interval.as_millis()), (3, 250));
-    assert_eq!((typing.max_diff_entries, typing.max_page_len), (32, 100));
-    assert_eq!((typing.max_topics, typing.max_users_per_topic), (100_000, 1_000));
-    assert_eq!((typing.max_bytes, typing.max_expiries_per_call), (67_108_864, 1_024));
-    assert_eq!((typing.max_diff_interval.as_millis(), typing.max_empty_topics), (2000, 100_000));
-    assert_eq!((UserId::MAX_LEN, Info::MAX_LEN), (249, 1024));
+    let time = |time: Duration| match time.subsec_millis() {
+        0 => format!("{} s", time.as_secs()),
+        _ => format!("{} ms", time.as_millis()),
+    };
+    let count = |count: usize| match count {
+        1_000.. => format!("{},{:03}", count / 1_000, count % 1_000),
+        _ => count.to_string(),
+    };
+    let bytes = |bytes: usize| format!("{} MiB", bytes >> 20);
+    let (all, typing) = (PresenceConfig::default(), TypingConfig::default());
+    let limits = [
+        ("UserId::MAX_LEN", format!("{0} bytes | {0} bytes", count(UserId::MAX_LEN))),
+        ("Info::MAX_LEN", format!("{} bytes | –", count(Info::MAX_LEN))),
+        ("PresenceConfig::seen_ttl`], [`TypingConfig::ttl", both(time, all.seen_ttl, typing.ttl)),
+        ("PresenceConfig::record_ttl", format!("{} | –", time(all.record_ttl))),
+        ("PresenceConfig::diff_interval", both(time, all.diff_interval, typing.diff_interval)),
+        ("PresenceConfig::max_diff_interval", both(time, all.max_diff_interval, typing.max_diff_interval)),
+        ("PresenceConfig::max_diff_entries", both(count, all.max_diff_entries, typing.max_diff_entries)),
+        ("PresenceConfig::max_page_len", both(count, all.max_page_len, typing.max_page_len)),
+        ("PresenceConfig::max_topics", both(count, all.max_topics, typing.max_topics)),
+        ("PresenceConfig::max_empty_topics", both(count, all.max_empty_topics, typing.max_empty_topics)),
+        (
+            "PresenceConfig::max_members_per_topic",
+            both(count, all.max_members_per_topic, typing.max_users_per_topic),
+        ),
+        ("PresenceConfig::max_connections_per_member", format!("{} | –", all.max_connections_per_member)),
+        ("PresenceConfig::max_bytes", both(bytes, all.max_bytes, typing.max_bytes)),
+        (
+            "PresenceConfig::max_expiries_per_call",
+            both(count, all.max_expiries_per_call, typing.max_expiries_per_call),
+        ),
+    ];
+    for (name, values) in &limits {
+        assert!(PAGE.contains(&format!("\n//! | [`{name}`] | {values} | ")), "{name}: {values}");
+    }
+    let rows = PAGE.lines().filter(|line| line.starts_with("//! | [`"));
+    let rows = rows.filter(|line| line.contains("Config::") || line.contains("MAX_LEN"));
+    assert_eq!(rows.count(), limits.len(), "each limit has a row, and each row a limit");
     assert_eq!((MEMBER_OVERHEAD_BYTES, CONNECTION_OVERHEAD_BYTES, CHANGE_OVERHEAD_BYTES), (256, 48, 128));
+}
+
+/// Two cells of the table.
+fn both<T>(text: impl Fn(T) -> String, presence: T, typing: T) -> String {
+    format!("{} | {}", text(presence), text(typing))
 }
 
 #[test]

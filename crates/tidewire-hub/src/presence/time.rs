@@ -1,4 +1,4 @@
-//! What time does: users who are no longer seen, records that go, topics that are calm again, batches that
+//! What time does: users who are no longer seen, records that go, topics that are calmer again, batches that
 //! are told. Users and records are in the order of their deadlines without being sorted, because each
 //! deadline is a time that was told plus one and the same span.
 
@@ -15,7 +15,7 @@ pub enum PresenceDue {
     Unseen,
     /// A record is [`PresenceConfig::record_ttl`](super::PresenceConfig::record_ttl) old.
     Record,
-    /// A topic in which too many changed is as others again.
+    /// A topic in which too many changed is calmer: its diffs may be closer together again.
     Calm,
     /// A diff can be had from [`Presence::poll_diff`] then.
     Diff,
