@@ -182,9 +182,9 @@ impl<M: Message> Hub<M> {
     }
 
     /// The gaps that a subscriber has in all its topics, told ahead of every message: what follows has none,
-    /// unless more is evicted. For a reader that has to hear of all of them at once. Who is named by
-    /// [`Hub::poll_ready`], and who wants a batch, stays the same. None of topics that [pause](Hub::pause),
-    /// and none to who was told to go.
+    /// unless more is evicted, or a policy finds that the subscriber lags too far. For a reader that has to
+    /// hear of all of them at once. Who is named by [`Hub::poll_ready`], and who wants a batch, stays the same.
+    /// None of topics that [pause](Hub::pause), and none to who was told to go.
     ///
     /// # Cost
     /// A step for each topic that the subscriber follows.
