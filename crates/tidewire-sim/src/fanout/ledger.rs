@@ -1,5 +1,7 @@
 //! What was really published: each topic's lives, and each life's posts. What the hub says is compared with it.
 
+use std::collections::BTreeMap;
+
 use tidewire_hub::{ConnectionId, Epoch, Incarnation, Position, Reads, Replay, TopicName};
 
 use crate::invariants::{Breach, Checked, Invariant, check};
@@ -29,33 +31,25 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// How long it is of use: not to those who come later, for a while, or for good.
-    fn lasting(&self) -> u8 {
-        match self.replay {
-            Replay::Ephemeral => 0,
-            Replay::Kept if self.expires_at < Nanos::MAX => 1,
-            Replay::Kept => 2,
-        }
-    }
-
     /// Whether its going is nobody's loss.
     fn is_unheard(&self, now: Nanos) -> bool {
         self.replay == Replay::Ephemeral || self.expires_at <= now
     }
 
-    /// Which messages of its key it is compared with.
-    fn kind(&self) -> (u8, bool) {
-        (self.lasting(), self.exclude.is_none())
+    /// Which messages it is compared with: those of its key that are kept or not, for all or for all but one.
+    fn row(&self) -> Option<Row> {
+        Some((self.key?, self.replay == Replay::Kept, self.exclude.is_none()))
     }
 
     /// Whether all whom an older one is for are handed this one, for as long.
     fn takes_the_place_of(&self, older: &Entry) -> bool {
-        let lasts = self.lasting() > older.lasting()
-            || self.lasting() == older.lasting()
-                && (self.lasting() != 1 || self.expires_at >= older.expires_at);
-        lasts && (self.exclude.is_none() || self.exclude == older.exclude)
+        let is_history = self.replay == Replay::Kept || older.replay == Replay::Ephemeral;
+        let for_as_many = self.exclude.is_none() || self.exclude == older.exclude;
+        is_history && for_as_many && self.expires_at >= older.expires_at
     }
 }
+
+type Row = (&'static str, bool, bool);
 
 /// One reader of one topic at one time.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +72,8 @@ pub(crate) struct Life {
     lost: u64,
     /// The same for who reads the latest of each key.
     lost_latest: u64,
+    /// The offsets of those of each row whose place nothing has taken, as far as they are found from the newest on.
+    rows: BTreeMap<Row, Vec<u64>>,
     /// How many are held, and what they count.
     held: usize,
     pub(crate) held_bytes: usize,
@@ -162,6 +158,33 @@ impl Life {
         at
     }
 
+    /// One is gone: in its row those before it are found no more, unless it was the newest.
+    fn leave_row(&mut self, offset: u64) {
+        let row = self.entry(offset).and_then(Entry::row).and_then(|row| self.rows.get_mut(&row));
+        let Some(row) = row else { return };
+        match row.iter().position(|found| *found == offset) {
+            Some(found) if found + 1 == row.len() => row.truncate(found),
+            Some(found) => drop(row.drain(..=found)),
+            None => {}
+        }
+    }
+
+    /// Those whose place a message takes are superseded, and it is the newest of its row.
+    fn take_places(&mut self, entry: &Entry) {
+        let Some(mine) = entry.row() else { return };
+        for (kept, for_all) in [(false, false), (false, true), (true, false), (true, true)] {
+            let Some(row) = self.rows.get_mut(&(mine.0, kept, for_all)) else { continue };
+            while let Some(older) = row.last().and_then(|last| self.entries.get_mut(*last as usize - 1)) {
+                if !entry.takes_the_place_of(older) {
+                    break;
+                }
+                older.superseded = true;
+                row.pop();
+            }
+        }
+        self.rows.entry(mine).or_default().push(self.entries.len() as u64 + 1);
+    }
+
     /// The oldest went; answers what they counted.
     pub(crate) fn evict(&mut self, up_to: u64, now: Nanos) -> usize {
         let mut freed = 0;
@@ -178,6 +201,7 @@ impl Life {
                     self.lost_latest = offset;
                 }
             }
+            self.leave_row(offset);
         }
         self.evicted = self.evicted.max(up_to as usize);
         self.held_bytes -= freed;
@@ -199,9 +223,12 @@ impl Life {
     /// loss.
     pub(crate) fn sweep(&mut self, now: Nanos, lives: impl Fn(u64) -> bool) -> Result<usize, Box<Breach>> {
         let mut freed = 0;
-        for entry in
-            self.entries.iter_mut().skip(self.evicted).filter(|entry| !entry.gone && !lives(entry.number))
-        {
+        // The newest first.
+        for offset in (self.evicted as u64 + 1..=self.head()).rev() {
+            let entry = &mut self.entries[offset as usize - 1];
+            if entry.gone || lives(entry.number) {
+                continue;
+            }
             check(entry.is_unheard(now), || {
                 Breach::new(
                     Invariant::Loss,
@@ -212,6 +239,7 @@ impl Life {
             entry.gone = true;
             self.held -= 1;
             freed += entry.cost;
+            self.leave_row(offset);
         }
         self.held_bytes -= freed;
         Ok(freed)
@@ -289,6 +317,7 @@ impl Ledger {
             evicted: 0,
             lost: 0,
             lost_latest: 0,
+            rows: BTreeMap::new(),
             held: 0,
             held_bytes: 0,
         });
@@ -307,14 +336,7 @@ impl Ledger {
                 position.offset.to_string(),
             )
         })?;
-        // Of those of its key that are alike, the newest is known.
-        for kind in [0, 1, 2].into_iter().flat_map(|lasting| [(lasting, true), (lasting, false)]) {
-            let alike =
-                |held: &&mut Entry| entry.key.is_some() && held.key == entry.key && held.kind() == kind;
-            if let Some(newest) = life.entries.iter_mut().rev().find(alike) {
-                newest.superseded |= entry.takes_the_place_of(newest);
-            }
-        }
+        life.take_places(&entry);
         life.held += 1;
         life.held_bytes += entry.cost;
         life.entries.push(entry);
@@ -432,6 +454,6 @@ mod tests {
         let mut ledger = ledger(&[until(9), until(5), to_all, but(1), but(1), but(2), until(7)]);
         let life = ledger.books[0].newest_mut().unwrap();
         let superseded: Vec<bool> = life.entries.iter().map(|entry| entry.superseded).collect();
-        assert_eq!(superseded, [false, true, false, true, false, false, false]);
+        assert_eq!(superseded, [true, true, false, true, false, false, false]);
     }
 }
