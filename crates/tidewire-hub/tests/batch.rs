@@ -260,3 +260,20 @@ fn a_topic_of_which_much_is_skipped_holds_up_no_other() {
     assert_eq!(ready(&mut hub), [id]);
     assert_eq!(pull(&mut hub, id), Some(note("a", 7)));
 }
+
+/// Nor where nobody polls between: a batch that gave nothing of a topic looks after what is yet to be named.
+#[test]
+fn what_is_sent_hides_nothing_that_is_yet_to_be_named() {
+    let mut hub = hub();
+    let id = follow(&mut hub, "a", Start::Live);
+    hub.publish(Duration::ZERO, &topic("a"), Note(7, 65_536), &PublishOptions::new()).unwrap();
+    let mut given = Vec::new();
+    for number in 1..=2 {
+        hub.send_to(id, Note(number, 1)).unwrap();
+        given.push(batch(&mut hub, id, 256, 65_536));
+    }
+    assert_eq!(given, [vec![Got::Direct(1)], vec![note("a", 7)]]);
+    assert!(hub.wants_batch(id));
+    assert_eq!(batch(&mut hub, id, 9, 9), [Got::Direct(2)]);
+    assert_eq!((hub.wants_batch(id), ready(&mut hub)), (false, vec![]));
+}
