@@ -155,8 +155,8 @@ impl<M: Message + Send + 'static> SharedHub<M> {
         Self { shared }
     }
 
-    /// Looks after the hub each second until it is gone: what grew too old gives its memory back. (It is handed out
-    /// to nobody before either.) A hub that was made within a runtime has that already.
+    /// Looks after the hub each second until it is gone, so that what grew too old gives its memory back though nobody
+    /// calls. (Each call on the hub does some of it, too.) A hub that was made within a runtime has that already.
     ///
     /// Cancel safe.
     pub fn upkeep(&self) -> impl Future<Output = ()> + Send + 'static {
