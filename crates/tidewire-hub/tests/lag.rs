@@ -83,3 +83,16 @@ fn a_verdict_waits_until_what_is_skipped_is_passed() {
     }
     assert_eq!((given, hub.wants_batch(id)), (vec![note("a", 2)], false));
 }
+
+/// The first that counts may be one that is not handed out, where history stands before it.
+#[test]
+fn what_a_reader_is_not_handed_behind_its_history_is_no_lag() {
+    let mut hub = hub();
+    publish(&mut hub, "a", 1);
+    let id = under(&mut hub, Start::Earliest, |policy| {
+        (policy.max_lag_bytes, policy.on_lag) = (2 * 64, OnLag::Disconnect);
+    });
+    publish_own(&mut hub, 1);
+    (2..=3).for_each(|number| _ = publish(&mut hub, "a", number));
+    assert_eq!(numbers(&mut hub, id), [1, 2, 3]);
+}
