@@ -191,3 +191,25 @@ impl<M> fmt::Debug for Hub<M> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_hubs_hold_adds_up() {
+        let one =
+            Usage { topics: 1, subscribers: 2, subscriptions: 3, messages: 4, bytes: 5, inboxes_bytes: 6 };
+        let mut sum = Usage { topics: 10, subscribers: 20, subscriptions: 30, ..one };
+        sum += one;
+        let expected = Usage {
+            topics: 11,
+            subscribers: 22,
+            subscriptions: 33,
+            messages: 8,
+            bytes: 10,
+            inboxes_bytes: 12,
+        };
+        assert_eq!(sum, expected);
+    }
+}

@@ -97,3 +97,44 @@ impl<M: Message + ?Sized> Message for Arc<M> {
         (**self).hash_body(hasher);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    /// What is hashed of a message, byte for byte.
+    #[derive(Default)]
+    struct Bytes(Vec<u8>);
+
+    impl Hasher for Bytes {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.extend_from_slice(bytes);
+        }
+
+        fn finish(&self) -> u64 {
+            0
+        }
+    }
+
+    fn check<M: Message + ?Sized>(message: &M, len_bytes: usize) {
+        assert_eq!(message.len_bytes(), len_bytes);
+        let mut body = Bytes::default();
+        message.hash_body(&mut body);
+        assert_eq!(body.0, b"hello");
+    }
+
+    #[test]
+    fn a_message_counts_what_it_keeps_and_is_told_by_its_body() {
+        let mut with_room = String::with_capacity(100);
+        with_room.push_str("hello");
+        check("hello", 5);
+        check(b"hello".as_slice(), 5);
+        check(&"hello", 16);
+        check(&with_room, 24 + with_room.capacity());
+        check(&b"hello".to_vec(), 24 + 5);
+        check(&Box::<str>::from("hello"), 16 + 5);
+        check(&Arc::<str>::from("hello"), 16 + 16 + 5);
+        check(&Arc::new("hello".to_string()), 8 + 16 + 24 + 5);
+    }
+}
