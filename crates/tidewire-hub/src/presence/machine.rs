@@ -126,12 +126,7 @@ impl Presence {
         user: &UserId,
         connection: ConnectionId,
     ) -> bool {
-        self.handle_timeout(now);
-        let Some(key) = self.find(topic, user).filter(|key| self.close(*key, connection)) else {
-            return false;
-        };
-        self.forget_if_gone(key);
-        true
+        self.part(now, topic, user, connection, Self::forget_if_gone)
     }
 
     /// A user's connection broke, and may be back soon: the user is seen for [`PresenceConfig::seen_ttl`]
@@ -143,12 +138,20 @@ impl Presence {
         user: &UserId,
         connection: ConnectionId,
     ) -> bool {
+        self.part(now, topic, user, connection, Self::mark_refreshed)
+    }
+
+    fn part(
+        &mut self,
+        now: Duration,
+        topic: &TopicName,
+        user: &UserId,
+        connection: ConnectionId,
+        then: fn(&mut Self, u32),
+    ) -> bool {
         self.handle_timeout(now);
-        let Some(key) = self.find(topic, user).filter(|key| self.close(*key, connection)) else {
-            return false;
-        };
-        self.mark_refreshed(key);
-        true
+        let closed = self.find(topic, user).filter(|key| self.close(*key, connection));
+        closed.inspect(|key| then(self, *key)).is_some()
     }
 
     /// A connection says goodbye to all topics that it is in: [`Presence::leave`] for each. Answers how many
