@@ -1,11 +1,8 @@
 //! Presence: what ids and infos may be, and what is shown of it and of errors.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use tidewire_hub::presence::{AdmissionError, Info, InvalidUserId, Presence, UserId};
 
-fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
-}
+use super::user;
 
 #[test]
 fn a_user_id_has_1_to_249_bytes_without_control_characters() {

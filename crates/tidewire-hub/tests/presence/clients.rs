@@ -1,5 +1,4 @@
 //! Presence: who reads the list, whenever that is, and then applies every diff ends with who is there.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,24 +6,11 @@ use std::time::Duration;
 use tidewire_hub::presence::{
     Change, Changes, Diff, Info, Page, Presence, PresenceConfig, Typing, TypingConfig, UserId,
 };
-use tidewire_hub::{ConnectionId, TopicName};
 
-const A: ConnectionId = ConnectionId::new(1);
+use super::{A, info, topic, user};
 
 fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-fn topic() -> TopicName {
-    TopicName::new("chat").unwrap()
-}
-
-fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
-}
-
-fn info(text: &str) -> Info {
-    Info::new(text.as_bytes()).unwrap()
 }
 
 /// A diff lists two.

@@ -1,5 +1,4 @@
 //! Presence and typing: every limit at its value and one past it.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
 
@@ -8,6 +7,8 @@ use tidewire_hub::presence::{
     Presence, PresenceConfig, PresenceDue, Status, TypingConfig, UserId,
 };
 use tidewire_hub::{ConnectionId, TopicName};
+
+use super::user;
 
 const NOW: Duration = Duration::from_secs(1);
 
@@ -21,10 +22,6 @@ fn topic(name: &str) -> TopicName {
     TopicName::new(name).unwrap()
 }
 
-fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
-}
-
 fn poll(presence: &mut Presence, name: &str, id: &str) -> Result<(), AdmissionError> {
     presence.refresh(NOW, &topic(name), &user(id), None)
 }
@@ -34,7 +31,7 @@ fn join(presence: &mut Presence, name: &str, id: &str, connection: u64) -> Resul
 }
 
 /// Where the limits are documented.
-const PAGE: &str = include_str!("../src/presence/mod.rs");
+const PAGE: &str = include_str!("../../src/presence/mod.rs");
 
 #[test]
 fn the_defaults_are_those_of_the_documentation() {

@@ -1,5 +1,4 @@
 //! Typing: who started, who stopped, and who forgot to.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
 
@@ -8,12 +7,10 @@ use tidewire_hub::presence::{
     AdmissionError, Change, Changes, Info, MEMBER_OVERHEAD_BYTES, PresenceDue, Typing, TypingConfig, UserId,
 };
 
+use super::user;
+
 fn at(millis: u64) -> Duration {
     Duration::from_millis(millis)
-}
-
-fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
 }
 
 fn told(typing: &mut Typing, now: Duration) -> Option<Vec<Change>> {

@@ -1,23 +1,13 @@
 //! Presence: who stays in a batch, and how far apart the diffs of a topic are in which too many change.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
 
-use tidewire_hub::presence::{Change, Changes, Diff, Info, Presence, PresenceConfig, PresenceDue, UserId};
-use tidewire_hub::{ConnectionId, TopicName};
+use tidewire_hub::presence::{Change, Changes, Diff, Info, Presence, PresenceConfig, PresenceDue};
 
-const A: ConnectionId = ConnectionId::new(1);
+use super::{A, topic, user};
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn topic() -> TopicName {
-    TopicName::new("chat").unwrap()
-}
-
-fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
 }
 
 /// A diff lists two, and spaces out to 4 s.

@@ -1,28 +1,14 @@
 //! Presence: who joins and leaves when, what the diffs say, what lists and counts show.
-#![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
 
-use tidewire_hub::presence::{Change, Changes, Diff, Info, Presence, PresenceDue, Status, UserId};
+use tidewire_hub::presence::{Change, Changes, Diff, Info, Presence, PresenceDue, Status};
 use tidewire_hub::{ConnectionId, TopicName};
 
-const A: ConnectionId = ConnectionId::new(1);
-const B: ConnectionId = ConnectionId::new(2);
+use super::{A, B, info, topic, user};
 
 fn at(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
-}
-
-fn topic() -> TopicName {
-    TopicName::new("chat").unwrap()
-}
-
-fn user(id: &str) -> UserId {
-    UserId::new(id).unwrap()
-}
-
-fn info(text: &str) -> Info {
-    Info::new(text.as_bytes()).unwrap()
 }
 
 fn presence() -> Presence {
