@@ -76,6 +76,30 @@ mod tests {
     }
 
     #[test]
+    fn a_table_gives_room_back_when_a_quarter_is_in_use() {
+        let mut table = HashTable::new();
+        for number in 0..1000_u64 {
+            table.insert_unique(number, number, |number| *number);
+        }
+        let full = table.capacity();
+        shrink(&mut table, |number| *number);
+        assert_eq!(table.capacity(), full, "it is in use");
+        for number in 0..1000_u64 {
+            let known = table.find_entry(number, |known| *known == number);
+            known.expect("it was inserted").remove();
+            shrink(&mut table, |number| *number);
+            // Beside the smallest that there is.
+            assert!(
+                table.capacity() <= (4 * table.len() + 3).max(3),
+                "{} for {}",
+                table.capacity(),
+                table.len()
+            );
+            assert!((number + 1..1000).all(|left| table.find(left, |known| *known == left).is_some()));
+        }
+    }
+
+    #[test]
     fn a_ring_does_not_grow_beyond_what_it_may_hold() {
         let mut ring = VecDeque::new();
         (0..100).for_each(|number| push_back(&mut ring, number, 100));
