@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tidewire_hub::{
-    Batch, Budget, Config, ConnectionId, Delivery, Hub, Incarnation, Message, PublishOptions, Start,
-    SubscriberId, TopicName,
+    Batch, Budget, Config, ConnectionId, Delivery, Hub, Incarnation, PublishOptions, Start, SubscriberId,
+    TopicName,
 };
 use tokio::sync::broadcast;
 
@@ -19,19 +19,6 @@ use tokio::sync::broadcast;
 const HISTORY: usize = 1024;
 const ROUNDS: usize = 101;
 const REPLAYED: u64 = 1000;
-
-#[derive(Clone)]
-struct Payload(Bytes);
-
-impl Message for Payload {
-    fn len_bytes(&self) -> usize {
-        size_of::<Self>() + self.0.len()
-    }
-
-    fn hash_body(&self, hasher: &mut dyn std::hash::Hasher) {
-        hasher.write(&self.0);
-    }
-}
 
 fn payload() -> Bytes {
     Bytes::from(vec![b'x'; 128])
@@ -44,7 +31,7 @@ trait FanOut {
 }
 
 struct Ours {
-    hub: Hub<Payload>,
+    hub: Hub<Bytes>,
     topic: TopicName,
     now: Duration,
 }
@@ -63,7 +50,7 @@ impl Ours {
 
     fn publish(&mut self, message: Bytes) {
         self.now += Duration::from_micros(1);
-        let published = self.hub.publish(self.now, &self.topic, Payload(message), &PublishOptions::new());
+        let published = self.hub.publish(self.now, &self.topic, message, &PublishOptions::new());
         black_box(published.is_ok());
     }
 
@@ -75,12 +62,12 @@ impl Ours {
 const EVERYTHING: Budget = Budget { max_messages: usize::MAX, max_bytes: usize::MAX };
 
 /// How many messages there were.
-fn look_at(batch: &mut Batch<'_, Payload>) -> usize {
+fn look_at(batch: &mut Batch<'_, Bytes>) -> usize {
     let mut count = 0;
     for delivery in batch {
         match delivery {
             Delivery::Message(lent) => {
-                black_box(lent.message().0[0]);
+                black_box(lent.message()[0]);
                 count += 1;
             }
             Delivery::Direct(message) => drop(message),
@@ -95,7 +82,7 @@ fn topic() -> TopicName {
     TopicName::new("room/1").unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-fn follow(hub: &mut Hub<Payload>, topic: &TopicName, start: Start) -> Option<SubscriberId> {
+fn follow(hub: &mut Hub<Bytes>, topic: &TopicName, start: Start) -> Option<SubscriberId> {
     let id = hub.connect(ConnectionId::new(1)).ok()?;
     hub.subscribe(Duration::ZERO, id, topic, start).ok()?;
     Some(id)

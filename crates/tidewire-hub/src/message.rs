@@ -98,6 +98,19 @@ impl<M: Message + ?Sized> Message for Arc<M> {
     }
 }
 
+/// The handle, and what it shows. What else the buffer holds that it is a part of is kept as well and not counted: a
+/// small part of a large one is better published as a copy.
+#[cfg(feature = "bytes")]
+impl Message for bytes::Bytes {
+    fn len_bytes(&self) -> usize {
+        size_of::<Self>() + self.len()
+    }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +149,7 @@ mod tests {
         check(&Box::<str>::from("hello"), 16 + 5);
         check(&Arc::<str>::from("hello"), 16 + 16 + 5);
         check(&Arc::new("hello".to_string()), 8 + 16 + 24 + 5);
+        #[cfg(feature = "bytes")]
+        check(&bytes::Bytes::from_static(b"hello"), size_of::<bytes::Bytes>() + 5);
     }
 }
