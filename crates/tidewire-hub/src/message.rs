@@ -16,6 +16,9 @@ pub const EXTRAS_OVERHEAD_BYTES: usize = 128;
 
 /// What a hub carries. The hub looks at nothing but its size, and at a hash of its body when that is to be
 /// compared.
+///
+/// Text and bytes are messages, owned or behind a `Box` or an `Arc` (`Arc<str>`, `Arc<[u8]>`); with feature `bytes` so
+/// is `Bytes`.
 pub trait Message {
     /// What the message keeps in memory, in bytes, its inline part included. Asked once, when it is
     /// published.
