@@ -75,28 +75,40 @@ mod tests {
         assert_eq!(kept, [2, 2, 2, 2, 4, 4, 4, 6, 8, 16]);
     }
 
-    #[test]
-    fn a_table_gives_room_back_when_a_quarter_is_in_use() {
+    fn table_of(len: u64) -> HashTable<u64> {
         let mut table = HashTable::new();
-        for number in 0..1000_u64 {
-            table.insert_unique(number, number, |number| *number);
-        }
-        let full = table.capacity();
-        shrink(&mut table, |number| *number);
-        assert_eq!(table.capacity(), full, "it is in use");
-        for number in 0..1000_u64 {
-            let known = table.find_entry(number, |known| *known == number);
-            known.expect("it was inserted").remove();
+        (0..len).for_each(|number| drop(table.insert_unique(number, number, |number| *number)));
+        table
+    }
+
+    fn remove(table: &mut HashTable<u64>, number: u64) {
+        table.find_entry(number, |known| *known == number).expect("it was inserted").remove();
+    }
+
+    #[test]
+    fn a_table_gives_room_back_when_less_than_a_quarter_is_in_use() {
+        let mut table = table_of(1000);
+        for number in 0..1000 {
+            remove(&mut table, number);
+            let before = table.capacity();
             shrink(&mut table, |number| *number);
-            // Beside the smallest that there is.
-            assert!(
-                table.capacity() <= (4 * table.len() + 3).max(3),
-                "{} for {}",
-                table.capacity(),
-                table.len()
-            );
+            let (len, after) = (table.len(), table.capacity());
+            if len < before / 4 {
+                assert!(after < before && after >= 2 * len, "{before} to {after} for {len}");
+            } else {
+                assert_eq!(after, before, "for {len}");
+            }
             assert!((number + 1..1000).all(|left| table.find(left, |known| *known == left).is_some()));
         }
+    }
+
+    #[test]
+    fn a_table_gives_room_back_however_much_was_taken_out_at_once() {
+        let mut table = table_of(1000);
+        let full = table.capacity();
+        (0..990).for_each(|number| remove(&mut table, number));
+        shrink(&mut table, |number| *number);
+        assert!(table.capacity() < full / 16, "{}", table.capacity());
     }
 
     #[test]

@@ -84,15 +84,22 @@ fn a_verdict_waits_until_what_is_skipped_is_passed() {
     assert_eq!((given, hub.wants_batch(id)), (vec![note("a", 2)], false));
 }
 
-/// The first that counts may be one that is not handed out, where history stands before it.
+/// The first that counts may be one that is not handed out, where history stands before it; what it counts is left
+/// out to the byte.
 #[test]
 fn what_a_reader_is_not_handed_behind_its_history_is_no_lag() {
-    let mut hub = hub();
-    publish(&mut hub, "a", 1);
-    let id = under(&mut hub, Start::Earliest, |policy| {
-        (policy.max_lag_bytes, policy.on_lag) = (2 * 64, OnLag::Disconnect);
-    });
-    publish_own(&mut hub, 1);
-    (2..=3).for_each(|number| _ = publish(&mut hub, "a", number));
-    assert_eq!(numbers(&mut hub, id), [1, 2, 3]);
+    for (max_lag_bytes, is_dismissed) in [(3 * 64, false), (3 * 64 - 1, true)] {
+        let mut hub = hub();
+        publish(&mut hub, "a", 1);
+        let id = under(&mut hub, Start::Earliest, |policy| {
+            (policy.max_lag_bytes, policy.on_lag) = (max_lag_bytes, OnLag::Disconnect);
+        });
+        publish_own(&mut hub, 1);
+        (2..=4).for_each(|number| _ = publish(&mut hub, "a", number));
+        let first = pull(&mut hub, id);
+        assert_eq!(matches!(first, Some(Got::Dismissed(..))), is_dismissed, "{first:?}");
+        if !is_dismissed {
+            assert_eq!((first, numbers(&mut hub, id)), (Some(note("a", 1)), vec![2, 3, 4]));
+        }
+    }
 }
