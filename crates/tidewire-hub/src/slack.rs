@@ -77,7 +77,7 @@ mod tests {
 
     fn table_of(len: u64) -> HashTable<u64> {
         let mut table = HashTable::new();
-        (0..len).for_each(|number| drop(table.insert_unique(number, number, |number| *number)));
+        (0..len).for_each(|number| _ = table.insert_unique(number, number, |number| *number));
         table
     }
 

@@ -31,6 +31,24 @@ fn golden_tokens() {
     }
 }
 
+#[test]
+fn a_position_beyond_what_a_token_holds_is_one_that_nobody_can_tell() {
+    let (life, offset) = (Epoch::MAX_LIFE, Position::MAX_OFFSET);
+    for (life, offset, is_told) in [
+        (life, offset, true),
+        (life + 1, 1, false),
+        (life + 2, 1, false),
+        (1, offset + 1, false),
+        (1, u64::MAX, false),
+    ] {
+        let position = Position { epoch: Epoch { incarnation: HUB, life }, offset };
+        let expected = if is_told { Start::After(position) } else { Start::Unknown };
+        let cursor = Cursor::for_position(&topic("a"), position);
+        assert_eq!(cursor.start(&topic("a")), expected, "{life} {offset}");
+        assert_eq!(Cursor::parse(&cursor.encode()).unwrap(), cursor);
+    }
+}
+
 /// A subscriber of ten topics with 1 to 10 messages.
 fn ten_topics(hub: &mut Hub<Note>) -> (SubscriberId, Vec<TopicName>) {
     let names: Vec<TopicName> = (0..10).map(|index| topic(&format!("room/{index}"))).collect();
