@@ -11,10 +11,28 @@ pub mod sse;
 pub mod websocket;
 
 use std::{
+    fmt,
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitCode, Stdio},
 };
+
+/// Prints what a program found, and makes its exit code: a failure where it could not run or a promise is broken.
+pub fn conclude<R: fmt::Display>(
+    found: Result<R, impl fmt::Display>,
+    kept: impl FnOnce(&R) -> bool,
+) -> ExitCode {
+    match found {
+        Ok(report) => {
+            println!("{report}");
+            if kept(&report) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// An opening handshake for the path and query given.
 #[must_use]

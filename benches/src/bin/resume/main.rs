@@ -36,16 +36,7 @@ type Failed = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let options = Cli::parse().options();
-    match run(&options) {
-        Ok(report) => {
-            println!("{report}");
-            if report.kept_its_promises() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    tidewire_bench::conclude(run(&options), Report::kept_its_promises)
 }
 
 fn run(options: &Options) -> Result<Report, Failed> {

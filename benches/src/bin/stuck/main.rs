@@ -47,16 +47,7 @@ struct World {
 
 fn main() -> ExitCode {
     let options = Cli::parse().options();
-    match report(&options) {
-        Ok(report) => {
-            println!("{report}");
-            if report.kept_its_promises() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        }
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    tidewire_bench::conclude(report(&options), Report::kept_its_promises)
 }
 
 fn report(options: &Options) -> Result<Report, Failed> {
