@@ -6,7 +6,10 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -26,7 +29,7 @@ static QUEUES: LazyLock<Mutex<HashMap<Id, Weak<Queue>>>> = LazyLock::new(Mutex::
 
 /// The deadline of one connection, and its clock.
 ///
-/// It is 64 bytes and a place of 40 in its runtime's queue; a deadline that moves later is only a comparison. Made in one
+/// It is 48 bytes and a place of 40 in its runtime's queue; a deadline that moves later is only a comparison. Made in one
 /// runtime and polled in another it goes on, for as long as the first one runs.
 ///
 /// ```
@@ -46,13 +49,22 @@ pub struct Alarm {
     queue: Arc<Queue>,
     /// Its place; `None` only while it is dropped.
     key: Option<TimerKey>,
-    /// What the place in the queue is set for.
-    set_for: Option<Duration>,
     /// Whom it wakes.
     waker: Option<Waker>,
-    /// The deadline that has come and was not told of. The runtime may not have looked at its sockets since a thread was
-    /// blocked, and what makes the deadline void may wait there: it looks first.
-    looks_for: Option<Duration>,
+    /// The deadline that `waits` is about.
+    at: Duration,
+    waits: Waits,
+}
+
+/// What an alarm waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    Nothing,
+    /// The deadline that the place in the queue is set for.
+    Deadline,
+    /// A deadline has come and was not told of. The runtime may not have looked at its sockets since a thread was blocked, and
+    /// what makes the deadline void may wait there: it looks first.
+    Look,
 }
 
 impl Alarm {
@@ -65,7 +77,7 @@ impl Alarm {
     pub fn new() -> Self {
         let queue = Queue::current();
         let key = queue.lock().timers.insert(None, Waker::noop().clone());
-        Self { queue, key: Some(key), set_for: None, waker: None, looks_for: None }
+        Self { queue, key: Some(key), waker: None, at: Duration::ZERO, waits: Waits::Nothing }
     }
 
     /// The clock that its deadlines are told by: the same for all of a runtime.
@@ -84,12 +96,16 @@ impl Alarm {
     /// then, or in vain before. So whoever asks its transport first, each time, never acts on a deadline while what makes it
     /// void waits in the kernel, not even where a thread was blocked. Cancel safe: whoever asks for another time gets that.
     pub fn poll(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
-        let now = self.now();
+        self.poll_at(cx, self.now(), at)
+    }
+
+    /// The same for who looked at the clock already.
+    pub(crate) fn poll_at(&mut self, cx: &mut Context<'_>, now: Duration, at: Duration) -> Poll<()> {
         if now >= at {
             return self.poll_due(cx, at);
         }
         // A deadline that moved later needs no change: the old one wakes us, and we are asked again.
-        let comes_in_time = self.set_for.is_some_and(|set_for| set_for > now && set_for <= at);
+        let comes_in_time = self.waits == Waits::Deadline && self.at > now && self.at <= at;
         let wakes_us = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
         if !(comes_in_time && wakes_us) {
             self.set(cx.waker(), at);
@@ -99,10 +115,11 @@ impl Alarm {
 
     #[cold]
     fn poll_due(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
-        if self.looks_for.take() == Some(at) {
+        if self.waits == Waits::Look && self.at == at {
+            self.waits = Waits::Nothing;
             return Poll::Ready(());
         }
-        self.looks_for = Some(at);
+        (self.waits, self.at) = (Waits::Look, at);
         // It wakes the task behind the next look, and needs not be kept for that.
         let _ = pin!(yield_now()).poll(cx);
         Poll::Pending
@@ -121,7 +138,16 @@ impl Alarm {
         if is_first {
             self.queue.changed.notify_one();
         }
-        (self.set_for, self.waker) = (Some(at), Some(waker.clone()));
+        (self.waits, self.at, self.waker) = (Waits::Deadline, at, Some(waker.clone()));
+    }
+
+    /// Whether the deadline that it was last polled for may have come, without a look at the clock: surely not before the
+    /// queue's task has looked and found it due.
+    pub(crate) fn may_have_come(&self) -> bool {
+        match self.waits {
+            Waits::Deadline => self.queue.looked_at.load(Ordering::Relaxed) >= nanos(self.at),
+            Waits::Nothing | Waits::Look => true,
+        }
     }
 }
 
@@ -140,6 +166,8 @@ struct Queue {
     runtime: Id,
     clock: Clock,
     state: Mutex<State>,
+    /// The time at which its task last took those who were due, in nanoseconds.
+    looked_at: AtomicU64,
     /// Something is due before the task wakes.
     changed: Notify,
 }
@@ -164,7 +192,8 @@ impl Queue {
         let clock = Clock::start();
         let timers = TimerQueue::new(clock.now());
         let state = Mutex::new(State { timers, wakes_at: None });
-        let queue = Arc::new(Self { runtime, clock, state, changed: Notify::new() });
+        let looked_at = AtomicU64::new(0);
+        let queue = Arc::new(Self { runtime, clock, state, looked_at, changed: Notify::new() });
         queues.insert(runtime, Arc::downgrade(&queue));
         tokio::spawn(wake(Arc::clone(&queue)));
         queue
@@ -183,8 +212,14 @@ impl Queue {
             wakers.push(mem::replace(waker, Waker::noop().clone()));
         }
         state.wakes_at = state.timers.poll_timeout();
+        self.looked_at.store(nanos(now), Ordering::Relaxed);
         state.wakes_at
     }
+}
+
+/// In 584 years it stands still.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 impl Drop for Queue {
@@ -373,6 +408,6 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert!(size_of::<Alarm>() <= 64, "{}", size_of::<Alarm>());
+        assert!(size_of::<Alarm>() <= 48, "{}", size_of::<Alarm>());
     }
 }

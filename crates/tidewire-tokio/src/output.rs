@@ -9,124 +9,198 @@ use std::{
 };
 use tokio::io::AsyncWrite;
 
+use crate::pool::{give_waiting, take_waiting};
+
 /// A shared piece of at least this length is queued by reference; a shorter one is copied, which costs less than
 /// a slot in the vectored write.
 const SHARE_MIN_LEN: usize = 512;
 
+/// A buffer that has grown beyond this is freed when it is empty, and not kept for others.
+const MAX_KEPT_LEN: usize = 64 * 1024;
+
 /// Slices handed to one vectored write.
 const MAX_SLICES: usize = 32;
 
-/// Queued output. Empty, it owns no buffer.
+/// Queued output: one pointer wide. Empty, it owns nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    /// Pieces that are complete, the oldest first.
-    queued: VecDeque<Bytes>,
-    /// Bytes in `queued`.
-    queued_len: usize,
-    /// Where small pieces are copied together, after everything in `queued`.
-    pub(crate) tail: Vec<u8>,
-    /// Bytes that the transport took since it was last flushed: it may have a buffer of its own.
-    unflushed_len: usize,
+    waiting: Option<Box<Waiting>>,
+}
+
+/// What waits. Emptied, it goes to the thread's pool with its buffers.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// Pieces that are complete, before everything in `tail`; the oldest first.
+    pieces: VecDeque<Bytes>,
+    /// Bytes in them.
+    pieces_len: usize,
+    /// Where small pieces are copied together.
+    tail: Vec<u8>,
+    flushed: Flushed,
+}
+
+/// Whether the transport may hold bytes back: it may have a buffer of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Flushed {
+    #[default]
+    All,
+    NotAll,
 }
 
 impl Output {
     /// Bytes that wait.
     pub(crate) fn len(&self) -> usize {
-        self.queued_len + self.tail.len()
+        self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
-    /// Whether nothing waits.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Whether nothing waits, here or in the transport.
+    pub(crate) fn is_done(&self) -> bool {
+        self.waiting.as_ref().is_none_or(|waiting| waiting.len() == 0 && waiting.flushed == Flushed::All)
     }
 
-    /// Bytes that wait here or in the transport.
-    pub(crate) fn pending_len(&self) -> usize {
-        self.len() + self.unflushed_len
+    fn waiting(&mut self) -> &mut Waiting {
+        self.waiting.get_or_insert_with(take_waiting)
+    }
+
+    /// Where the next small piece is appended.
+    pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
+        &mut self.waiting().tail
     }
 
     /// Queues a piece that others may share.
     pub(crate) fn push_shared(&mut self, piece: &Bytes) {
         if piece.len() < SHARE_MIN_LEN {
-            self.tail.extend_from_slice(piece);
+            self.tail().extend_from_slice(piece);
         } else {
-            self.seal();
-            self.queued_len += piece.len();
-            self.queued.push_back(piece.clone());
+            self.push(piece.clone());
         }
     }
 
-    /// Moves the tail behind the complete pieces.
-    fn seal(&mut self) {
-        if !self.tail.is_empty() {
-            let piece = Bytes::from(std::mem::take(&mut self.tail));
-            self.queued_len += piece.len();
-            self.queued.push_back(piece);
+    /// Queues a piece without copying it.
+    pub(crate) fn push(&mut self, piece: Bytes) {
+        let waiting = self.waiting();
+        if !waiting.tail.is_empty() {
+            // The buffer stays, for it is the pool's.
+            waiting.push(Bytes::copy_from_slice(&waiting.tail));
+            waiting.tail.clear();
+        }
+        waiting.push(piece);
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&mut self) {
+        self.waiting.take().into_iter().for_each(give_waiting);
+    }
+
+    /// Owns nothing, if nothing waits.
+    pub(crate) fn rest(&mut self) {
+        if self.is_done() {
+            self.clear();
         }
     }
 
-    /// Writes until nothing waits, and flushes; every wait is a vectored write of all that is due. `written` counts what
-    /// the transport took, also when the answer is `Pending` or an error. Gives the buffers back at the end.
+    /// Everything that waits, for who takes the transport back.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(self.len());
+        if let Some(waiting) = self.waiting {
+            waiting.pieces.iter().for_each(|piece| bytes.extend_from_slice(piece));
+            bytes.extend_from_slice(&waiting.tail);
+        }
+        bytes
+    }
+
+    /// Writes until nothing waits, and flushes; each write is of all that is due. `written` counts what the transport
+    /// took, also when the answer is `Pending` or an error.
     pub(crate) fn poll_write<IO: AsyncWrite + Unpin>(
         &mut self,
         io: &mut IO,
         cx: &mut Context<'_>,
         written: &mut usize,
     ) -> Poll<io::Result<()>> {
-        // The common case, one small buffer and nothing before it, goes out without a queue.
-        while !self.is_empty() {
-            let taken = if self.queued.is_empty() {
-                ready!(Pin::new(&mut *io).poll_write(cx, &self.tail))?
-            } else {
-                let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-                let mut used = 0;
-                let pieces = self.queued.iter().map(|piece| &piece[..]).chain([&self.tail[..]]);
-                for (slice, piece) in slices.iter_mut().zip(pieces) {
-                    *slice = IoSlice::new(piece);
-                    used += 1;
+        let Some(waiting) = &mut self.waiting else { return Poll::Ready(Ok(())) };
+        while waiting.len() > 0 {
+            match waiting.poll_write(io, cx) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(taken)) => {
+                    *written += taken;
+                    waiting.advance(taken);
                 }
-                ready!(Pin::new(&mut *io).poll_write_vectored(cx, &slices[..used]))?
-            };
-            if taken == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    waiting.settle();
+                    return Poll::Pending;
+                }
             }
-            *written += taken;
-            self.unflushed_len += taken;
-            self.advance(taken);
         }
-        self.queued = VecDeque::new();
-        self.tail = Vec::new();
         ready!(Pin::new(io).poll_flush(cx))?;
-        self.unflushed_len = 0;
+        waiting.flushed = Flushed::All;
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.pieces_len + self.tail.len()
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        self.pieces_len += piece.len();
+        self.pieces.push_back(piece);
+    }
+
+    fn poll_write<IO: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut IO,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.flushed = Flushed::NotAll;
+        // The common case, one small buffer and nothing before it.
+        if self.pieces.is_empty() {
+            return Pin::new(io).poll_write(cx, &self.tail);
+        }
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let mut used = 0;
+        let pieces = self.pieces.iter().map(|piece| &piece[..]).chain([&self.tail[..]]);
+        for (slice, piece) in slices.iter_mut().zip(pieces.filter(|piece| !piece.is_empty())) {
+            *slice = IoSlice::new(piece);
+            used += 1;
+        }
+        Pin::new(io).poll_write_vectored(cx, &slices[..used])
     }
 
     /// Forgets `len` bytes from the front.
     fn advance(&mut self, mut len: usize) {
-        while len > 0 {
-            let Some(front) = self.queued.front_mut() else {
-                self.advance_tail(len);
-                return;
-            };
+        while let Some(front) = self.pieces.front_mut() {
             let step = len.min(front.len());
             front.advance(step);
-            self.queued_len -= step;
+            self.pieces_len -= step;
             len -= step;
-            if front.is_empty() {
-                self.queued.pop_front();
+            if !front.is_empty() {
+                return;
             }
+            self.pieces.pop_front();
+        }
+        if len < self.tail.len() {
+            // What a write left becomes a piece of exact size: no byte is moved for each partial write.
+            let left = Bytes::copy_from_slice(&self.tail[len..]);
+            self.push(left);
+        }
+        self.tail.clear();
+    }
+
+    /// The transport takes no more for now: what waits takes no room that nothing is in.
+    fn settle(&mut self) {
+        if self.tail.capacity() / 2 > self.tail.len() {
+            self.tail.shrink_to_fit();
         }
     }
 
-    /// What a write left of the tail becomes a piece of exact size: no byte is moved for each partial write, and a peer
-    /// that takes nothing more holds no room that nothing is in.
-    fn advance_tail(&mut self, len: usize) {
-        let left = self.tail.get(len..).unwrap_or_default();
-        if !left.is_empty() {
-            self.queued_len += left.len();
-            self.queued.push_back(Bytes::copy_from_slice(left));
-        }
-        self.tail = Vec::new();
+    /// Nothing waits; whether the buffers are worth to be kept.
+    pub(crate) fn empty(&mut self) -> bool {
+        self.pieces.clear();
+        self.tail.clear();
+        (self.pieces_len, self.flushed) = (0, Flushed::All);
+        self.tail.capacity() <= MAX_KEPT_LEN && self.pieces.capacity() <= MAX_SLICES
     }
 }
 
@@ -183,7 +257,7 @@ mod tests {
         for round in 0..20u8 {
             let small = vec![round; 100];
             let large = Bytes::from(vec![round ^ 0xFF; SHARE_MIN_LEN]);
-            output.tail.extend_from_slice(&small);
+            output.tail().extend_from_slice(&small);
             output.push_shared(&Bytes::copy_from_slice(&small));
             output.push_shared(&large);
             expected.extend_from_slice(&small);
@@ -205,12 +279,9 @@ mod tests {
             assert!(output.poll_write(&mut io, &mut cx, &mut written).is_ready());
             assert_eq!(written, expected.len());
             assert!(io.taken == expected, "step {step}");
-            assert!(output.is_empty());
-            assert_eq!(
-                (output.tail.capacity(), output.queued.capacity()),
-                (0, 0),
-                "an empty queue owns nothing"
-            );
+            assert!(output.is_done());
+            output.rest();
+            assert!(output.waiting.is_none(), "empty, it owns nothing");
         }
     }
 
@@ -230,21 +301,47 @@ mod tests {
     fn a_piece_at_the_threshold_is_shared_and_one_below_is_copied() {
         let mut output = Output::default();
         output.push_shared(&Bytes::from(vec![1; SHARE_MIN_LEN - 1]));
-        assert!(output.queued.is_empty());
+        assert!(output.waiting().pieces.is_empty());
         output.push_shared(&Bytes::from(vec![1; SHARE_MIN_LEN]));
-        assert_eq!(output.queued.len(), 2);
+        assert_eq!(output.waiting().pieces.len(), 2);
     }
 
     #[test]
     fn what_a_write_left_is_kept_to_exact_size() {
         let mut output = Output::default();
-        output.tail.reserve(10_000);
         output.push_shared(&Bytes::from(vec![1; SHARE_MIN_LEN - 1]));
         output.push_shared(&Bytes::from(vec![2; SHARE_MIN_LEN - 1]));
-        output.advance(SHARE_MIN_LEN);
-        assert_eq!((output.len(), output.tail.capacity()), (SHARE_MIN_LEN - 2, 0));
-        let piece = output.queued.pop_front().unwrap();
+        output.waiting().advance(SHARE_MIN_LEN);
+        assert_eq!(output.len(), SHARE_MIN_LEN - 2);
+        let piece = output.waiting().pieces.pop_front().unwrap();
         assert_eq!(piece, vec![2; SHARE_MIN_LEN - 2]);
         assert_eq!(Vec::from(piece).capacity(), SHARE_MIN_LEN - 2);
+    }
+
+    #[test]
+    fn a_full_transport_leaves_no_room_that_nothing_is_in() {
+        let mut output = Output::default();
+        output.tail().reserve(10_000);
+        output.tail().extend_from_slice(b"waits");
+        output.waiting().settle();
+        assert_eq!((output.len(), output.tail().capacity()), (5, 5));
+        assert_eq!(output.into_bytes(), b"waits");
+    }
+
+    #[test]
+    fn buffers_at_the_limits_are_kept_and_those_past_one_are_not() {
+        for (tail, pieces, kept) in [
+            (0, 0, true),
+            (MAX_KEPT_LEN, MAX_SLICES, true),
+            (MAX_KEPT_LEN + 1, 0, false),
+            (0, MAX_SLICES + 1, false),
+        ] {
+            let mut waiting = Waiting::default();
+            waiting.tail.reserve_exact(tail);
+            waiting.pieces.reserve_exact(pieces);
+            waiting.push(Bytes::from_static(b"x"));
+            assert_eq!(waiting.empty(), kept, "{tail} {pieces}");
+            assert_eq!(waiting.len(), 0);
+        }
     }
 }

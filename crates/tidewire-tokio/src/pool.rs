@@ -1,20 +1,30 @@
-//! Read buffers, pooled per thread: a connection holds one only while bytes of it are unread.
+//! Buffers, pooled per thread: a connection holds one only while bytes are on their way through it.
 
 use std::cell::RefCell;
+
+use crate::output::Waiting;
 
 /// The size of a read buffer: one read takes at most so many bytes off a socket.
 pub(crate) const READ_BUFFER_LEN: usize = 64 * 1024;
 
-/// Buffers that a thread keeps for later; more than these are freed.
+/// Buffers of a kind that a thread keeps for later; more than these are freed.
 const MAX_POOLED: usize = 8;
 
 thread_local! {
-    static POOL: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static READ: RefCell<Vec<ReadBuffer>> = const { RefCell::new(Vec::new()) };
+    #[expect(clippy::vec_box, reason = "a connection holds the box")]
+    static OUTPUT: RefCell<Vec<Box<Waiting>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A read buffer with its unread bytes; goes back to the pool of the dropping thread.
+/// Bytes that were read, and how many of them were looked at.
 #[derive(Debug)]
 pub(crate) struct ReadBuffer {
+    /// One pointer wide, for it has a place in each connection.
+    inner: Box<Filled>,
+}
+
+#[derive(Debug)]
+struct Filled {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
@@ -23,62 +33,86 @@ pub(crate) struct ReadBuffer {
 impl ReadBuffer {
     /// An empty buffer, from the thread's pool when it has one.
     pub(crate) fn take() -> Self {
-        let pooled = POOL.with_borrow_mut(Vec::pop);
-        let bytes = pooled.unwrap_or_else(|| vec![0; READ_BUFFER_LEN].into_boxed_slice());
-        Self { bytes, start: 0, end: 0 }
+        READ.with_borrow_mut(Vec::pop)
+            .unwrap_or_else(|| Self::of(vec![0; READ_BUFFER_LEN].into_boxed_slice(), 0))
     }
 
-    /// The room for a read, which is then told by [`ReadBuffer::filled`]. Only when nothing is unread.
+    fn of(bytes: Box<[u8]>, end: usize) -> Self {
+        Self { inner: Box::new(Filled { bytes, start: 0, end }) }
+    }
+
+    /// Done with: it goes to the pool of this thread.
+    pub(crate) fn give_back(self) {
+        if self.inner.bytes.len() == READ_BUFFER_LEN {
+            READ.with_borrow_mut(|pool| {
+                if pool.len() < MAX_POOLED {
+                    pool.push(self);
+                }
+            });
+        }
+    }
+
+    /// The room for a read, which is then told by [`filled`](Self::filled). What was unread is lost.
     pub(crate) fn room(&mut self) -> &mut [u8] {
-        debug_assert!(self.is_empty(), "unread bytes would be overwritten");
-        &mut self.bytes
+        &mut self.inner.bytes
     }
 
     /// Says that a read put `len` bytes into the room.
     pub(crate) fn filled(&mut self, len: usize) {
-        self.start = 0;
-        self.end = len.min(self.bytes.len());
+        self.inner.start = 0;
+        self.inner.end = len.min(self.inner.bytes.len());
     }
 
     /// The unread bytes.
     pub(crate) fn unread(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+        let Filled { bytes, start, end } = &mut *self.inner;
+        bytes.get_mut(*start..*end).unwrap_or_default()
     }
 
     /// Says that `len` of the unread bytes were consumed.
     pub(crate) fn consume(&mut self, len: usize) {
-        self.start = (self.start + len).min(self.end);
+        self.inner.start = (self.inner.start + len).min(self.inner.end);
     }
 
     /// How many bytes are unread.
     pub(crate) fn len(&self) -> usize {
-        self.end - self.start
+        self.inner.end - self.inner.start
     }
 
     /// Whether nothing is unread.
     pub(crate) fn is_empty(&self) -> bool {
-        self.start == self.end
+        self.len() == 0
+    }
+
+    /// A buffer for who keeps it while the application is busy: at most twice as long as what is unread.
+    pub(crate) fn settled(mut self) -> Self {
+        if self.inner.bytes.len() / 2 <= self.len() {
+            return self;
+        }
+        let kept = Self::from(&*self.unread());
+        self.give_back();
+        kept
     }
 }
 
 impl From<&[u8]> for ReadBuffer {
-    /// A buffer of its own for bytes that came with the handshake; these may be more than a pooled one holds.
+    /// A buffer of its own for these bytes, which may be more than a pooled one holds.
     fn from(unread: &[u8]) -> Self {
-        Self { bytes: unread.into(), start: 0, end: unread.len() }
+        Self::of(unread.into(), unread.len())
     }
 }
 
-impl Drop for ReadBuffer {
-    fn drop(&mut self) {
-        let bytes = std::mem::take(&mut self.bytes);
-        if bytes.len() != READ_BUFFER_LEN {
-            return;
-        }
-        // While a thread ends its pool may be gone already; then the buffer is simply freed.
-        let _ = POOL.try_with(|pool| {
-            let mut pool = pool.borrow_mut();
+/// Room for output, from the thread's pool when it has some: its buffers have grown already.
+pub(crate) fn take_waiting() -> Box<Waiting> {
+    OUTPUT.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+/// Room for output that is done with: it goes to the pool of this thread, or is freed where it has grown too large.
+pub(crate) fn give_waiting(mut waiting: Box<Waiting>) {
+    if waiting.empty() {
+        OUTPUT.with_borrow_mut(|pool| {
             if pool.len() < MAX_POOLED {
-                pool.push(bytes);
+                pool.push(waiting);
             }
         });
     }
@@ -89,23 +123,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_goes_back_and_the_pool_is_capped() {
+    fn buffers_go_back_and_the_pools_are_capped() {
         let many: Vec<ReadBuffer> = (0..MAX_POOLED + 3).map(|_| ReadBuffer::take()).collect();
-        drop(many);
-        assert_eq!(POOL.with_borrow(Vec::len), MAX_POOLED);
+        many.into_iter().for_each(ReadBuffer::give_back);
+        assert_eq!(READ.with_borrow(Vec::len), MAX_POOLED);
         let _taken = ReadBuffer::take();
-        assert_eq!(POOL.with_borrow(Vec::len), MAX_POOLED - 1);
+        assert_eq!(READ.with_borrow(Vec::len), MAX_POOLED - 1);
+
+        let many: Vec<_> = (0..MAX_POOLED + 3).map(|_| take_waiting()).collect();
+        many.into_iter().for_each(give_waiting);
+        assert_eq!(OUTPUT.with_borrow(Vec::len), MAX_POOLED);
+        let _taken = take_waiting();
+        assert_eq!(OUTPUT.with_borrow(Vec::len), MAX_POOLED - 1);
     }
 
     #[test]
     fn leftover_bytes_are_read_and_not_pooled() {
-        let before = POOL.with_borrow(Vec::len);
+        READ.with_borrow_mut(Vec::clear);
         let mut leftover = ReadBuffer::from(&b"abc"[..]);
         leftover.consume(1);
         assert_eq!(leftover.unread(), b"bc");
         leftover.consume(9);
         assert!(leftover.is_empty());
-        drop(leftover);
-        assert_eq!(POOL.with_borrow(Vec::len), before);
+        leftover.give_back();
+        assert_eq!(READ.with_borrow(Vec::len), 0);
+    }
+
+    #[test]
+    fn what_is_kept_takes_at_most_twice_its_length() {
+        for unread in [0, 1, 1000, READ_BUFFER_LEN / 2 - 1, READ_BUFFER_LEN / 2, READ_BUFFER_LEN] {
+            let mut buffer = ReadBuffer::take();
+            buffer.filled(READ_BUFFER_LEN);
+            buffer.consume(READ_BUFFER_LEN - unread);
+            let mut kept = buffer.settled();
+            assert_eq!(kept.len(), unread);
+            assert!(kept.room().len() <= 2 * unread, "{unread}");
+        }
     }
 }

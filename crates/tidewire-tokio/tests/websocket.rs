@@ -386,7 +386,7 @@ async fn after_the_end_nothing_is_taken_and_nothing_is_held() {
     async fn is_over<IO: AsyncRead + AsyncWrite + Unpin>(websocket: &mut WebSocket<IO>) {
         assert!(websocket.ended().is_some());
         for _ in 0..3 {
-            let sent = websocket.send(&Message::Text("y".repeat(1 << 20))).await;
+            let sent = websocket.send(Message::Text("y".repeat(1 << 20))).await;
             assert_eq!(sent, Err(SendError::NotOpen));
         }
         assert_eq!(websocket.feed_binary(b"y"), Err(SendError::NotOpen));

@@ -112,6 +112,14 @@ impl Lifecycle {
         }
     }
 
+    /// A message that is counted already, under an earlier time, was dealt with up to now: it is not quiet since before.
+    pub fn handle_active(&mut self, now: Duration) {
+        let at = self.tick(now);
+        if self.notes(Input::Message) {
+            self.begin_active(now, at);
+        }
+    }
+
     /// The reply to the last probe came. Without a probe that awaits one it says nothing; the bytes it came in are
     /// traffic like any other.
     pub fn handle_heartbeat_reply(&mut self, now: Duration) {

@@ -1,6 +1,7 @@
 //! The queue: entries that are linked into the wheel's slots.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use super::moment::{deadline, reached};
@@ -9,7 +10,18 @@ use super::wheel::{Ends, NONE, Slot, Wheel};
 /// A timer's place in its [`TimerQueue`], to be given back with [`TimerQueue::remove`].
 #[derive(Debug, PartialEq, Eq, Hash)]
 #[must_use = "without its key a timer cannot be moved or removed"]
-pub struct TimerKey(u32);
+pub struct TimerKey(NonZeroU32);
+
+impl TimerKey {
+    fn new(index: u32) -> Self {
+        // The last index names no timer.
+        Self(NonZeroU32::MIN.saturating_add(index))
+    }
+
+    fn index(&self) -> u32 {
+        self.0.get() - 1
+    }
+}
 
 /// Deadlines, each with a value that says whose it is: the index of a connection in its owner's table, or a waker.
 ///
@@ -80,12 +92,12 @@ impl<T> TimerQueue<T> {
         let key = if index == NONE {
             let index = u32::try_from(self.entries.len()).ok().filter(|index| *index != NONE);
             self.entries.push(entry);
-            TimerKey(index.expect("fewer than 2^32 - 1 timers"))
+            TimerKey::new(index.expect("fewer than 2^32 - 1 timers"))
         } else {
             let place = &mut self.entries[index as usize];
             self.free = place.next;
             *place = entry;
-            TimerKey(index)
+            TimerKey::new(index)
         };
         self.len += 1;
         self.set(&key, at);
@@ -95,23 +107,23 @@ impl<T> TimerQueue<T> {
     /// Moves a deadline; `None` takes it away, and the timer stays.
     pub fn set(&mut self, key: &TimerKey, at: Option<Duration>) {
         let at = at.map_or(OFF, |at| deadline(at.saturating_sub(self.origin)));
-        let entry = &mut self.entries[key.0 as usize];
+        let entry = &mut self.entries[key.index() as usize];
         entry.at = at;
         match entry.slot {
             // It is found where it is linked when its slot begins, and linked again where it belongs then.
             Some(slot) if at >= self.wheel.start(slot) => {}
             Some(_) => {
-                self.unlink(key.0);
-                self.link(key.0);
+                self.unlink(key.index());
+                self.link(key.index());
             }
-            None => self.link(key.0),
+            None => self.link(key.index()),
         }
     }
 
     /// When a timer is due.
     #[must_use]
     pub fn deadline(&self, key: &TimerKey) -> Option<Duration> {
-        let at = self.entries[key.0 as usize].at;
+        let at = self.entries[key.index() as usize].at;
         (at != OFF).then(|| self.time(at))
     }
 
@@ -121,7 +133,7 @@ impl<T> TimerQueue<T> {
     /// With another queue's key, perhaps.
     #[must_use]
     pub fn value_mut(&mut self, key: &TimerKey) -> &mut T {
-        self.entries[key.0 as usize].value.as_mut().expect("a key of this queue")
+        self.entries[key.index() as usize].value.as_mut().expect("a key of this queue")
     }
 
     /// Removes a timer; the last one's removal gives the memory of all back.
@@ -129,11 +141,11 @@ impl<T> TimerQueue<T> {
     /// # Panics
     /// With another queue's key, perhaps.
     pub fn remove(&mut self, key: TimerKey) -> T {
-        self.unlink(key.0);
-        let entry = &mut self.entries[key.0 as usize];
+        self.unlink(key.index());
+        let entry = &mut self.entries[key.index() as usize];
         let value = entry.value.take().expect("a key of this queue");
         (entry.at, entry.next) = (OFF, self.free);
-        self.free = key.0;
+        self.free = key.index();
         self.len -= 1;
         if self.len == 0 {
             // Nothing is linked: the memory of many may go with the last.

@@ -1,49 +1,63 @@
 //! A WebSocket on a tokio transport: it moves bytes and tells the time; every rule is in `tidewire-connection`.
+//!
+//! | Who | polls what |
+//! |---|---|
+//! | one task, message by message | [`next`](WebSocket::next), [`feed`](WebSocket::feed), [`flush`](WebSocket::flush) or [`send`](WebSocket::send) |
+//! | combinators | the [`Stream`](futures_core::Stream) and the [`Sink`](futures_sink::Sink) of whole messages |
+//! | one task that reads, another that writes | the two of [`split`](WebSocket::split) |
+//! | nobody, for long times | a driver: [`into_driven`](WebSocket::into_driven) |
+//!
+//! Any of these answers pings, echoes a close, sends heartbeats and keeps deadlines: who only reads, who only writes, and
+//! the driver for those who do neither.
 
-mod pump;
+mod combinators;
+mod connection;
+mod driven;
+#[cfg(feature = "json")]
+mod json;
+mod message;
 mod receive;
 mod send;
+mod shared;
+mod split;
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{fmt, time::Duration};
 
-use futures_core::Stream;
 use tidewire_connection::websocket as sans_io;
 use tidewire_lifecycle::{Lifecycle, Usage};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+pub use self::driven::Driver;
+#[cfg(feature = "json")]
+pub use self::json::JsonError;
+pub use self::message::Message;
+pub use self::split::{ReadHalf, Unrelated, WriteHalf};
 pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Ended, Endpoint};
 
-use crate::{alarm::Alarm, clock::Clock, output::Output, pool::ReadBuffer};
+use self::connection::Connection;
+use crate::{alarm::Alarm, clock::Clock};
 
-/// A message that the peer sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Message {
-    /// UTF-8 text.
-    Text(String),
-    /// Any bytes.
-    Binary(Vec<u8>),
+/// A WebSocket after its opening handshake.
+///
+/// Pings are answered, heartbeats sent and deadlines kept while any of its methods is polled. What is fed goes out, all in
+/// one write, when the input is drained, or with [`flush`](Self::flush). While idle it owns neither a read nor a write
+/// buffer; it is one pointer wide.
+pub struct WebSocket<IO> {
+    connection: Box<Connection<IO>>,
 }
 
-/// A WebSocket after its opening handshake, as a [`Stream`] of messages.
-///
-/// Pings are answered, heartbeats sent and deadlines kept while [`next`](Self::next) (or the stream) is polled. What
-/// is fed goes out, all in one write, when the input is drained, or with [`flush`](Self::flush). While idle it owns
-/// neither a read nor a write buffer.
+/// What a WebSocket was made of, and what is on its way; see [`WebSocket::into_inner`].
 #[derive(Debug)]
-pub struct WebSocket<IO> {
-    io: IO,
-    reader: sans_io::Reader,
-    writer: sans_io::Writer,
-    output: Output,
-    /// Bytes that were read and hold more events.
-    unread: Option<ReadBuffer>,
-    alarm: Alarm,
-    /// When the application was given a message, before it asked for the next.
-    busy_since: Option<Duration>,
+#[non_exhaustive]
+pub struct Inner<IO> {
+    /// The transport.
+    pub io: IO,
+    /// Messages that came and were not asked for, the oldest first.
+    pub messages: Vec<Message>,
+    /// What was read behind them, from the beginning of a frame, or from within the one that is not whole.
+    pub unread: Vec<u8>,
+    /// What was fed and the transport has not taken, from within a frame perhaps.
+    pub unwritten: Vec<u8>,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
@@ -64,9 +78,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(self, agreement: &tidewire_ws::deflate::Agreement) -> Self {
-        let reader = self.reader.with_deflate(agreement);
-        let writer = self.writer.with_deflate(agreement);
-        Self { reader, writer, ..self }
+        Self { connection: Box::new(self.connection.with_deflate(agreement)) }
     }
 
     pub(crate) fn new(
@@ -75,38 +87,39 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         alarm: Alarm,
         halves: (sans_io::Reader, sans_io::Writer),
     ) -> Self {
-        let (reader, mut writer) = halves;
-        let unread = (!unread.is_empty()).then(|| ReadBuffer::from(unread));
-        if let Some(unread) = &unread {
-            writer.handle_received(alarm.now(), unread.len());
-        }
-        Self { io, reader, writer, output: Output::default(), unread, alarm, busy_since: None }
+        Self { connection: Box::new(Connection::new(io, unread, alarm, halves)) }
     }
 
     // Questions.
 
+    /// The transport.
+    #[must_use]
+    pub fn io(&self) -> &IO {
+        self.connection.io()
+    }
+
     /// How the connection ended, once it has.
     #[must_use]
     pub fn ended(&self) -> Option<&Ended> {
-        self.writer.ended()
+        self.connection.writer.ended()
     }
 
     /// What the connection has used.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.writer.usage(self.alarm.now())
+        self.connection.writer.usage(self.connection.alarm.now())
     }
 
     /// Its life: since when it is quiet, when the peer was last seen, how far it is.
     #[must_use]
     pub fn lifecycle(&self) -> &Lifecycle {
-        self.writer.lifecycle()
+        self.connection.writer.lifecycle()
     }
 
     /// The clock that its times are told by.
     #[must_use]
     pub fn clock(&self) -> Clock {
-        self.alarm.clock()
+        self.connection.alarm.clock()
     }
 
     // What ends it.
@@ -114,22 +127,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// What proved who the peer is holds for so long from now, or for ever: then it is closed with 1008; see
     /// [`Lifecycle::set_credential_expiry`].
     pub fn set_credential_expiry(&mut self, expires_in: Option<Duration>) {
-        let now = self.alarm.now();
-        self.writer.set_credential_expiry(now, expires_in.map(|after| now.saturating_add(after)));
+        self.connection.set_credential_expiry(expires_in);
     }
 
     /// The server goes away: it is closed with 1001, so long from now, whatever [`drain`](tidewire_lifecycle::drain) says for
     /// it.
     pub fn begin_drain(&mut self, told_in: Duration) {
-        let now = self.alarm.now();
-        self.writer.begin_drain(now, now.saturating_add(told_in));
+        self.connection.begin_drain(told_in);
+    }
+
+    /// Gives the transport back as it is, with what is on its way: no close is said. What came of a message in
+    /// fragments, or of a frame that is not whole, is lost with the WebSocket that waited for the rest.
+    #[must_use]
+    pub fn into_inner(self) -> Inner<IO> {
+        let taken = self.connection.take();
+        let messages = taken.inbox.map(|inbox| inbox.messages.into()).unwrap_or_default();
+        Inner { io: taken.io, messages, unread: taken.unread, unwritten: taken.unwritten }
     }
 }
 
-impl<IO: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<IO> {
-    type Item = Message;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.get_mut().poll_message(cx)
+impl<IO> fmt::Debug for WebSocket<IO> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocket").field("writer", &self.connection.writer).finish_non_exhaustive()
     }
 }

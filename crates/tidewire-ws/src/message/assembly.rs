@@ -6,19 +6,21 @@
 use super::MessageKind;
 use super::utf8::{Carry, InvalidUtf8};
 use super::walk::Following;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
-/// What came of the message in progress.
+/// What came of the message in progress: one pointer wide, for hardly ever there is something.
 #[derive(Debug, Default)]
-pub(crate) enum Assembly {
-    /// Nothing.
-    #[default]
-    Idle,
-    /// A text message, valid as far as it came.
+pub(crate) struct Assembly(Option<Box<Joining>>);
+
+/// A message that has not come whole.
+#[derive(Debug)]
+enum Joining {
+    /// Text, valid as far as it came.
     Text { text: String, carry: Carry },
-    /// A binary message.
+    /// Bytes.
     Binary { bytes: Vec<u8> },
 }
 
@@ -39,30 +41,34 @@ pub(crate) enum Passed {
 }
 
 impl Assembly {
-    /// An empty message.
-    pub(crate) fn begin(kind: MessageKind) -> Self {
-        match kind {
-            MessageKind::Text => Self::Text { text: String::new(), carry: Carry::default() },
-            MessageKind::Binary => Self::Binary { bytes: Vec::new() },
-        }
+    /// Nothing.
+    pub(crate) const IDLE: Self = Self(None);
+
+    fn begun(&mut self, kind: MessageKind) -> &mut Joining {
+        self.0.get_or_insert_with(|| {
+            Box::new(match kind {
+                MessageKind::Text => Joining::Text { text: String::new(), carry: Carry::default() },
+                MessageKind::Binary => Joining::Binary { bytes: Vec::new() },
+            })
+        })
     }
 
     /// Bytes of the message that came.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Idle => 0,
-            Self::Text { text, carry } => text.len() + carry.len(),
-            Self::Binary { bytes } => bytes.len(),
+        match self.0.as_deref() {
+            None => 0,
+            Some(Joining::Text { text, carry }) => text.len() + carry.len(),
+            Some(Joining::Binary { bytes }) => bytes.len(),
         }
     }
 
     /// Bytes of memory held for it.
     pub(crate) fn capacity(&self) -> usize {
-        match self {
-            Self::Idle => 0,
-            Self::Text { text, .. } => text.capacity(),
-            Self::Binary { bytes } => bytes.capacity(),
+        match self.0.as_deref() {
+            None => 0,
+            Some(Joining::Text { text, .. }) => text.capacity(),
+            Some(Joining::Binary { bytes }) => bytes.capacity(),
         }
     }
 
@@ -76,19 +82,15 @@ impl Assembly {
         piece: &[u8],
         following: Following,
     ) -> Result<(), InvalidUtf8> {
-        if let Self::Idle = self {
-            *self = Self::begin(kind);
-        }
-        match self {
-            Self::Idle => Ok(()),
-            Self::Text { text, carry } => {
+        match self.begun(kind) {
+            Joining::Text { text, carry } => {
                 let len = text.len() + carry.len();
                 if let Some(additional) = growth(len, text.capacity(), piece.len(), following) {
                     text.reserve_exact(additional + carry.len());
                 }
                 carry.append(piece, text)
             }
-            Self::Binary { bytes } => {
+            Joining::Binary { bytes } => {
                 if let Some(additional) = growth(bytes.len(), bytes.capacity(), piece.len(), following) {
                     bytes.reserve_exact(additional);
                 }
@@ -101,30 +103,30 @@ impl Assembly {
     /// Takes the next `piece` of a message of `kind` as something to lend at once: a text without the character that
     /// it does not finish, which waits; with what was joined before, if there is something.
     pub(crate) fn pass(&mut self, kind: MessageKind, piece: &[u8]) -> Result<Passed, InvalidUtf8> {
-        if let Self::Idle = self {
-            *self = Self::begin(kind);
-        }
-        match self {
-            Self::Text { text, carry } if text.is_empty() && carry.len() == 0 => {
-                carry.take_unfinished(piece).map(Passed::Input)
-            }
-            Self::Text { text, carry } => {
+        match (self.0.as_deref_mut(), kind) {
+            (Some(Joining::Text { text, carry }), _) if !text.is_empty() || carry.len() > 0 => {
                 carry.append(piece, text)?;
                 Ok(Passed::Joined(Joined::Text(mem::take(text))))
             }
-            Self::Binary { bytes } if !bytes.is_empty() => {
+            (Some(Joining::Binary { bytes }), _) if !bytes.is_empty() => {
                 bytes.extend_from_slice(piece);
                 Ok(Passed::Joined(Joined::Binary(mem::take(bytes))))
             }
-            Self::Idle | Self::Binary { .. } => Ok(Passed::Input(piece.len())),
+            (_, MessageKind::Text) => {
+                let mut carry = Carry::default();
+                let len = carry.take_unfinished(piece)?;
+                self.0 = (carry.len() > 0).then(|| Box::new(Joining::Text { text: String::new(), carry }));
+                Ok(Passed::Input(len))
+            }
+            (_, MessageKind::Binary) => Ok(Passed::Input(piece.len())),
         }
     }
 
     /// Whether the beginning of a character waits for its end.
     pub(crate) fn is_within_character(&self) -> bool {
-        match self {
-            Self::Text { carry, .. } => carry.len() > 0,
-            Self::Idle | Self::Binary { .. } => false,
+        match self.0.as_deref() {
+            Some(Joining::Text { carry, .. }) => carry.len() > 0,
+            None | Some(Joining::Binary { .. }) => false,
         }
     }
 
@@ -135,11 +137,11 @@ impl Assembly {
     //# Note that a particular text frame might include a partial UTF-8
     //# sequence; however, the whole message MUST contain valid UTF-8.
     pub(crate) fn finish(&mut self) -> Result<Option<Joined>, InvalidUtf8> {
-        match mem::take(self) {
-            Self::Idle => Ok(None),
-            Self::Text { text, carry } if carry.len() == 0 => Ok(Some(Joined::Text(text))),
-            Self::Text { .. } => Err(InvalidUtf8),
-            Self::Binary { bytes } => Ok(Some(Joined::Binary(bytes))),
+        match self.0.take().map(|joining| *joining) {
+            None => Ok(None),
+            Some(Joining::Text { text, carry }) if carry.len() == 0 => Ok(Some(Joined::Text(text))),
+            Some(Joining::Text { .. }) => Err(InvalidUtf8),
+            Some(Joining::Binary { bytes }) => Ok(Some(Joined::Binary(bytes))),
         }
     }
 }
@@ -171,7 +173,7 @@ mod tests {
         for kind in [MessageKind::Text, MessageKind::Binary] {
             for piece_len in [1, 3, 7, 100, 4096] {
                 let piece = vec![b'x'; piece_len];
-                let mut message = Assembly::Idle;
+                let mut message = Assembly::IDLE;
                 for _ in 0..200 {
                     message.append(kind, &piece, Following::Frames).unwrap();
                     assert!(message.capacity() <= (2 * message.len()).max(8), "{message:?}");
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn a_message_of_known_length_ends_in_a_buffer_of_that_length() {
         for kind in [MessageKind::Text, MessageKind::Binary] {
-            let mut message = Assembly::Idle;
+            let mut message = Assembly::IDLE;
             for received in 1..=50u64 {
                 message.append(kind, &[b'y'; 1000], Following::Bytes(50_000 - 1000 * received)).unwrap();
             }
@@ -193,7 +195,7 @@ mod tests {
 
     #[test]
     fn empty_pieces_take_no_memory() {
-        let mut message = Assembly::Idle;
+        let mut message = Assembly::IDLE;
         for _ in 0..1000 {
             message.append(MessageKind::Binary, &[], Following::Frames).unwrap();
         }
@@ -202,10 +204,10 @@ mod tests {
 
     #[test]
     fn a_text_that_ends_within_a_character_is_not_utf8() {
-        let mut message = Assembly::Idle;
+        let mut message = Assembly::IDLE;
         message.append(MessageKind::Text, b"\xE2\x82", Following::Nothing).unwrap();
         assert_eq!(message.len(), 2, "what waits counts");
         assert_eq!(message.finish().unwrap_err(), InvalidUtf8);
-        assert!(matches!(message, Assembly::Idle));
+        assert!(message.0.is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! Control frames sent: pings, pongs and the close, of our own and in answer to the peer's (RFC 6455 §5.5, §7.1).
 
 use super::closing::Outbound;
+use super::control_payload::ControlPayload;
 use super::{SendError, Writer};
 use crate::frame::{CloseCode, CloseFrame, MAX_CLOSE_PAYLOAD_LEN, MAX_CONTROL_PAYLOAD_LEN, Opcode};
 use alloc::vec::Vec;
@@ -57,7 +58,7 @@ impl Writer {
         match self.kept_pong.take() {
             None => false,
             Some(payload) => {
-                self.append(Opcode::Pong, &payload, output);
+                self.append(Opcode::Pong, payload.as_slice(), output);
                 true
             }
         }
@@ -89,9 +90,7 @@ impl Writer {
                 self.append(Opcode::Pong, payload, output);
             }
             Outbound::Open | Outbound::Within(_) => {
-                let kept = self.kept_pong.get_or_insert_with(Vec::new);
-                kept.clear();
-                kept.extend_from_slice(payload);
+                self.kept_pong = Some(ControlPayload::of(payload));
             }
         }
     }

@@ -51,6 +51,7 @@ mod masking;
 mod fragments;
 
 mod control;
+mod control_payload;
 
 mod closing;
 

@@ -67,7 +67,7 @@ impl Walk<'_> {
                 let Some(inflated) = inflation.join(piece, following)? else { return Ok(None) };
                 if !reader.assembly.is_within_character() {
                     // Of a beginning that was lent nothing may be left to the next message.
-                    reader.assembly = Assembly::Idle;
+                    reader.assembly = Assembly::IDLE;
                     return owned(begun.kind, inflated).map(Some);
                 }
                 // The beginning of the message was lent, up to within a character.

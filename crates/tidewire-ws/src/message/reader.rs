@@ -2,6 +2,7 @@
 
 use super::assembly::Assembly;
 use super::closing::{Eof, Inbound};
+use super::control_payload::ControlPayload;
 #[cfg(feature = "deflate")]
 use super::inflation::Inflation;
 use super::walk::{Begun, Coding};
@@ -10,6 +11,7 @@ use crate::Role;
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreement;
 use crate::frame::{Header, Opcode, PartialHeader, PartialPayload, ProtocolError, Rsv};
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -105,9 +107,9 @@ pub struct Reader {
     pub(crate) assembly: Assembly,
     /// Compressed messages, where they were agreed to.
     #[cfg(feature = "deflate")]
-    pub(crate) inflation: Option<alloc::boxed::Box<Inflation>>,
+    pub(crate) inflation: Option<Box<Inflation>>,
     /// The payload of a control frame that did not come in one piece.
-    pub(crate) control: Vec<u8>,
+    pub(crate) control: Option<Box<ControlPayload>>,
     role: Role,
     pub(crate) state: Inbound,
 }
@@ -120,10 +122,10 @@ impl Reader {
             config,
             position: Position::START,
             message: Progress::Idle,
-            assembly: Assembly::Idle,
+            assembly: Assembly::IDLE,
             #[cfg(feature = "deflate")]
             inflation: None,
-            control: Vec::new(),
+            control: None,
             role,
             state: Inbound::Open,
         }
@@ -197,7 +199,7 @@ impl Reader {
         let compressed = self.inflation.as_ref().map_or(0, |inflation| inflation.held_len_bytes());
         #[cfg(not(feature = "deflate"))]
         let compressed = 0;
-        self.assembly.capacity() + self.control.capacity() + compressed
+        self.assembly.capacity() + self.control.as_ref().map_or(0, |control| control.capacity()) + compressed
     }
 
     /// The peer's stream ended. No event comes after it; asked again, the answer is the same.
@@ -226,12 +228,12 @@ impl Reader {
         self.state = state;
         self.position = Position::START;
         self.message = Progress::Idle;
-        self.assembly = Assembly::Idle;
+        self.assembly = Assembly::IDLE;
         #[cfg(feature = "deflate")]
         {
             self.inflation = None;
         }
-        self.control = Vec::new();
+        self.control = None;
     }
 
     /// The peer broke the protocol: the close frame that says so goes into the output.

@@ -3,6 +3,7 @@
 
 use super::Writer;
 use super::closing::Inbound;
+use super::control_payload::ControlPayload;
 use super::reader::Control;
 use super::utf8::{self, InvalidUtf8};
 use super::walk::{Place, Walk};
@@ -60,7 +61,7 @@ impl Walk<'_> {
         let len = input.len();
         let payload = match place {
             Place::Input(place) => &input[place],
-            Place::Joined => joined.as_slice(),
+            Place::Joined => joined.as_deref().map_or(&[][..], ControlPayload::as_slice),
         };
         match kind {
             Control::Ping => {

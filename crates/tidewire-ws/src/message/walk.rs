@@ -3,11 +3,11 @@
 //! It gives places in the input, unmasked, and keeps nothing of a message: [`Events`](super::Events) joins them,
 //! [`Pieces`](super::Pieces) lends them as they come.
 
+use super::control_payload::ControlPayload;
 use super::reader::{Admitted, Control, Position, Progress};
 use super::{Fragment, MessageKind, Reader};
 use crate::frame::{Header, Opcode, PartialPayload, ProtocolError, Rsv, mask};
-use alloc::vec::Vec;
-use core::mem;
+use alloc::boxed::Box;
 use core::ops::Range;
 
 /// How the payload of a message is written.
@@ -102,13 +102,13 @@ pub(crate) struct Walk<'a> {
     pub(crate) input: &'a mut [u8],
     pub(crate) consumed: usize,
     /// The payload of the last control frame, where it was joined from pieces.
-    pub(crate) joined: Vec<u8>,
+    pub(crate) joined: Option<Box<ControlPayload>>,
 }
 
 impl<'a> Walk<'a> {
     #[inline]
     pub(crate) fn new(reader: &'a mut Reader, input: &'a mut [u8]) -> Self {
-        Self { reader, input, consumed: 0, joined: Vec::new() }
+        Self { reader, input, consumed: 0, joined: None }
     }
 
     /// The next part, or `None` when all of the input is read.
@@ -235,14 +235,14 @@ impl<'a> Walk<'a> {
         let rest = &mut self.input[self.consumed..];
         let len = payload.unmask(rest);
         self.consumed += len;
-        reader.control.extend_from_slice(&rest[..len]);
+        reader.control.get_or_insert_default().extend_from_slice(&rest[..len]);
         if payload.remaining() > 0 {
             return None;
         }
         let kind = *kind;
         reader.position = Position::START;
         // The walk owns it from here, so that it is freed with it.
-        self.joined = mem::take(&mut reader.control);
+        self.joined = reader.control.take();
         Some(Part::Control(kind, Place::Joined))
     }
 }

@@ -2,6 +2,7 @@
 //! pings, pongs and the close in `control`.
 
 use super::closing::Outbound;
+use super::control_payload::ControlPayload;
 use super::masking::Masking;
 use super::{Config, MessageKind, SendError};
 #[cfg(feature = "deflate")]
@@ -11,7 +12,9 @@ use crate::Role;
 use crate::deflate::Agreement;
 #[cfg(feature = "deflate")]
 use crate::frame::Rsv;
-use crate::frame::{EncodedHeader, Header, MaskingKey, Opcode, append_frame, append_masked, header_for};
+use crate::frame::{
+    EncodedHeader, Header, MaskingKey, Opcode, append_frame, append_masked, header_for, mask,
+};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -36,7 +39,7 @@ pub struct Writer {
     pub(super) masking: Masking,
     pub(super) state: Outbound,
     /// The newest pong that is due and was kept back, or nothing.
-    pub(super) kept_pong: Option<Vec<u8>>,
+    pub(super) kept_pong: Option<Box<ControlPayload>>,
     /// Compresses, where that was agreed to.
     #[cfg(feature = "deflate")]
     pub(super) deflation: Option<Box<Deflation>>,
@@ -100,6 +103,15 @@ impl Writer {
     #[must_use]
     pub fn agreement(&self) -> Option<&Agreement> {
         self.deflation.as_deref().map(Deflation::agreement)
+    }
+
+    /// Whether messages are compressed, where that is worth it.
+    #[must_use]
+    pub fn is_compressing(&self) -> bool {
+        #[cfg(feature = "deflate")]
+        return self.deflation.is_some();
+        #[cfg(not(feature = "deflate"))]
+        return false;
     }
 
     /// Which endpoint this is.
@@ -166,6 +178,21 @@ impl Writer {
     pub fn admit_payload(&self, kind: MessageKind, payload_len: usize) -> Result<EncodedHeader, SendError> {
         self.admit_encoded()?;
         Ok(header_for(kind.opcode(), payload_len, None))
+    }
+
+    /// The header of a message whose payload the caller owns and puts behind the output without copying it: a client's is
+    /// masked where it lies. It is not compressed.
+    ///
+    /// # Errors
+    ///
+    /// Our close frame is out, or a message in pieces is not whole; the payload is untouched then.
+    pub fn admit_owned(&mut self, kind: MessageKind, payload: &mut [u8]) -> Result<EncodedHeader, SendError> {
+        self.between_messages()?;
+        let key = self.masking.key();
+        if let Some(key) = key {
+            mask(payload, key, 0);
+        }
+        Ok(header_for(kind.opcode(), payload.len(), key))
     }
 
     pub(super) fn open(&self) -> Result<(), SendError> {

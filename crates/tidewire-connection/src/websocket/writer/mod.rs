@@ -94,6 +94,12 @@ impl Writer {
         self.inner.role()
     }
 
+    /// Whether messages are compressed.
+    #[must_use]
+    pub fn is_compressing(&self) -> bool {
+        self.inner.is_compressing()
+    }
+
     /// The lifecycle: since when it is quiet, when the peer was last seen, how far it is.
     #[must_use]
     pub fn lifecycle(&self) -> &Lifecycle {
@@ -162,6 +168,23 @@ impl Writer {
         Ok(header)
     }
 
+    /// The header of a message whose payload the caller owns and puts behind the output, in pieces or not and without a
+    /// copy: a client's is masked where it lies. It is not compressed.
+    ///
+    /// # Errors
+    /// Our close frame is out, or the connection is over.
+    pub fn admit_owned(
+        &mut self,
+        now: Duration,
+        kind: MessageKind,
+        payload: &mut [u8],
+    ) -> Result<EncodedHeader, SendError> {
+        self.admit()?;
+        let header = self.inner.admit_owned(kind, payload)?;
+        self.course.lifecycle.handle_message_sent(now);
+        Ok(header)
+    }
+
     /// Begins the closing handshake with our close frame; its deadline runs from here.
     ///
     /// # Errors
@@ -207,6 +230,12 @@ impl Writer {
     /// Whether anything can be sent: an end that came without a close frame of ours is one, too.
     fn admit(&self) -> Result<(), SendError> {
         if self.is_open() { Ok(()) } else { Err(SendError::NotOpen) }
+    }
+
+    /// The application was busy until `now` with a message that was counted when it came; see
+    /// [`Lifecycle::handle_active`].
+    pub fn handle_active(&mut self, now: Duration) {
+        self.course.lifecycle.handle_active(now);
     }
 
     // What happened to the transport.

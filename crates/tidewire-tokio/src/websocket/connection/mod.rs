@@ -1,0 +1,120 @@
+//! A connection and its transport, whoever polls it: an owner alone, two halves, or a driver.
+
+mod ahead;
+mod pump;
+mod receive;
+mod send;
+
+use std::time::Duration;
+
+use tidewire_connection::websocket as sans_io;
+
+use self::ahead::Inbox;
+use crate::{alarm::Alarm, output::Output, pool::ReadBuffer};
+
+pub(super) use self::ahead::Ahead;
+
+/// Bytes move, and time is told; every rule is in `tidewire-connection`.
+#[derive(Debug)]
+pub(super) struct Connection<IO> {
+    io: IO,
+    reader: sans_io::Reader,
+    pub(super) writer: sans_io::Writer,
+    output: Output,
+    /// Bytes that were read and hold more events.
+    unread: Option<ReadBuffer>,
+    /// Messages that came while nobody asked for one.
+    inbox: Option<Box<Inbox>>,
+    pub(super) alarm: Alarm,
+    /// The last look at the clock: a look costs more than a small message.
+    looked_at: Duration,
+    turn: Turn,
+}
+
+/// Whose turn it has been since the last look at the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// The transport's.
+    Ours,
+    /// The application's: it was given a message, and nothing was read since.
+    Theirs,
+}
+
+/// What is left of a connection for who takes its transport.
+pub(super) struct Taken<IO> {
+    pub(super) io: IO,
+    pub(super) inbox: Option<Box<Inbox>>,
+    pub(super) unread: Vec<u8>,
+    pub(super) unwritten: Vec<u8>,
+}
+
+impl<IO> Connection<IO> {
+    pub(super) fn new(
+        io: IO,
+        unread: &[u8],
+        alarm: Alarm,
+        (reader, mut writer): (sans_io::Reader, sans_io::Writer),
+    ) -> Self {
+        let looked_at = alarm.now();
+        let unread = (!unread.is_empty()).then(|| {
+            writer.handle_received(looked_at, unread.len());
+            ReadBuffer::from(unread)
+        });
+        let output = Output::default();
+        Self { io, reader, writer, output, unread, inbox: None, alarm, looked_at, turn: Turn::Ours }
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(super) fn with_deflate(self, agreement: &tidewire_ws::deflate::Agreement) -> Self {
+        let reader = self.reader.with_deflate(agreement);
+        let writer = self.writer.with_deflate(agreement);
+        Self { reader, writer, ..self }
+    }
+
+    pub(super) fn io(&self) -> &IO {
+        &self.io
+    }
+
+    pub(super) fn take(self) -> Taken<IO> {
+        let unread = self.unread.map(|mut unread| unread.unread().to_vec()).unwrap_or_default();
+        Taken { io: self.io, inbox: self.inbox, unread, unwritten: self.output.into_bytes() }
+    }
+
+    /// Looks at the clock. While the application was busy with a message nothing was read, and nobody was silent.
+    fn look(&mut self) -> Duration {
+        /// An application that is busy for less than this reads on all the time.
+        const SHORT_BUSY: Duration = Duration::from_millis(1);
+        let now = self.alarm.now();
+        if self.turn == Turn::Theirs && now.saturating_sub(self.looked_at) >= SHORT_BUSY {
+            self.writer.handle_read_paused(self.looked_at);
+            self.writer.handle_read_resumed(now);
+            self.writer.handle_active(now);
+        }
+        self.looked_at = now;
+        now
+    }
+
+    /// The time for what the application does: in the middle of what was read at once, that of the last look.
+    fn now(&mut self) -> Duration {
+        match (&self.unread, self.turn) {
+            (Some(_), Turn::Theirs) => self.looked_at,
+            (None, _) | (Some(_), Turn::Ours) => self.look(),
+        }
+    }
+
+    pub(super) fn set_credential_expiry(&mut self, expires_in: Option<Duration>) {
+        let now = self.look();
+        let expiry = expires_in.map(|after| now.saturating_add(after));
+        self.writer.set_credential_expiry(now, expiry);
+    }
+
+    pub(super) fn begin_drain(&mut self, told_in: Duration) {
+        let now = self.look();
+        self.writer.begin_drain(now, now.saturating_add(told_in));
+    }
+
+    /// There is nobody to take what waits.
+    fn drop_output(&mut self) {
+        self.output.clear();
+    }
+}

@@ -1,0 +1,145 @@
+//! What goes: messages, shared frames, and the close.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tidewire_connection::websocket::Transport;
+use tidewire_ws::{
+    frame::{CloseCode, EncodedFrame},
+    message::{MessageKind, SendError},
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{Ahead, Connection, receive::MAX_READS_PER_POLL};
+use crate::websocket::Message;
+
+/// A message that is given away goes out without being copied from this length on; a shorter one is copied behind the
+/// others, which costs less than a slot in the vectored write.
+const OWNED_MIN_LEN: usize = 4096;
+
+/// Messages dropped in one poll while closing.
+const MAX_DROPPED_PER_POLL: usize = 64;
+
+impl<IO> Connection<IO> {
+    pub(in crate::websocket) fn feed(&mut self, message: Message) -> Result<(), SendError> {
+        if message.len() >= OWNED_MIN_LEN && !self.writer.is_compressing() {
+            let (now, kind, mut payload) = (self.now(), message.kind(), message.into_payload());
+            let header = self.writer.admit_owned(now, kind, &mut payload)?;
+            self.output.tail().extend_from_slice(header.as_bytes());
+            self.output.push(Bytes::from(payload));
+            return Ok(());
+        }
+        match &message {
+            Message::Text(text) => self.feed_text(text),
+            Message::Binary(payload) => self.feed_binary(payload),
+        }
+    }
+
+    pub(in crate::websocket) fn feed_text(&mut self, text: &str) -> Result<(), SendError> {
+        let now = self.now();
+        self.writer.send_text(now, text, self.output.tail())
+    }
+
+    pub(in crate::websocket) fn feed_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        let now = self.now();
+        self.writer.send_binary(now, payload, self.output.tail())
+    }
+
+    pub(in crate::websocket) fn feed_encoded(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
+        let now = self.now();
+        self.writer.admit_encoded(now)?;
+        self.output.push_shared(frame.bytes());
+        Ok(())
+    }
+
+    pub(in crate::websocket) fn feed_pieces(
+        &mut self,
+        kind: MessageKind,
+        pieces: &[Bytes],
+    ) -> Result<(), SendError> {
+        let (now, payload_len) = (self.now(), pieces.iter().map(Bytes::len).sum());
+        let header = self.writer.admit_payload(now, kind, payload_len)?;
+        self.output.tail().extend_from_slice(header.as_bytes());
+        pieces.iter().for_each(|piece| self.output.push_shared(piece));
+        Ok(())
+    }
+
+    pub(in crate::websocket) fn start_close(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+    ) -> Result<(), SendError> {
+        let now = self.look();
+        self.writer.close(now, Some((code, reason)), self.output.tail())
+    }
+
+    pub(in crate::websocket) fn output_len(&self) -> usize {
+        self.output.len()
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
+    /// `Ready` when all output is taken, or nobody is there to take it. What the peer sends meanwhile is read, as far as one
+    /// message.
+    pub(in crate::websocket) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.poll_until(cx, Ahead::ONE, |connection| connection.output.is_done());
+        self.output.rest();
+        polled
+    }
+
+    /// `Ready` when the connection is over. What the peer sends meanwhile is read, as far as `ahead` goes.
+    pub(in crate::websocket) fn poll_driven(&mut self, cx: &mut Context<'_>, ahead: Ahead) -> Poll<()> {
+        let polled = self.poll_until(cx, ahead, |_| false);
+        self.output.rest();
+        polled
+    }
+
+    /// Does all that is due while nobody asks for messages; `Ready` when the connection is over, or when `is_done` after
+    /// what was there to be written and to be read.
+    fn poll_until(
+        &mut self,
+        cx: &mut Context<'_>,
+        ahead: Ahead,
+        is_done: impl Fn(&Self) -> bool,
+    ) -> Poll<()> {
+        let now = self.begin_turn();
+        for _ in 0..MAX_READS_PER_POLL {
+            let transport = self.writer.transport();
+            let written = match transport {
+                Transport::Closed => {
+                    self.drop_output();
+                    return Poll::Ready(());
+                }
+                Transport::ShutDown | Transport::Finish => self.poll_last_output(cx, now),
+                Transport::Open | Transport::Discard => self.poll_output(cx, now),
+            };
+            let read = self.poll_ahead(cx, now, ahead);
+            if self.writer.transport() != transport {
+                continue;
+            }
+            if written.is_ready() && is_done(self) {
+                return Poll::Ready(());
+            }
+            if read.is_pending() && self.poll_timers(cx, now).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        // A peer that never pauses must not hold up the deadlines, nor other tasks.
+        let _ = self.poll_timers(cx, now);
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Drops messages until the end.
+    pub(in crate::websocket) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..MAX_DROPPED_PER_POLL {
+            match self.poll_message(cx) {
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
