@@ -120,6 +120,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             if written.is_ready() && is_done(self) {
                 return Poll::Ready(());
             }
+            if written.is_ready() && !self.output.is_done() {
+                // What was read is answered at once.
+                continue;
+            }
             if read.is_pending() && self.poll_timers(cx, now).is_pending() {
                 return Poll::Pending;
             }
