@@ -1,9 +1,9 @@
 //! The server's opening handshake on a raw transport: one head, one answer, all under one deadline.
 
 use std::{
-    future::poll_fn,
+    future::{self, poll_fn},
     io, mem,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -107,19 +107,49 @@ impl Acceptor {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        // The handshake lives on the heap, so that the task of an open connection does not carry its state.
-        Box::pin(self.open(io, respond)).await
+        self.accept_secured(future::ready(Ok(io)), respond).await
     }
 
-    async fn open<IO>(
+    /// The same on a transport that has an opening of its own, as TLS does: the deadline of the opening handshake is that of
+    /// both together. Not cancel safe: dropped half way, it drops the transport with it.
+    ///
+    /// ```
+    /// # use tidewire_tokio::accept::{AcceptError, Acceptor};
+    /// # use tidewire_ws::handshake::Response;
+    /// # use tokio::io::{AsyncRead, AsyncWrite};
+    /// # struct TlsAcceptor;
+    /// # impl TlsAcceptor { async fn accept<IO>(&self, io: IO) -> std::io::Result<IO> { Ok(io) } }
+    /// # async fn example<IO: AsyncRead + AsyncWrite + Unpin>(tcp: IO, tls: TlsAcceptor) -> Result<(), AcceptError> {
+    /// let websocket = Acceptor::default().accept_secured(tls.accept(tcp), |_| Ok(Response::new())).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`AcceptError`]; a refused client was answered with the status that fits.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
+    pub async fn accept_secured<IO>(
         &self,
-        io: IO,
+        transport: impl Future<Output = io::Result<IO>>,
         respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
     ) -> Result<WebSocket<IO>, AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut opening = Opening::new(io, self);
+        // The handshake lives on the heap, so that the task of an open connection does not carry its state.
+        Box::pin(self.open(transport, respond)).await
+    }
+
+    async fn open<IO>(
+        &self,
+        transport: impl Future<Output = io::Result<IO>>,
+        respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,
+    ) -> Result<WebSocket<IO>, AcceptError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin,
+    {
+        let mut opening = Opening::new(transport, self).await?;
         let unread = match opening.read_request().await? {
             Ok(unread) => unread,
             Err(refusal) => return Err(opening.refused(refusal).await),
@@ -174,11 +204,16 @@ struct Opening<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
-    fn new(io: IO, acceptor: &Acceptor) -> Self {
-        let alarm = Alarm::new();
+    async fn new(
+        transport: impl Future<Output = io::Result<IO>>,
+        acceptor: &Acceptor,
+    ) -> Result<Self, AcceptError> {
+        let mut alarm = Alarm::new();
         let handshake = Arc::clone(&acceptor.handshake);
-        let accepting = Accepting::new(handshake, acceptor.websocket.clone(), alarm.now());
-        Self { io, accepting, output: Vec::new(), alarm }
+        let mut accepting = Accepting::new(handshake, acceptor.websocket.clone(), alarm.now());
+        let mut transport = pin!(transport);
+        let io = poll_fn(|cx| poll_within(&mut accepting, &mut alarm, cx, |cx| transport.as_mut().poll(cx)));
+        Ok(Self { io: io.await?, accepting, output: Vec::new(), alarm })
     }
 
     /// Reads the request; what came behind it, or why it is refused.
@@ -262,19 +297,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
         &mut self,
         mut step: impl FnMut(&mut IO, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Result<T, AcceptError> {
-        poll_fn(|cx| {
-            loop {
-                if let Poll::Ready(done) = step(&mut self.io, cx) {
-                    return Poll::Ready(done.map_err(AcceptError::Io));
-                }
-                let Some((at, _)) = self.accepting.poll_timeout() else { return Poll::Pending };
-                ready!(self.alarm.poll(cx, at));
-                self.accepting.handle_timeout(self.alarm.now());
-                if self.accepting.transport() == Transport::Closed {
-                    return Poll::Ready(Err(AcceptError::Timeout));
-                }
-            }
-        })
-        .await
+        let Self { io, accepting, alarm, .. } = self;
+        poll_fn(|cx| poll_within(accepting, alarm, cx, |cx| step(io, cx))).await
+    }
+}
+
+/// Polls a step while the deadlines run.
+fn poll_within<T>(
+    accepting: &mut Accepting,
+    alarm: &mut Alarm,
+    cx: &mut Context<'_>,
+    mut step: impl FnMut(&mut Context<'_>) -> Poll<io::Result<T>>,
+) -> Poll<Result<T, AcceptError>> {
+    loop {
+        if let Poll::Ready(done) = step(cx) {
+            return Poll::Ready(done.map_err(AcceptError::Io));
+        }
+        let Some((at, _)) = accepting.poll_timeout() else { return Poll::Pending };
+        ready!(alarm.poll(cx, at));
+        accepting.handle_timeout(alarm.now());
+        if accepting.transport() == Transport::Closed {
+            return Poll::Ready(Err(AcceptError::Timeout));
+        }
     }
 }
