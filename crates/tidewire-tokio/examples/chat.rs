@@ -12,22 +12,30 @@
 //! ```
 
 use std::{
-    error::Error, future::poll_fn, mem, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration,
+    error::Error,
+    future::poll_fn,
+    mem,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::Poll,
 };
 
 use serde_json::json;
 use tidewire_tokio::{
-    accept::{AcceptError, Acceptor},
+    accept::Acceptor,
     drain::{Drain, ShutdownSignals},
     hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
-    listener::{Limits, Listener},
-    websocket::{Message, WebSocket},
+    listener::{Limits, Listener, Stream},
+    server::{Served, Server},
+    websocket::Message,
 };
 use tidewire_ws::{
     frame::CloseCode,
-    handshake::{Refusal, Response},
+    handshake::{Refusal, Request, Response},
 };
-use tokio::net::TcpStream;
 
 /// Lines are shared: a clone of one is a clone of its `Arc`.
 type Line = Arc<str>;
@@ -42,59 +50,55 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut signals = ShutdownSignals::listen()?;
     let (hub, drain) = (SharedHub::new(Config::default()), Drain::new());
     println!("listening on ws://{}", listener.local_addr()?);
-    for guest in 1.. {
-        tokio::select! {
-            _ = signals.next() => break,
-            (stream, _, permit) = listener.accept() => {
-                let (hub, end) = (hub.clone(), drain.clone());
-                drain.spawn(async move {
-                    if let Err(error) = serve(stream, hub, guest, end).await {
-                        eprintln!("guest {guest}: {error}");
-                    }
-                    drop(permit);
-                });
-            }
-        }
+    tokio::select! {
+        () = serve(listener, hub, &drain) => {}
+        _ = signals.next() => {}
     }
-    drain.begin();
-    drain.finished(Duration::from_secs(10)).await;
+    // A second signal does not wait for the guests.
+    tokio::select! {
+        _ = drain.wound_up() => {}
+        _ = signals.next() => {}
+    }
     Ok(())
 }
 
-/// Serves one guest, from the opening handshake to the end.
-pub(crate) async fn serve(
-    stream: TcpStream,
-    hub: SharedHub<Line>,
-    guest: u64,
-    end: Drain,
-) -> Result<(), AcceptError> {
-    let mut joined = None;
-    let websocket = Acceptor::default()
-        .accept_with(stream, |request| {
-            // A bad name or a full house is told before the 101, by a status.
-            let room = TopicName::new(request.path().trim_start_matches('/'))
-                .map_err(|_| Refusal::new(404, "expected the name of a room as the path"))?;
-            let mut reader = hub
-                .subscriber(ConnectionId::new(guest))
-                .map_err(|_| Refusal::new(503, "as many guests as there may be"))?;
-            // A token that cannot be read is told as a gap: nothing is lost in silence.
-            let start = match request.query() {
-                token @ Some(_) => Start::resume(token, &room),
-                None => Start::Last(20),
-            };
-            reader.subscribe(&room, start).map_err(|_| Refusal::new(503, "as many rooms as there may be"))?;
-            joined = Some((room, reader));
-            Ok(Response::new())
+/// Serves guests until the drain begins.
+pub(crate) async fn serve(listener: Listener, hub: SharedHub<Line>, drain: &Drain) {
+    let (guests, rooms) = (AtomicU64::new(1), hub.clone());
+    Server::new(Acceptor::default())
+        .respond(move |request, _| {
+            let guest = guests.fetch_add(1, Ordering::Relaxed);
+            Ok((Response::new(), (guest, join(request, guest, &rooms)?)))
         })
-        .await?;
-    if let Some((room, reader)) = joined {
-        Guest { websocket, reader, hub, room, name: format!("guest {guest}") }.chat(end).await;
-    }
-    Ok(())
+        .run(listener, drain, move |websocket, (guest, (room, reader))| {
+            let hub = hub.clone();
+            Guest { websocket, reader, hub, room, name: format!("guest {guest}") }.chat()
+        })
+        .await;
+}
+
+/// The room that a request asks for, and a place in it. A bad name or a full house is told before the 101, by a status.
+fn join(
+    request: &Request<'_>,
+    guest: u64,
+    hub: &SharedHub<Line>,
+) -> Result<(TopicName, Subscriber<Line>), Refusal> {
+    let room = TopicName::new(request.path().trim_start_matches('/'))
+        .map_err(|_| Refusal::new(404, "expected the name of a room as the path"))?;
+    let mut reader = hub
+        .subscriber(ConnectionId::new(guest))
+        .map_err(|_| Refusal::new(503, "as many guests as there may be"))?;
+    // A token that cannot be read is told as a gap: nothing is lost in silence.
+    let start = match request.query() {
+        token @ Some(_) => Start::resume(token, &room),
+        None => Start::Last(20),
+    };
+    reader.subscribe(&room, start).map_err(|_| Refusal::new(503, "as many rooms as there may be"))?;
+    Ok((room, reader))
 }
 
 struct Guest {
-    websocket: WebSocket<TcpStream>,
+    websocket: Served<Stream>,
     reader: Subscriber<Line>,
     hub: SharedHub<Line>,
     room: TopicName,
@@ -106,21 +110,17 @@ enum Turn {
     Said(Message),
     Heard,
     Left,
-    Closing,
 }
 
 impl Guest {
-    async fn chat(mut self, end: Drain) {
-        let mut end = pin!(end.begun());
+    /// Until the guest leaves, or the drain has told it to.
+    async fn chat(mut self) {
         let mut batch = Vec::new();
         // Who drops before the first line has a place to come back to.
         let cursor = self.reader.progress().cursor().encode();
         self.send(&json!({ "type": "open", "name": self.name, "cursor": cursor }));
         loop {
             let turn = poll_fn(|cx| {
-                if end.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Turn::Closing);
-                }
                 // This writes, too: what was fed goes out when the input is drained.
                 if let Poll::Ready(message) = self.websocket.poll_message(cx) {
                     return Poll::Ready(message.map_or(Turn::Left, Turn::Said));
@@ -141,11 +141,6 @@ impl Guest {
                     }
                 }
                 Turn::Left => return,
-                Turn::Closing => {
-                    // A close that is under way goes on.
-                    let _ = self.websocket.close(CloseCode::GOING_AWAY, "shutting down").await;
-                    return;
-                }
             }
         }
     }

@@ -1,26 +1,32 @@
 //! Echoes every message: `cargo run --release -p tidewire-tokio --example echo_server -- 127.0.0.1:9001`.
 //!
 //! With `--features deflate` it compresses every message with whoever offers it; with `--takeover` behind the address
-//! both sides keep their context. Its limits are raised far enough for the Autobahn test suite, one of whose messages
-//! has 65,536 fragments.
+//! both sides keep their context. `--threads one`, `shared:4` or `each:4` chooses the threads that serve. Its limits are
+//! raised far enough for the Autobahn test suite, one of whose messages has 65,536 fragments.
 
-use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
+use std::{error::Error, net::SocketAddr};
 
 use tidewire_tokio::{
     accept::Acceptor,
     drain::{Drain, ShutdownSignals},
-    listener::{Limits, Listener},
-    websocket::{Config, Message, WebSocket},
+    listener::{Limits, Listener, Stream},
+    runtime::{self, Threads, Workers},
+    server::{Served, Server},
+    websocket::{Config, Message},
 };
-use tidewire_ws::{frame::CloseCode, message};
-use tokio::net::TcpStream;
+use tidewire_ws::message;
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let address: SocketAddr = match std::env::args().nth(1) {
         Some(address) => address.parse()?,
         None => SocketAddr::from(([127, 0, 0, 1], 9001)),
     };
+    let mut behind = std::env::args().skip_while(|argument| argument != "--threads").skip(1);
+    let threads: Threads = behind.next().as_deref().map_or(Ok(Threads::default()), str::parse)?;
+    runtime::run(threads, |workers| serve(address, workers))?
+}
+
+async fn serve(address: SocketAddr, workers: Workers) -> Result<(), Box<dyn Error>> {
     let mut messages = message::Config::default();
     messages.max_message_len = 64 * 1024 * 1024;
     messages.max_fragments = 1 << 20;
@@ -30,29 +36,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     {
         acceptor.deflate = Some(compression());
     }
-    let acceptor = Arc::new(acceptor);
 
     let listener = Listener::bind(address, Limits::default())?;
     let mut signals = ShutdownSignals::listen()?;
     let drain = Drain::new();
     println!("listening on ws://{}", listener.local_addr()?);
-    loop {
-        tokio::select! {
-            _ = signals.next() => break,
-            (stream, _, permit) = listener.accept() => {
-                let acceptor = Arc::clone(&acceptor);
-                let end = drain.clone();
-                drain.spawn(async move {
-                    if let Ok(websocket) = acceptor.accept(stream).await {
-                        echo(websocket, end).await;
-                    }
-                    drop(permit);
-                });
-            }
-        }
+    tokio::select! {
+        () = Server::new(acceptor).on(workers).run(listener, &drain, |websocket, _| echo(websocket)) => {}
+        _ = signals.next() => {}
     }
-    drain.begin();
-    drain.finished(Duration::from_secs(10)).await;
+    // A second signal does not wait for the connections.
+    tokio::select! {
+        _ = drain.wound_up() => {}
+        _ = signals.next() => {}
+    }
     Ok(())
 }
 
@@ -67,23 +64,12 @@ fn compression() -> tidewire_ws::deflate::Pool {
     Pool::new(config)
 }
 
-/// Sends back what comes, until either side ends it. What was fed goes out when the input is drained.
-async fn echo(mut websocket: WebSocket<TcpStream>, end: Drain) {
-    let end = end.begun();
-    tokio::pin!(end);
-    loop {
-        let message = tokio::select! {
-            message = websocket.next() => message,
-            () = &mut end => {
-                // The reason is short enough, and a close that is under way goes on.
-                let _ = websocket.close(CloseCode::GOING_AWAY, "shutting down").await;
-                return;
-            }
-        };
+/// Sends back what comes, until either side ends it, or the drain does. What was fed goes out when the input is drained.
+async fn echo(mut websocket: Served<Stream>) {
+    while let Some(message) = websocket.next().await {
         let echoed = match message {
-            Some(Message::Text(text)) => websocket.feed_text(&text),
-            Some(Message::Binary(payload)) => websocket.feed_binary(&payload),
-            None => return,
+            Message::Text(text) => websocket.feed_text(&text),
+            Message::Binary(payload) => websocket.feed_binary(&payload),
         };
         // Once our close frame is out there is nobody to echo to; the rest of the closing handshake goes on.
         let _ = echoed;

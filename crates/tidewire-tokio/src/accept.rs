@@ -141,7 +141,8 @@ impl Acceptor {
         Box::pin(self.open(transport, respond)).await
     }
 
-    async fn open<IO>(
+    /// As [`accept_secured`](Self::accept_secured), and all of its state in the future.
+    pub(crate) async fn open<IO>(
         &self,
         transport: impl Future<Output = io::Result<IO>>,
         respond: impl FnOnce(&Request<'_>) -> Result<Response, Refusal>,

@@ -45,6 +45,8 @@ pub mod hub;
 pub mod listener;
 mod output;
 mod pool;
+pub mod runtime;
+pub mod server;
 #[cfg(feature = "http-body")]
 pub mod sse;
 pub mod websocket;

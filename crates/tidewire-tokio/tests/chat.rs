@@ -5,41 +5,61 @@
 #[allow(dead_code, reason = "its main")]
 mod chat;
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use serde_json::Value;
 use tidewire_tokio::{
+    drain,
     drain::Drain,
     hub::{Config, SharedHub},
+    listener::{Limits, Listener},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinHandle,
+    net::TcpStream,
     time::timeout,
 };
 
-/// A guest's socket, what it has sent, and the task that serves it.
+/// The server, and where it listens.
+struct Chat {
+    address: SocketAddr,
+    drain: Drain,
+}
+
+impl Chat {
+    fn start() -> Self {
+        let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Limits::default()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut config = drain::Config::default();
+        config.spread = Duration::from_millis(10);
+        let drain = Drain::with_config(config);
+        let end = drain.clone();
+        tokio::spawn(async move { chat::serve(listener, SharedHub::new(Config::default()), &end).await });
+        Self { address, drain }
+    }
+
+    /// Waits until so many are served.
+    async fn serves(&self, guests: usize) {
+        while self.drain.running() != guests {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// A guest's socket.
 struct Guest {
     socket: TcpStream,
-    served: JoinHandle<()>,
 }
 
 impl Guest {
-    async fn join(hub: &SharedHub<std::sync::Arc<str>>, number: u64, drain: &Drain, target: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut socket = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, _) = listener.accept().await.unwrap();
-        let (hub, end) = (hub.clone(), drain.clone());
-        let served = tokio::spawn(async move {
-            let _ = chat::serve(accepted, hub, number, end).await;
-        });
+    async fn join(chat: &Chat, target: &str) -> Self {
+        let mut socket = TcpStream::connect(chat.address).await.unwrap();
         let request = format!(
             "GET {target} HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
         );
         socket.write_all(request.as_bytes()).await.unwrap();
-        Self { socket, served }
+        Self { socket }
     }
 
     async fn head(&mut self) -> String {
@@ -87,49 +107,50 @@ impl Guest {
 
 #[tokio::test]
 async fn who_is_cut_off_comes_back_and_misses_nothing() {
-    let (hub, drain) = (SharedHub::new(Config::default()), Drain::new());
-    let mut anna = Guest::join(&hub, 1, &drain, "/kitchen").await;
-    let mut ben = Guest::join(&hub, 2, &drain, "/kitchen").await;
-    for (guest, name) in [(&mut anna, "guest 1"), (&mut ben, "guest 2")] {
-        assert!(guest.head().await.starts_with("HTTP/1.1 101 "));
-        assert_eq!(guest.hears().await.0, serde_json::json!({ "type": "open", "name": name }));
-    }
+    let chat = Chat::start();
+    let mut anna = Guest::join(&chat, "/kitchen").await;
+    assert!(anna.head().await.starts_with("HTTP/1.1 101 "));
+    assert_eq!(anna.hears().await.0, serde_json::json!({ "type": "open", "name": "guest 1" }));
+    let mut ben = Guest::join(&chat, "/kitchen").await;
+    assert!(ben.head().await.starts_with("HTTP/1.1 101 "));
+    assert_eq!(ben.hears().await.0, serde_json::json!({ "type": "open", "name": "guest 2" }));
     anna.say("tea?").await;
     anna.hears_line("guest 1: tea?").await;
     let cursor = ben.hears_line("guest 1: tea?").await;
     drop(ben.socket);
-    ben.served.await.unwrap();
+    chat.serves(1).await;
     anna.say("ben?").await;
     anna.hears_line("guest 1: ben?").await;
 
-    let mut ben = Guest::join(&hub, 3, &drain, &format!("/kitchen?{cursor}")).await;
+    let mut ben = Guest::join(&chat, &format!("/kitchen?{cursor}")).await;
     ben.head().await;
     ben.hears().await;
     ben.hears_line("guest 1: ben?").await;
-    let mut late = Guest::join(&hub, 4, &drain, "/kitchen").await;
+    let mut late = Guest::join(&chat, "/kitchen").await;
     late.head().await;
     late.hears().await;
     late.hears_line("guest 1: tea?").await;
     late.hears_line("guest 1: ben?").await;
-    let mut broken = Guest::join(&hub, 5, &drain, "/kitchen?nonsense").await;
+    let mut broken = Guest::join(&chat, "/kitchen?nonsense").await;
     broken.head().await;
     broken.hears().await;
     assert_eq!(broken.hears().await.0, serde_json::json!({ "type": "gap", "reason": "unknown" }));
 
-    drain.begin();
-    for mut guest in [anna, ben] {
-        assert_eq!(timeout(Duration::from_secs(60), guest.frame()).await.unwrap().0, 0x88);
-        drop(guest.socket);
-        guest.served.await.unwrap();
+    chat.drain.begin();
+    for mut guest in [anna, ben, late] {
+        let (first, payload) = timeout(Duration::from_secs(60), guest.frame()).await.unwrap();
+        assert_eq!((first, &payload[..2]), (0x88, &1001u16.to_be_bytes()[..]));
     }
+    drop(broken);
+    assert_eq!(chat.drain.wound_up().await, 0);
 }
 
 #[tokio::test]
 async fn what_cannot_be_is_told() {
-    let (hub, drain) = (SharedHub::new(Config::default()), Drain::new());
-    let mut nowhere = Guest::join(&hub, 1, &drain, "/$user:1").await;
+    let chat = Chat::start();
+    let mut nowhere = Guest::join(&chat, "/$user:1").await;
     assert!(nowhere.head().await.starts_with("HTTP/1.1 404 "));
-    let mut guest = Guest::join(&hub, 2, &drain, "/kitchen").await;
+    let mut guest = Guest::join(&chat, "/kitchen").await;
     guest.head().await;
     guest.hears().await;
     guest.socket.write_all(b"\x82\x80\0\0\0\0").await.unwrap();

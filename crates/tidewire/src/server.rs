@@ -14,8 +14,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tidewire_tokio::drain::ShutdownSignals;
-use tidewire_tokio::listener::{Limits, Listener, Permit};
-use tokio::net::TcpStream;
+use tidewire_tokio::listener::{Limits, Listener, Permit, Stream};
 use tower::Service;
 use tracing::{debug, info, warn};
 
@@ -96,7 +95,7 @@ fn http() -> http1::Builder {
 }
 
 /// Serves the requests of one connection.
-async fn connection(http: http1::Builder, stream: TcpStream, router: Router, app: Arc<App>, place: Place) {
+async fn connection(http: http1::Builder, stream: Stream, router: Router, app: Arc<App>, place: Place) {
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(place.clone());
         // A router is always ready, so it need not be asked.

@@ -1,59 +1,65 @@
-//! Accepting: a TCP listener that caps its connections and survives running out of file descriptors.
+//! Accepting: listening sockets that cap their connections, in total and for each address, and survive running out of
+//! file descriptors.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+//! use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+//! use tidewire_tokio::listener::{Limits, Listener};
+//!
+//! let mut limits = Limits::default();
+//! limits.max_connections_per_address = 16;
+//! let addresses = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
+//! # let addresses = [addresses[0]; 2];
+//! let listener = Listener::bind_all(addresses, limits)?;
+//! # let address = listener.local_addr()?;
+//! # let client = tokio::net::TcpStream::connect(address).await?;
+//! // The permit is a place among the connections: it is kept as long as the stream.
+//! let (stream, peer, permit) = listener.accept().await;
+//! # Ok(()) }
+//! ```
+//!
+//! [`Server`](crate::server::Server) accepts in a loop, and opens a WebSocket on each.
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+mod address;
+mod limits;
+mod places;
+mod socket;
+mod stream;
+#[cfg(unix)]
+mod unix;
+
 use std::{
+    future::poll_fn,
     io,
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    task::{Context, Poll},
 };
 
-/// The listener's limits.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Connections that wait in the kernel to be accepted. Default 1,024.
-    pub backlog: u32,
-    /// Connections open at the same time; when they are reached, further ones wait in the backlog.
-    /// Default 100,000.
-    pub max_connections: usize,
-    /// How long sent data may stay unacknowledged, or unsent because the peer's window is closed, before the
-    /// kernel ends the connection (`TCP_USER_TIMEOUT`, Linux). Default 10 s.
-    pub write_timeout: Duration,
-    /// The pause after an accept that failed for want of file descriptors or memory. Default 100 ms.
-    pub exhausted_pause: Duration,
-}
+use tokio::sync::Semaphore;
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            backlog: 1024,
-            max_connections: 100_000,
-            write_timeout: Duration::from_secs(10),
-            exhausted_pause: Duration::from_millis(100),
-        }
-    }
-}
+pub use address::{Address, Peer};
+pub use limits::Limits;
+pub use places::Permit;
+pub(crate) use stream::Parked;
+pub use stream::Stream;
 
-/// A place in [`Limits::max_connections`], given back when dropped.
-#[derive(Debug)]
-pub struct Permit {
-    _permit: OwnedSemaphorePermit,
-}
+use places::Places;
+use socket::{Ipv4, Listening, concerns_one_connection, prepare_accepted};
 
-/// A TCP listener with [`Limits`].
+/// One or more listening sockets with [`Limits`] that they share.
 #[derive(Debug)]
 pub struct Listener {
-    inner: TcpListener,
+    sockets: Vec<Listening>,
+    /// Which is asked first the next time, so that none keeps the others waiting.
+    first: AtomicUsize,
+    /// Whose turn it is to accept: a socket wakes only one who waits for it.
+    turn: Semaphore,
     limits: Limits,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     exhausted: AtomicBool,
 }
 
@@ -62,40 +68,99 @@ impl Listener {
     ///
     /// # Errors
     /// Whatever the operating system says: the address is taken, not ours, or not allowed.
-    pub fn bind(address: SocketAddr, limits: Limits) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(i32::try_from(limits.backlog).unwrap_or(i32::MAX))?;
-        let places = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
-        let inner = TcpListener::from_std(socket.into())?;
-        Ok(Self { inner, limits, places, exhausted: AtomicBool::new(false) })
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn bind(address: impl Into<Address>, limits: Limits) -> io::Result<Self> {
+        Self::bind_all([address.into()], limits)
     }
 
-    /// The address that is bound, with its real port.
+    /// Binds all of these; each may have a backlog of its own, and all share the places. An IPv6 socket takes IPv4, too,
+    /// where the system does that, unless there is an IPv4 address among them.
+    ///
+    /// # Errors
+    /// There is none; or one cannot be bound, as in [`bind`](Self::bind), and then none is. A file that stands where a Unix
+    /// socket is to be, and is none, is left alone.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn bind_all(
+        addresses: impl IntoIterator<Item = impl Into<Address>>,
+        limits: Limits,
+    ) -> io::Result<Self> {
+        let addresses: Vec<Address> = addresses.into_iter().map(Into::into).collect();
+        if addresses.is_empty() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "expected an address to listen on, got none",
+            ));
+        }
+        let is_ipv4 = |address: &Address| matches!(address, Address::Tcp(SocketAddr::V4(_)));
+        let ipv4 = if addresses.iter().any(is_ipv4) { Ipv4::Elsewhere } else { Ipv4::AsByDefault };
+        let sockets = addresses
+            .iter()
+            .map(|address| {
+                Listening::bind(address, ipv4, &limits)
+                    .map_err(|error| io::Error::new(error.kind(), format!("{address}: {error}")))
+            })
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            sockets,
+            first: AtomicUsize::new(0),
+            turn: Semaphore::new(1),
+            places: Arc::new(Places::new(&limits)),
+            limits,
+            exhausted: AtomicBool::new(false),
+        })
+    }
+
+    /// The first TCP address that is bound, with its real port.
+    ///
+    /// # Errors
+    /// There is none, or whatever the operating system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        for address in self.addresses()? {
+            match address {
+                Address::Tcp(address) => return Ok(address),
+                #[cfg(unix)]
+                Address::Unix { .. } => {}
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AddrNotAvailable, "expected a TCP address, got Unix sockets only"))
+    }
+
+    /// All that is bound, in the order in which it was asked for, with the real ports.
     ///
     /// # Errors
     /// Whatever the operating system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.local_addr()
+    pub fn addresses(&self) -> io::Result<Vec<Address>> {
+        self.sockets.iter().map(Listening::address).collect()
     }
 
-    /// Waits for the next connection and a place for it. Never fails: a connection that died before it was
-    /// accepted is passed over, and without file descriptors it pauses and tries again. Cancel safe.
-    pub async fn accept(&self) -> (TcpStream, SocketAddr, Permit) {
+    /// The limits that it was bound with.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Waits for the next connection and a place for it; the sockets come in turns. Never fails: a connection that died
+    /// before it was accepted is passed over, one whose address has as many as it may is closed, and without file
+    /// descriptors it pauses and tries again. Cancel safe. Several tasks that accept come in turns, too.
+    pub async fn accept(&self) -> (Stream, Peer, Permit) {
         loop {
-            let permit = match Arc::clone(&self.places).acquire_owned().await {
-                Ok(permit) => Permit { _permit: permit },
-                // The semaphore is never closed; to wait for ever is what a full house does.
-                Err(_) => std::future::pending().await,
-            };
-            match self.inner.accept().await {
+            // It is never closed: without a turn there is nothing to do but to accept.
+            let _turn = self.turn.acquire().await;
+            let place = self.places.free().await;
+            match poll_fn(|cx| self.poll_accept(cx)).await {
                 Ok((stream, peer)) => {
                     if self.exhausted.swap(false, Ordering::Relaxed) {
                         tracing::info!("accepting again");
                     }
-                    self.prepare(&stream);
+                    let Some(permit) = place.of(&peer) else {
+                        tracing::debug!(%peer, "closed: its address has as many connections as it may");
+                        continue;
+                    };
+                    prepare_accepted(&stream, &self.limits);
                     return (stream, peer, permit);
                 }
                 Err(error) if concerns_one_connection(&error) => {}
@@ -109,64 +174,15 @@ impl Listener {
         }
     }
 
-    /// Options of an accepted socket. A socket that refuses one serves without it: the peer may be gone already.
-    fn prepare(&self, stream: &TcpStream) {
-        let socket = SockRef::from(stream);
-        let mut outcome = socket.set_tcp_nodelay(true);
-        #[cfg(target_os = "linux")]
-        {
-            outcome = outcome.and(socket.set_tcp_user_timeout(Some(self.limits.write_timeout)));
+    /// Asks each socket, another one first each time.
+    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
+        let first = self.first.fetch_add(1, Ordering::Relaxed) % self.sockets.len();
+        let (behind, ahead) = self.sockets.split_at(first);
+        for socket in ahead.iter().chain(behind) {
+            if let Poll::Ready(accepted) = socket.poll_accept(cx) {
+                return Poll::Ready(accepted);
+            }
         }
-        if let Err(error) = outcome.as_mut() {
-            tracing::debug!(%error, "an accepted socket refused an option");
-        }
-    }
-}
-
-/// Whether the error says something about the one connection, and nothing about the listener.
-fn concerns_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn loopback() -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], 0))
-    }
-
-    #[tokio::test]
-    async fn a_full_house_leaves_the_next_in_the_backlog_until_a_place_is_free() {
-        let listener =
-            Listener::bind(loopback(), Limits { max_connections: 1, ..Limits::default() }).unwrap();
-        let address = listener.local_addr().unwrap();
-        let _first_client = TcpStream::connect(address).await.unwrap();
-        let (_first, _, permit) = listener.accept().await;
-        let _second_client = TcpStream::connect(address).await.unwrap();
-        let waiting = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
-        assert!(waiting.is_err(), "accepted beyond the cap");
-        drop(permit);
-        listener.accept().await;
-    }
-
-    #[tokio::test]
-    async fn an_address_in_use_is_an_error() {
-        let listener = Listener::bind(loopback(), Limits::default()).unwrap();
-        let taken = listener.local_addr().unwrap();
-        assert_eq!(Listener::bind(taken, Limits::default()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
-    }
-
-    #[tokio::test]
-    async fn accepted_sockets_do_not_wait_for_full_segments() {
-        let listener = Listener::bind(loopback(), Limits::default()).unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (stream, _, _permit) = listener.accept().await;
-        assert!(stream.nodelay().unwrap());
-        #[cfg(target_os = "linux")]
-        assert_eq!(SockRef::from(&stream).tcp_user_timeout().unwrap(), Some(Duration::from_secs(10)));
+        Poll::Pending
     }
 }

@@ -20,9 +20,9 @@ use http::{HeaderValue, header};
 use hyper_util::rt::TokioIo;
 use session::{Dialect, Session};
 use std::sync::Arc;
+use tidewire_tokio::listener::Stream;
 use tidewire_tokio::websocket::{Config, WebSocket};
 use tidewire_ws::handshake::http as handshake;
-use tokio::net::TcpStream;
 use tracing::debug;
 
 /// The limits of WebSockets whose messages have at most `max_message_len` bytes; heartbeat, idle rule and closing
@@ -76,7 +76,7 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -
 }
 
 /// What the server gives to hyper, and gets back.
-type Transport = TokioIo<Lingering<TcpStream>>;
+type Transport = TokioIo<Lingering<Stream>>;
 
 /// Whether a connection's own messages come back to it.
 #[derive(Clone, Copy)]

@@ -12,9 +12,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tidewire_hub::{ConnectionId, Cursor, Position, TopicName};
 use tidewire_tokio::hub::Budget;
+use tidewire_tokio::listener::Stream;
 use tidewire_tokio::websocket::{Message, WebSocket};
 use tidewire_ws::frame::CloseCode;
-use tokio::net::TcpStream;
 use tracing::debug;
 
 /// What is taken from the hub at a time; the bytes are those of a message with all its forms, a quarter of which goes
@@ -79,7 +79,7 @@ enum Turn {
 #[derive(Debug)]
 pub(super) struct Session {
     app: Arc<App>,
-    pub(super) socket: WebSocket<TcpStream>,
+    pub(super) socket: WebSocket<Stream>,
     subscriber: Subscriber,
     /// Where messages without a topic of their own are published.
     topic: TopicName,
@@ -89,7 +89,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         app: Arc<App>,
-        socket: WebSocket<TcpStream>,
+        socket: WebSocket<Stream>,
         subscriber: Subscriber,
         topic: TopicName,
         exclude: Option<ConnectionId>,
@@ -202,7 +202,7 @@ impl Session {
     }
 }
 
-fn log_end(socket: &WebSocket<TcpStream>) {
+fn log_end(socket: &WebSocket<Stream>) {
     if let Some(ended) = socket.ended() {
         debug!(%ended, "websocket");
     }

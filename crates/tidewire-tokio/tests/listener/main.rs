@@ -1,0 +1,6 @@
+//! The listener and what serves behind it, over real sockets: limits, places, addresses, hostile and unlucky moments.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod accepting;
+mod options;
+mod sources;
