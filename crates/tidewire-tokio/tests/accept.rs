@@ -160,3 +160,29 @@ async fn what_the_caller_agreed_to_holds_for_the_connection() {
         .await;
     assert_eq!(accepted.unwrap().next().await, Some(Message::Text("Hello".to_owned())));
 }
+
+/// A handshake below the WebSocket's own, as TLS has one, has no time of its own.
+#[tokio::test(start_paused = true)]
+async fn the_deadline_of_the_opening_covers_what_is_below_it() {
+    let start = tokio::time::Instant::now();
+    let never = std::future::pending::<std::io::Result<DuplexStream>>();
+    let accepted = Acceptor::default().accept_secured(never, |_| Ok(Response::new())).await;
+    assert!(matches!(accepted, Err(AcceptError::Timeout)));
+    assert_eq!(start.elapsed(), Duration::from_secs(5));
+
+    let (client, server) = duplex(1024);
+    let slow = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        Ok(server)
+    };
+    let accepted = Acceptor::default().accept_secured(slow, |_| Ok(Response::new())).await;
+    assert!(matches!(accepted, Err(AcceptError::Timeout)));
+    assert_eq!(start.elapsed(), Duration::from_secs(10));
+    drop(client);
+
+    let failed = async { Err::<DuplexStream, _>(std::io::ErrorKind::InvalidData.into()) };
+    let accepted = Acceptor::default().accept_secured(failed, |_| Ok(Response::new())).await;
+    assert!(
+        matches!(accepted, Err(AcceptError::Io(error)) if error.kind() == std::io::ErrorKind::InvalidData)
+    );
+}

@@ -23,7 +23,7 @@ pub struct Limits {
     /// Opening handshakes at the same time, of a [`Server`](crate::server::Server); when they are reached, further
     /// connections wait in the backlog. Each has its opening deadline, so that the queue moves whatever those in front do;
     /// and a crowd that comes back after a restart is served in turn, where to turn it away would only bring it back later.
-    /// Default 4,096.
+    /// Default 8,192.
     pub max_handshakes: usize,
     /// How long sent data may stay unacknowledged, or unsent because the peer's window is closed, before the
     /// kernel ends the connection (`TCP_USER_TIMEOUT`, Linux). Default 10 s.
@@ -45,7 +45,7 @@ impl Default for Limits {
             max_connections: 100_000,
             max_connections_per_address: 256,
             proxies: vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)],
-            max_handshakes: 4096,
+            max_handshakes: 8192,
             write_timeout: Duration::from_secs(10),
             keep_alive: Some(Duration::from_secs(60)),
             keep_alive_interval: Duration::from_secs(10),
