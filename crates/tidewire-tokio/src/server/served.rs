@@ -18,8 +18,15 @@ use crate::{
 /// A [`WebSocket`] that goes when the drain says so: it is closed with 1001 in its turn, and [`next`](Self::next) then
 /// gives `None`. It hears of that while `next` (or [`poll_message`](Self::poll_message), or the stream) is polled; all
 /// else it does is the WebSocket's.
+///
+/// It is a pointer: an `async fn` that takes an argument keeps two of it.
 #[derive(Debug)]
 pub struct Served<IO> {
+    inner: Box<Inner<IO>>,
+}
+
+#[derive(Debug)]
+struct Inner<IO> {
     websocket: WebSocket<IO>,
     /// Until it has heard.
     notice: Option<Notice>,
@@ -27,8 +34,9 @@ pub struct Served<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Served<IO> {
     /// A WebSocket that hears of the drain by this notice.
+    #[must_use]
     pub fn new(websocket: WebSocket<IO>, notice: Notice) -> Self {
-        Self { websocket, notice: Some(notice) }
+        Self { inner: Box::new(Inner { websocket, notice: Some(notice) }) }
     }
 
     /// The next message; as [`WebSocket::next`]. Cancel safe.
@@ -38,19 +46,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Served<IO> {
 
     /// Polls for the next message; see [`next`](Self::next).
     pub fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        if let Some(notice) = &mut self.notice {
-            if let Poll::Ready(told_in) = notice.poll_told(cx) {
-                self.notice = None;
-                self.websocket.begin_drain(told_in);
-            }
+        let Inner { websocket, notice } = &mut *self.inner;
+        if let Some(Poll::Ready(told_in)) = notice.as_mut().map(|notice| notice.poll_told(cx)) {
+            *notice = None;
+            websocket.begin_drain(told_in);
         }
-        self.websocket.poll_message(cx)
+        websocket.poll_message(cx)
     }
 
     /// The WebSocket, and what it would hear of the drain by, unless it has.
     #[must_use]
     pub fn into_parts(self) -> (WebSocket<IO>, Option<Notice>) {
-        (self.websocket, self.notice)
+        let Inner { websocket, notice } = *self.inner;
+        (websocket, notice)
     }
 }
 
@@ -58,13 +66,13 @@ impl<IO> Deref for Served<IO> {
     type Target = WebSocket<IO>;
 
     fn deref(&self) -> &WebSocket<IO> {
-        &self.websocket
+        &self.inner.websocket
     }
 }
 
 impl<IO> DerefMut for Served<IO> {
     fn deref_mut(&mut self) -> &mut WebSocket<IO> {
-        &mut self.websocket
+        &mut self.inner.websocket
     }
 }
 
