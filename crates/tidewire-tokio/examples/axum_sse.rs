@@ -60,7 +60,7 @@ async fn ticks(
         Some((Event::new().id(&text).data(&text).encoded(), tick))
     });
     let beginning = stream::once(ready(Ok(Encoded::retry(Duration::from_secs(3)))));
-    Sse::new(beginning.chain(ticks).take_until(drain.begun()))
+    Sse::new(beginning.chain(ticks)).drain(&drain)
 }
 
 /// A model's answer, token by token; when the client goes away the rest is not asked for.
@@ -78,5 +78,5 @@ async fn tokens(State(drain): State<Drain>, headers: HeaderMap) -> Response {
     let events = tokens.chain(stream::once(ready(done)));
     // What cannot be encoded is left out here; an error that is handed on ends the response.
     let events = events.filter_map(|event| ready(event.ok())).map(Ok::<_, Infallible>);
-    Sse::new(events.take_until(drain.begun())).into_response()
+    Sse::new(events).drain(&drain).into_response()
 }

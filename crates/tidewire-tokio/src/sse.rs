@@ -27,7 +27,7 @@
 //!
 //! A client that goes away drops the body, and with it the stream: what it waits for is cancelled. A client that does not
 //! read is not polled for, and neither is the stream. A server that shuts down gracefully waits for its responses, and an
-//! event stream may have no end: give it one, as `take_until(drain.begun())` does.
+//! event stream may have no end: [`Sse::drain`] gives it one, each in its turn, so that not all clients come back at once.
 
 use std::{
     pin::Pin,
@@ -45,7 +45,10 @@ use tidewire_connection::event_stream::EventStream;
 use tidewire_lifecycle::{Config, Heartbeat, Timer};
 use tidewire_sse::{Encoded, body, content::HEADERS};
 
-use crate::alarm::Alarm;
+use crate::{
+    alarm::Alarm,
+    drain::{Drain, Notice},
+};
 
 /// A response of status 200 whose body is a stream of events.
 ///
@@ -57,12 +60,13 @@ pub struct Sse<S> {
     events: S,
     config: Arc<Config>,
     keep_alive: Option<Duration>,
+    drain: Option<Drain>,
 }
 
 impl<S> Sse<S> {
     /// These events, and a comment after 15 s of silence: [`Config::event_stream`].
     pub fn new(events: S) -> Self {
-        Self { events, config: Arc::new(Config::event_stream()), keep_alive: None }
+        Self { events, config: Arc::new(Config::event_stream()), keep_alive: None, drain: None }
     }
 
     /// A comment after so much silence, whatever the `heartbeat` of [`lifecycle`](Self::lifecycle): less than what any
@@ -77,6 +81,13 @@ impl<S> Sse<S> {
     /// connection, not of its body.
     pub fn lifecycle(mut self, config: Arc<Config>) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Ends the body when this drain tells it to go. Events that wait are sent before that, if it does not take longer than
+    /// its turn.
+    pub fn drain(mut self, drain: &Drain) -> Self {
+        self.drain = Some(drain.clone());
         self
     }
 
@@ -117,6 +128,8 @@ pin_project! {
         events: Option<body::Body<S>>,
         stream: EventStream,
         alarm: Alarm,
+        // Until it has heard of the drain.
+        notice: Option<Notice>,
     }
 }
 
@@ -128,7 +141,8 @@ impl<S> Body<S> {
             Arc::make_mut(&mut config).heartbeat = Heartbeat::KeepAlive { interval };
         }
         let stream = EventStream::new(config, alarm.now());
-        Self { events: Some(body::Body::new(sse.events)), stream, alarm }
+        let notice = sse.drain.as_ref().map(Drain::notice);
+        Self { events: Some(body::Body::new(sse.events)), stream, alarm, notice }
     }
 
     /// The keep-alive that is due, or `None` when a limit of time ends the body.
@@ -150,9 +164,18 @@ impl<S> Body<S> {
     }
 }
 
-/// A body whose events never pause gets no older than it may. Silence is looked at when none comes.
-fn end_if_too_old(stream: &mut EventStream, now: Duration) {
-    if let Some((at, Timer::MaxAge)) = stream.poll_timeout() {
+/// Says when the server goes away, once that is known.
+fn hear_of_drain(notice: &mut Option<Notice>, stream: &mut EventStream, cx: &mut Context<'_>, now: Duration) {
+    if let Some(Poll::Ready(told_in)) = notice.as_mut().map(|notice| notice.poll_told(cx)) {
+        *notice = None;
+        stream.begin_drain(now, now.saturating_add(told_in));
+    }
+}
+
+/// A body whose events never pause gets no older than it may, and goes when it is told to. Silence is looked at when none
+/// comes.
+fn end_if_it_is_time(stream: &mut EventStream, now: Duration) {
+    if let Some((at, Timer::MaxAge | Timer::Drain)) = stream.poll_timeout() {
         if at <= now {
             // A stream has no words for its end.
             stream.handle_timeout(now, &mut Vec::new());
@@ -172,7 +195,9 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let mut this = self.as_mut().project();
-        end_if_too_old(this.stream, this.alarm.now());
+        let now = this.alarm.now();
+        hear_of_drain(this.notice, this.stream, cx, now);
+        end_if_it_is_time(this.stream, now);
         if this.stream.ended().is_some() {
             this.events.set(None);
         }

@@ -18,7 +18,10 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 use tidewire_lifecycle::{Config, Heartbeat};
 use tidewire_sse::{Encoded, Event, InvalidField};
-use tidewire_tokio::sse::{Body, Sse};
+use tidewire_tokio::{
+    drain::Drain,
+    sse::{Body, Sse},
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, advance, sleep},
@@ -251,5 +254,41 @@ async fn a_client_that_reads_late_loses_no_event_to_its_silence() {
     for _ in 0..3 {
         assert_eq!(text(&mut body).await, "data: tick\n\n");
         advance(Duration::from_secs(60)).await;
+    }
+}
+
+/// Ten streams of each kind, told over the drain's ten seconds.
+#[tokio::test(start_paused = true)]
+async fn a_drain_ends_silent_and_busy_streams_in_their_turns() {
+    let (drain, start) = (Drain::new(), Instant::now());
+    let mut ends = Vec::new();
+    for _ in 0..10 {
+        let mut silent = boxed(Sse::new(stream::pending::<Result<Encoded, InvalidField>>()).drain(&drain));
+        ends.push(tokio::spawn(async move {
+            while let Some(frame) = next(&mut silent).await {
+                assert_eq!(frame.unwrap(), KEEP_ALIVE);
+            }
+            start.elapsed()
+        }));
+        let mut busy = boxed(Sse::new(stream::repeat_with(|| data("a"))).drain(&drain));
+        ends.push(tokio::spawn(async move {
+            while next(&mut busy).await.is_some() {
+                sleep(Duration::from_millis(50)).await;
+            }
+            start.elapsed()
+        }));
+    }
+    sleep(Duration::from_secs(60)).await;
+    // A busy one hears of it when it is asked for more.
+    drain.begin();
+    let mut seconds = Vec::new();
+    for end in ends {
+        seconds.push((end.await.unwrap() - Duration::from_secs(60)).as_secs_f64());
+    }
+    seconds.sort_unstable_by(f64::total_cmp);
+    assert_eq!(seconds.len(), 20);
+    for (index, ended) in seconds.iter().enumerate() {
+        let turn = index as f64 * 0.5;
+        assert!((turn..turn + 0.1).contains(ended), "{index}: {ended}");
     }
 }
