@@ -2,10 +2,11 @@
 //! time; every rule of a protocol lies below it.
 //!
 //! ```text
+//!   server::Server: a loop, a task each, on the threads of runtime::run
 //!   listener::Listener ──▶ accept::Acceptor ──▶ websocket::WebSocket ──▶ Message
 //!                               │ Refusal             ▲ feed, flush
 //!   drain::Drain tells all      ▼ (lingers)           │
-//!                                         hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up
+//!   in their turns                        hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up
 //!
 //!   a stream of events ──▶ sse::Sse ──▶ sse::Body ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
 //!   event_source::Builder ──▶ event_source::EventSource ──▶ Event, or Update (feature `client`)
@@ -15,7 +16,10 @@
 //!
 //! | Limit | Default |
 //! |---|---|
-//! | [`listener::Limits`]: backlog, connections, write timeout | 1,024 · 100,000 · 10 s |
+//! | [`listener::Limits`]: backlog, connections, of them from one address | 1,024 · 100,000 · 256 |
+//! | [`listener::Limits`]: opening handshakes at a time | 8,192 |
+//! | [`listener::Limits`]: write timeout, silence before a TCP keep-alive | 10 s · 60 s |
+//! | [`drain::Config`]: over how long connections are told to go, and are waited for | 10 s · 30 s |
 //! | opening handshake | `tidewire_lifecycle::Config::opening_timeout`, 5 s |
 //! | output that waits before reading stops | 1 MiB |
 //! | read buffers pooled per thread | 8 of 64 KiB |
@@ -34,6 +38,7 @@
 //! [`Drain`](drain::Drain) are cancel safe: dropped before they are ready they have lost nothing, and a later call goes
 //! on. So are `next` and `next_update` of `event_source::EventSource`, also where it connects or waits to come back.
 //! [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it.
+//! [`Server::run`](server::Server::run), dropped, has closed its listener, and its connections go on.
 
 pub mod accept;
 pub mod alarm;

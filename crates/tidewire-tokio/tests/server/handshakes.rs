@@ -25,6 +25,7 @@ use crate::client::{LONG, REQUEST, echo_server, echoed, open, opened};
 /// How it is tried: scaled down, unless it is asked for in full.
 struct Scale {
     slow: usize,
+    canaries: usize,
     opening: Duration,
     byte_every: Duration,
     echo_every: Duration,
@@ -40,6 +41,7 @@ impl Scale {
         match env::var("TIDEWIRE_SLOW_HANDSHAKES") {
             Ok(slow) => Self {
                 slow: slow.parse().unwrap(),
+                canaries: 100,
                 opening: millis(5000),
                 byte_every: millis(10_000),
                 echo_every: millis(1000),
@@ -48,6 +50,7 @@ impl Scale {
             },
             Err(_) => Self {
                 slow: 200,
+                canaries: 20,
                 opening: millis(300),
                 byte_every: millis(50),
                 echo_every: millis(10),
@@ -96,7 +99,7 @@ async fn handshakes_that_drip_are_gone_at_their_deadline_and_nobody_else_feels_t
     let (scale, drain, over) = (Scale::chosen(), Drain::new(), Arc::new(AtomicBool::new(false)));
     let (address, _server) = echo_server(Limits::default(), scale.opening, &drain);
     let canaries: Vec<_> =
-        (0..20).map(|_| tokio::spawn(canary(address, scale.echo_every, over.clone()))).collect();
+        (0..scale.canaries).map(|_| tokio::spawn(canary(address, scale.echo_every, over.clone()))).collect();
     let slow: Vec<_> = (0..scale.slow).map(|_| tokio::spawn(drips(address, scale.byte_every))).collect();
     for slow in slow {
         let gone = slow.await.unwrap();
