@@ -1,9 +1,10 @@
 //! What is listened on, and who came.
 
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
 };
 
 /// What a listener listens on.
