@@ -1,12 +1,14 @@
-//! What the benches share: streams to decode, and for whole servers a child process, its memory, and raw connections
-//! to it.
+//! What the benches share: streams to decode, and for whole servers a child process, its memory and processor time, and
+//! a load of raw connections to it.
 
 pub mod chance;
 pub mod frames;
 pub mod gateway;
 pub mod http;
+pub mod load;
 #[cfg(feature = "peers")]
 pub mod memory;
+pub mod pin;
 pub mod sse;
 pub mod websocket;
 
@@ -15,6 +17,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     process::{Child, Command, ExitCode, Stdio},
+    time::Duration,
 };
 
 /// Prints what a program found, and makes its exit code: a failure where it could not run or a promise is broken.
@@ -112,6 +115,35 @@ impl Server {
         let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
         Ok(ticks as f64 / TICKS_PER_SECOND)
     }
+
+    /// The processor time that its threads have taken (Linux, to the nanosecond), once they rest: what is on its way to them
+    /// is done by then.
+    ///
+    /// # Errors
+    /// The process is gone, or the system is not Linux.
+    pub fn settled_processor_time(&self) -> io::Result<Duration> {
+        /// Longer than anything waits that was sent over the loopback.
+        const REST: Duration = Duration::from_millis(2);
+        let mut before = self.processor_time()?;
+        loop {
+            rest(REST);
+            let now = self.processor_time()?;
+            if now == before {
+                return Ok(now);
+            }
+            before = now;
+        }
+    }
+
+    fn processor_time(&self) -> io::Result<Duration> {
+        let mut nanos = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            let statistics = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+            let time = statistics.split_whitespace().next().and_then(|time| time.parse::<u64>().ok());
+            nanos += time.ok_or_else(|| io::Error::other("no processor time"))?;
+        }
+        Ok(Duration::from_nanos(nanos))
+    }
 }
 
 impl Drop for Server {
@@ -120,6 +152,11 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a server is given time to rest")]
+fn rest(time: Duration) {
+    std::thread::sleep(time);
 }
 
 /// A WebSocket that is open, on a blocking socket.
@@ -151,19 +188,16 @@ pub fn upgrade(mut stream: TcpStream, target: &str) -> io::Result<TcpStream> {
     }
 }
 
-/// Sends a binary message of `len` bytes, under an all-zero masking key, and reads it back.
+/// Sends a binary message and reads it back.
 ///
 /// # Errors
 /// The connection failed, or something else came back.
-pub fn echo(stream: &mut TcpStream, len: u16) -> io::Result<()> {
-    let length = len.to_be_bytes();
-    let mut frame = vec![0x82, 0xFE, length[0], length[1], 0, 0, 0, 0];
-    frame.resize(8 + usize::from(len), b'x');
-    stream.write_all(&frame)?;
-    let mut back = vec![0; 4 + usize::from(len)];
+pub fn echo(stream: &mut TcpStream, payload: &[u8]) -> io::Result<()> {
+    stream.write_all(&frames::frame(2, payload, Some(frames::KEY)))?;
+    let expected = frames::frame(2, payload, None);
+    let mut back = vec![0; expected.len()];
     stream.read_exact(&mut back)?;
-    let expected = [0x82, 126, length[0], length[1]];
-    if back.starts_with(&expected) { Ok(()) } else { Err(io::Error::other("not an echo")) }
+    if back == expected { Ok(()) } else { Err(io::Error::other("not an echo")) }
 }
 
 /// Criterion with rounds short enough that a run with all peers is a matter of minutes; medians are what counts.

@@ -1,48 +1,161 @@
-//! Memory of an idle WebSocket: `cargo run --release -p tidewire-bench --bin idle [-- CONNECTIONS]`.
+//! Memory of an idle connection: `cargo run --release -p tidewire-bench --features peers --bin idle [-- --quick]`.
 //!
-//! Opens connections (5,000 by default) to the echo server and to the gateway, each a process of its own that this
-//! program builds and starts, and prints the growth of their resident memory, divided by the connections.
+//! Opens connections (10,000 by default) to one server after the other, each a process of its own that this program builds
+//! and starts, and prints the growth of their resident memory, divided by the connections: fresh, after each has echoed
+//! 1 KiB, and after each has echoed 64 KiB. Event streams are measured once they are open.
 
-use std::{env, error::Error, process::Command};
+use std::{
+    io::{self, Read, Write},
+    net::TcpStream,
+    process::ExitCode,
+};
 
-use tidewire_bench::{Server, echo, gateway, open_websocket};
+use clap::Parser;
+use tidewire_bench::{
+    Server, echo, gateway,
+    http::{Response, get},
+    load::{
+        contest::{Kind, Stadium},
+        open_websockets, roster,
+        table::{Against, Goal, Row, table},
+    },
+    open_websocket,
+};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let connections: u32 = env::args().nth(1).map_or(Ok(5_000), |count| count.parse())?;
-    let folder = gateway::build(&["-p", "tidewire", "-p", "tidewire-tokio", "--bins", "--examples"])?;
-
-    println!("Resident memory for each of {connections} idle WebSockets, in bytes\n");
-    println!("| Server | fresh | after a 1 KiB echo | after a 60 KiB echo |\n|---|---|---|---|");
-    let mut echo_server = Command::new(folder.join("examples/echo_server"));
-    row("echo server", echo_server.arg("127.0.0.1:0"), "/", connections)?;
-    let mut gateway = Command::new(folder.join("tidewire"));
-    row("gateway, raw", gateway.args(["serve", "--listen", "127.0.0.1:0"]), "/ws?topic=idle", connections)?;
-    println!(
-        "\nThe gateway keeps what was published as its topics' history: that is part of its last two figures."
-    );
-    Ok(())
+/// Measures the memory of idle connections.
+#[derive(Debug, Parser)]
+#[command(name = "idle")]
+struct Cli {
+    /// Connections to each server.
+    #[arg(long, default_value_t = 10_000)]
+    connections: usize,
+    /// 500 connections.
+    #[arg(long)]
+    quick: bool,
+    /// The servers whose names contain this.
+    #[arg(long)]
+    only: Option<String>,
 }
 
-/// Measures one server and prints its row. On the gateway each connection follows a topic of its own.
-fn row(name: &str, command: &mut Command, target: &str, connections: u32) -> Result<(), Box<dyn Error>> {
-    let server = Server::start(command)?;
+/// What a WebSocket may cost, in bytes.
+const WEBSOCKET_GOAL: Goal = Goal { against: Against::Bytes, at_most: 1536.0 };
+
+/// What an event stream through hyper may cost, in bytes.
+const EVENTS_GOAL: Goal = Goal { against: Against::Bytes, at_most: 12.0 * 1024.0 };
+
+/// Lengths of the echoes, in bytes; before the first a connection is fresh.
+const ECHOES: [usize; 2] = [1024, 64 * 1024];
+
+const TITLES: [&str; 3] =
+    ["WebSocket, fresh", "WebSocket, after a 1 KiB echo", "WebSocket, after a 64 KiB echo"];
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tidewire_bench::conclude(run(&cli), |_| true)
+}
+
+impl Cli {
+    fn connections(&self) -> usize {
+        if self.quick { self.connections.min(500) } else { self.connections }
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
+    }
+}
+
+/// The figures of one server, one for each title.
+struct Found {
+    name: String,
+    kind: Kind,
+    figures: Vec<f64>,
+}
+
+fn run(cli: &Cli) -> io::Result<String> {
+    let stadium = Stadium::build()?;
+    let connections = cli.connections();
+    let mut found = Vec::new();
+    for entrant in roster::echo().iter().filter(|entrant| cli.wants(entrant.name)) {
+        let server = stadium.start(entrant, "echo")?;
+        let figures = websockets(&server, connections, |_| "/".to_owned())?;
+        found.push(Found { name: entrant.name.to_owned(), kind: entrant.kind, figures });
+    }
+    if cli.wants("gateway") {
+        // A connection each topic, or everyone would hear what everyone says.
+        let server = gateway::start(&[])?;
+        let figures = websockets(&server, connections, |number| format!("/ws?topic=idle-{number}"))?;
+        found.push(Found { name: "gateway, raw".to_owned(), kind: Kind::Other, figures });
+    }
+    let mut text = format!("Resident memory for each of {connections} idle connections\n\n");
+    for (column, title) in TITLES.iter().enumerate() {
+        text.push_str(&(table(title, "bytes", &rows(&found, column), &[WEBSOCKET_GOAL]) + "\n"));
+    }
+    let mut streams = Vec::new();
+    for entrant in roster::events().iter().filter(|entrant| cli.wants(entrant.name)) {
+        let server = stadium.start(entrant, "events")?;
+        let figures = vec![event_streams(&server, connections)?];
+        streams.push(Found { name: entrant.name.to_owned(), kind: entrant.kind, figures });
+    }
+    text.push_str(&table("Event stream", "bytes", &rows(&streams, 0), &[EVENTS_GOAL]));
+    Ok(text)
+}
+
+fn rows(found: &[Found], column: usize) -> Vec<Row> {
+    let row =
+        |found: &Found| Row { name: found.name.clone(), kind: found.kind, figure: found.figures[column] };
+    found.iter().map(row).collect()
+}
+
+/// Fresh, and after each echo.
+fn websockets(server: &Server, count: usize, target: impl Fn(usize) -> String) -> io::Result<Vec<f64>> {
     // What a first connection sets up once is not what a connection costs.
-    drop(open_websocket(server.address, target)?);
+    drop(open_websockets(server.address, &target(0), 1)?);
+    server.settled_processor_time()?;
     let before = server.resident_bytes()?;
-    let each = |now: u64| now.saturating_sub(before) / u64::from(connections);
-    let mut open = Vec::new();
-    for number in 0..connections {
-        let own = if target.contains('?') { format!("{target}-{number}") } else { target.to_owned() };
-        open.push(open_websocket(server.address, &own)?);
+    let mut open = Vec::with_capacity(count);
+    for number in 0..count {
+        open.push(open_websocket(server.address, &target(number))?);
     }
-    let fresh = each(server.resident_bytes()?);
-    let mut after = [0; 2];
-    for (figure, len) in after.iter_mut().zip([1024, 60 * 1024]) {
-        for stream in &mut open {
-            echo(stream, len)?;
+    let mut figures = vec![each(server, before, count)?];
+    for len in ECHOES {
+        let payload: Vec<u8> = (0..len).map(|at| at as u8).collect();
+        open.iter_mut().try_for_each(|stream| echo(stream, &payload))?;
+        figures.push(each(server, before, count)?);
+    }
+    Ok(figures)
+}
+
+/// The growth since `before`, divided.
+fn each(server: &Server, before: u64, count: usize) -> io::Result<f64> {
+    server.settled_processor_time()?;
+    Ok(server.resident_bytes()?.saturating_sub(before) as f64 / count as f64)
+}
+
+fn event_streams(server: &Server, count: usize) -> io::Result<f64> {
+    drop(open_events(server)?);
+    server.settled_processor_time()?;
+    let before = server.resident_bytes()?;
+    let open = (0..count).map(|_| open_events(server)).collect::<io::Result<Vec<_>>>()?;
+    let figure = each(server, before, count)?;
+    drop(open);
+    Ok(figure)
+}
+
+/// An event stream whose response has begun.
+fn open_events(server: &Server) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(server.address)?;
+    stream.set_nodelay(true)?;
+    stream.write_all(get("/", "Accept: text/event-stream\r\n").as_bytes())?;
+    let (mut response, mut piece) = (Response::default(), [0; 1024]);
+    while response.status().is_none() {
+        let len = stream.read(&mut piece)?;
+        response.receive(&piece[..len], &mut Vec::new()).map_err(io::Error::other)?;
+        if len == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        *figure = each(server.resident_bytes()?);
     }
-    println!("| {name} | {fresh} | {} | {} |", after[0], after[1]);
-    Ok(())
+    match response.status() {
+        Some(200) => Ok(stream),
+        status => Err(io::Error::other(format!("expected status 200, got {status:?}"))),
+    }
 }

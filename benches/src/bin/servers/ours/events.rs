@@ -1,0 +1,87 @@
+//! Event streams through axum, from a topic of a shared hub whose messages are events that are encoded once.
+
+use std::{
+    hash::Hasher,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::{StreamExt, stream};
+use tidewire_sse::{Encoded, Event, InvalidField};
+use tidewire_tokio::{
+    hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, TopicName},
+    sse::Sse,
+};
+
+use crate::{Failed, listen};
+
+/// An event as it goes to everyone.
+#[derive(Clone)]
+struct Shared(Encoded);
+
+impl tidewire_hub::Message for Shared {
+    fn len_bytes(&self) -> usize {
+        self.0.as_bytes().len()
+    }
+
+    fn hash_body(&self, hasher: &mut dyn Hasher) {
+        hasher.write(self.0.as_bytes());
+    }
+}
+
+#[derive(Clone)]
+struct App {
+    hub: SharedHub<Shared>,
+    topic: TopicName,
+    connections: Arc<AtomicU64>,
+}
+
+pub(super) async fn serve() -> Result<(), Failed> {
+    let hub = SharedHub::new(Config::default());
+    let app = App { hub, topic: TopicName::new("room")?, connections: Arc::default() };
+    let router = Router::new().route("/", get(follow).post(publish)).with_state(app);
+    axum::serve(listen().await?, router).await?;
+    Ok(())
+}
+
+async fn follow(State(app): State<App>) -> Response {
+    let connection = ConnectionId::new(app.connections.fetch_add(1, Ordering::Relaxed) + 1);
+    let Ok(mut reader) = app.hub.subscriber(connection) else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    if reader.subscribe(&app.topic, Start::Live).is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let batches = stream::unfold(reader, |mut reader| async move {
+        let mut batch = Vec::new();
+        reader.batch(Budget::default(), &mut batch).await;
+        let events: Vec<_> = batch
+            .into_iter()
+            .filter_map(|delivered| match delivered {
+                Delivered::Message(kept) => Some(Ok::<_, InvalidField>(kept.message.0)),
+                Delivered::Direct(_) | Delivered::Gap(_) | Delivered::Dismissed(_) => None,
+            })
+            .collect();
+        Some((stream::iter(events), reader))
+    });
+    Sse::new(batches.flatten()).into_response()
+}
+
+async fn publish(State(app): State<App>, body: String) -> StatusCode {
+    for line in body.split('\n') {
+        let Ok(event) = Event::new().data(line).encoded() else { return StatusCode::BAD_REQUEST };
+        if app.hub.publish(&app.topic, Shared(event), &PublishOptions::new()).is_err() {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+    }
+    StatusCode::NO_CONTENT
+}

@@ -1,0 +1,41 @@
+//! Who takes part in what.
+
+use super::contest::{Entrant, Kind};
+
+const FLOOR: Entrant = Entrant::new("floor", Kind::Floor);
+const OURS: Entrant = Entrant::new("tidewire", Kind::Ours);
+
+/// Floor and ours, and with feature `peers` these.
+fn with_peers(peers: &[Entrant]) -> Vec<Entrant> {
+    let mut roster = vec![FLOOR, OURS];
+    if cfg!(feature = "peers") {
+        roster.extend_from_slice(peers);
+    }
+    roster
+}
+
+/// Echo, and what an idle WebSocket costs.
+#[must_use]
+pub fn echo() -> Vec<Entrant> {
+    with_peers(&[
+        Entrant::new("fastwebsockets", Kind::Peer),
+        Entrant::new("tokio-websockets", Kind::Peer),
+        Entrant::new("tokio-tungstenite", Kind::Peer),
+        Entrant::new("sockudo-ws", Kind::Peer),
+        Entrant::new("axum", Kind::Peer),
+        Entrant::new("tokio-tungstenite-forward", Kind::Batching),
+        Entrant::new("sockudo-batching", Kind::Batching),
+    ])
+}
+
+/// Event streams.
+#[must_use]
+pub fn events() -> Vec<Entrant> {
+    with_peers(&[Entrant::new("axum", Kind::Peer)])
+}
+
+/// Ours and the floor alone, where they are compared with themselves.
+#[must_use]
+pub fn own() -> [Entrant; 2] {
+    [FLOOR, OURS]
+}
