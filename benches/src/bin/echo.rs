@@ -1,141 +1,123 @@
 //! Echo: `cargo run --release -p tidewire-bench --features peers --bin echo [-- --quick]`.
 //!
 //! Processor time of the server for each message that it echoes, beside a floor written by hand and (feature `peers`) other
-//! crates: all of them under the same load in turns, each a process of its own.
+//! crates: all of them under the same load in turns, each a process of its own. Then ours and the floor alone, on two
+//! threads and with fifteen times as many connections.
 
-use std::{io, process::ExitCode, time::Duration};
+use std::{io, process::ExitCode};
 
 use clap::Parser;
 use tidewire_bench::load::{
-    contest::{Contestant, Entrant, Pace, Stadium, compete},
+    contest::{Entrant, Stadium},
     echo::Echo,
-    open_websockets, roster,
-    table::{Against, Goal, Row, table},
+    open_websockets,
+    options::Options,
+    roster,
+    table::{Against, Goal, Row, grouped, length, table},
 };
 
 /// Measures echoes.
 #[derive(Debug, Parser)]
 #[command(name = "echo")]
 struct Cli {
-    /// Two short rounds of each, with at most 50 connections.
-    #[arg(long)]
-    quick: bool,
-    /// The work whose title contains this.
-    #[arg(long)]
-    only: Option<String>,
-    /// Connections, whatever the work.
-    #[arg(long)]
-    connections: Option<usize>,
-    /// Rounds that count.
-    #[arg(long)]
-    rounds: Option<usize>,
+    #[command(flatten)]
+    options: Options,
 }
 
 /// What is echoed.
 #[derive(Clone, Copy, Debug)]
 struct Work {
-    title: &'static str,
     len: usize,
     depth: usize,
     connections: usize,
     goals: &'static [Goal],
 }
 
+impl Work {
+    /// What it is called, with so many connections.
+    fn title(&self, connections: usize) -> String {
+        format!("{}, depth {}, {} connections", length(self.len), self.depth, grouped(connections))
+    }
+}
+
 const BURSTS: &[Goal] = &[
-    Goal { against: Against::Floor, at_most: 1.15 },
-    Goal { against: Against::BestPeer, at_most: 0.2 },
-    Goal { against: Against::Named("tokio-tungstenite-forward"), at_most: 0.2 },
-    Goal { against: Against::Named("sockudo-batching"), at_most: 1.0 },
+    Goal::new(Against::Floor, 1.15),
+    Goal::new(Against::BestPeer, 0.2),
+    Goal::new(Against::Named("tokio-tungstenite-forward"), 0.2),
+    Goal::new(Against::Named("sockudo-batching"), 1.0),
 ];
 
 const SINGLES: &[Goal] = &[
-    Goal { against: Against::Floor, at_most: 1.10 },
-    Goal { against: Against::BestPeer, at_most: 1.0 },
-    Goal { against: Against::BestBatching, at_most: 1.0 },
+    Goal::new(Against::Floor, 1.10),
+    Goal::new(Against::BestPeer, 1.0),
+    Goal::new(Against::BestBatching, 1.0),
 ];
 
 const WORKS: [Work; 7] = [
-    Work { title: "32 B, depth 16, 100 connections", len: 32, depth: 16, connections: 100, goals: BURSTS },
-    Work {
-        title: "32 B, depth 16, 1,000 connections",
-        len: 32,
-        depth: 16,
-        connections: 1_000,
-        goals: BURSTS,
-    },
-    Work { title: "1 KiB, depth 16, 100 connections", len: 1024, depth: 16, connections: 100, goals: BURSTS },
-    Work {
-        title: "1 KiB, depth 16, 1,000 connections",
-        len: 1024,
-        depth: 16,
-        connections: 1_000,
-        goals: BURSTS,
-    },
-    Work { title: "32 B, depth 1, 100 connections", len: 32, depth: 1, connections: 100, goals: SINGLES },
-    Work {
-        title: "16 KiB, depth 1, 100 connections",
-        len: 16 * 1024,
-        depth: 1,
-        connections: 100,
-        goals: SINGLES,
-    },
-    Work {
-        title: "1 MiB, depth 1, 10 connections",
-        len: 1024 * 1024,
-        depth: 1,
-        connections: 10,
-        goals: SINGLES,
-    },
+    Work { len: 32, depth: 16, connections: 100, goals: BURSTS },
+    Work { len: 32, depth: 16, connections: 1_000, goals: BURSTS },
+    Work { len: 1024, depth: 16, connections: 100, goals: BURSTS },
+    Work { len: 1024, depth: 16, connections: 1_000, goals: BURSTS },
+    Work { len: 32, depth: 1, connections: 100, goals: SINGLES },
+    Work { len: 16 * 1024, depth: 1, connections: 100, goals: SINGLES },
+    Work { len: 1024 * 1024, depth: 1, connections: 10, goals: SINGLES },
 ];
+
+const THREADS: &[Goal] = &[
+    Goal::between("tidewire, 2 threads", "tidewire", 1.15),
+    Goal::between("floor, 2 threads", "floor", 1.15),
+];
+
+const GROWTH: &[Goal] =
+    &[Goal::between("tidewire, crowded", "tidewire", 1.3), Goal::between("floor, crowded", "floor", 1.3)];
+
+/// Connections of a crowd.
+const MANY: usize = 15_000;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
-            ExitCode::FAILURE
-        }
-    }
+    tidewire_bench::conclude(run(&cli.options), |_| true)
 }
 
-impl Cli {
-    fn pace(&self) -> Pace {
-        let (rounds, time) = if self.quick { (2, 50) } else { (11, 300) };
-        Pace { rounds: self.rounds.unwrap_or(rounds), time: Duration::from_millis(time) }
-    }
-
-    fn wants(&self, title: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| title.contains(only.as_str()))
-    }
-
-    fn connections(&self, usual: usize) -> usize {
-        self.connections.unwrap_or(if self.quick { usual.min(50) } else { usual })
-    }
-}
-
-fn run(cli: &Cli) -> io::Result<()> {
+fn run(options: &Options) -> io::Result<&'static str> {
     let stadium = Stadium::build()?;
-    println!("Echo: processor time of the server for each message\n");
-    for work in WORKS.iter().filter(|work| cli.wants(work.title)) {
-        let mut contestants = Vec::new();
-        for entrant in roster::echo() {
-            contestants.push(contestant(&stadium, &entrant, work, cli.connections(work.connections))?);
+    println!("Processor time of the server for each message\n");
+    let show = |title: &str, rows: &[Row], goals| println!("{}", table(title, "ns a message", rows, goals));
+    for work in &WORKS {
+        let connections = options.connections(work.connections);
+        let title = work.title(connections);
+        if options.wants(&title) {
+            let rows = contest(&stadium, options, &roster::echo(), work, connections)?;
+            show(&title, &rows, work.goals);
         }
-        compete(&mut contestants, cli.pace())?;
-        let rows: Vec<Row> = contestants.iter().map(Row::from).collect();
-        println!("{}", table(work.title, "ns a message", &rows, work.goals));
     }
-    Ok(())
+    let [one, few, ..] = &WORKS;
+    let connections = options.connections(one.connections);
+    let title = format!("Two threads: {}", one.title(connections));
+    if options.wants(&title) {
+        let rows = contest(&stadium, options, &roster::own_on_two_threads(), one, connections)?;
+        show(&title, &rows, THREADS);
+    }
+    let (connections, crowd) = (options.connections(few.connections), options.connections(MANY));
+    let title = format!("Growth: {}, crowded: {}", few.title(connections), grouped(crowd));
+    if options.wants(&title) {
+        let mut rows = contest(&stadium, options, &roster::own(), few, connections)?;
+        let mut crowded = contest(&stadium, options, &roster::own(), few, crowd)?;
+        crowded.iter_mut().for_each(|row| row.name.push_str(", crowded"));
+        rows.append(&mut crowded);
+        show(&title, &rows, GROWTH);
+    }
+    Ok("All answers were right.")
 }
 
-fn contestant(
+fn contest(
     stadium: &Stadium,
-    entrant: &Entrant,
+    options: &Options,
+    roster: &[Entrant],
     work: &Work,
     connections: usize,
-) -> io::Result<Contestant> {
-    let server = stadium.start(entrant, "echo")?;
-    let open = open_websockets(server.address, "/", connections)?;
-    Ok(Contestant::new(entrant, server, Echo::new(open, work.len, work.depth)?))
+) -> io::Result<Vec<Row>> {
+    stadium.contest(roster, "echo", connections, options.pace(), |address| {
+        Echo::new(open_websockets(address, "/", connections)?, work.len, work.depth)
+    })
 }

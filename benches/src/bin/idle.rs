@@ -4,19 +4,14 @@
 //! and starts, and prints the growth of their resident memory, divided by the connections: fresh, after each has echoed
 //! 1 KiB, and after each has echoed 64 KiB. Event streams are measured once they are open.
 
-use std::{
-    io::{self, Read, Write},
-    net::TcpStream,
-    process::ExitCode,
-};
+use std::{io, process::ExitCode};
 
 use clap::Parser;
 use tidewire_bench::{
     Server, echo, gateway,
-    http::{Response, get},
     load::{
         contest::{Kind, Stadium},
-        open_websockets, roster,
+        events, open_websockets, roster,
         table::{Against, Goal, Row, table},
     },
     open_websocket,
@@ -38,10 +33,10 @@ struct Cli {
 }
 
 /// What a WebSocket may cost, in bytes.
-const WEBSOCKET_GOAL: Goal = Goal { against: Against::Bytes, at_most: 1536.0 };
+const WEBSOCKET_GOAL: Goal = Goal::new(Against::Bytes, 1536.0);
 
 /// What an event stream through hyper may cost, in bytes.
-const EVENTS_GOAL: Goal = Goal { against: Against::Bytes, at_most: 12.0 * 1024.0 };
+const EVENTS_GOAL: Goal = Goal::new(Against::Bytes, 12.0 * 1024.0);
 
 /// Lengths of the echoes, in bytes; before the first a connection is fresh.
 const ECHOES: [usize; 2] = [1024, 64 * 1024];
@@ -72,6 +67,8 @@ struct Found {
 }
 
 fn run(cli: &Cli) -> io::Result<String> {
+    // Built and started before the load takes its core.
+    let gateway = cli.wants("gateway").then(|| gateway::start(&[])).transpose()?;
     let stadium = Stadium::build()?;
     let connections = cli.connections();
     let mut found = Vec::new();
@@ -80,9 +77,8 @@ fn run(cli: &Cli) -> io::Result<String> {
         let figures = websockets(&server, connections, |_| "/".to_owned())?;
         found.push(Found { name: entrant.name.to_owned(), kind: entrant.kind, figures });
     }
-    if cli.wants("gateway") {
-        // A connection each topic, or everyone would hear what everyone says.
-        let server = gateway::start(&[])?;
+    if let Some(server) = gateway {
+        // A topic for each connection, or everyone would hear what everyone says.
         let figures = websockets(&server, connections, |number| format!("/ws?topic=idle-{number}"))?;
         found.push(Found { name: "gateway, raw".to_owned(), kind: Kind::Other, figures });
     }
@@ -101,8 +97,7 @@ fn run(cli: &Cli) -> io::Result<String> {
 }
 
 fn rows(found: &[Found], column: usize) -> Vec<Row> {
-    let row =
-        |found: &Found| Row { name: found.name.clone(), kind: found.kind, figure: found.figures[column] };
+    let row = |found: &Found| Row::median(found.name.clone(), found.kind, vec![found.figures[column]]);
     found.iter().map(row).collect()
 }
 
@@ -132,30 +127,11 @@ fn each(server: &Server, before: u64, count: usize) -> io::Result<f64> {
 }
 
 fn event_streams(server: &Server, count: usize) -> io::Result<f64> {
-    drop(open_events(server)?);
+    drop(events::open(server.address)?);
     server.settled_processor_time()?;
     let before = server.resident_bytes()?;
-    let open = (0..count).map(|_| open_events(server)).collect::<io::Result<Vec<_>>>()?;
+    let open = (0..count).map(|_| events::open(server.address)).collect::<io::Result<Vec<_>>>()?;
     let figure = each(server, before, count)?;
     drop(open);
     Ok(figure)
-}
-
-/// An event stream whose response has begun.
-fn open_events(server: &Server) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(server.address)?;
-    stream.set_nodelay(true)?;
-    stream.write_all(get("/", "Accept: text/event-stream\r\n").as_bytes())?;
-    let (mut response, mut piece) = (Response::default(), [0; 1024]);
-    while response.status().is_none() {
-        let len = stream.read(&mut piece)?;
-        response.receive(&piece[..len], &mut Vec::new()).map_err(io::Error::other)?;
-        if len == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-    }
-    match response.status() {
-        Some(200) => Ok(stream),
-        status => Err(io::Error::other(format!("expected status 200, got {status:?}"))),
-    }
 }

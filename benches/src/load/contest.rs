@@ -1,8 +1,8 @@
 //! Several servers under the same load, in turns: the medians of their rounds.
 
-use std::{io, process::Command, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
 
-use super::Load;
+use super::{Load, table::Row};
 use crate::{Server, gateway, pin};
 
 /// The core that servers of one thread run on.
@@ -10,6 +10,9 @@ const SERVER_CORE: usize = 0;
 
 /// The core that the load comes from.
 const LOAD_CORE: usize = 1;
+
+/// Connections that a process has at a time, at most: 20,000 open files are what many systems allow.
+const MAX_CONNECTIONS: usize = 16_000;
 
 /// What a server is, in a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub enum Kind {
 /// A server that takes part.
 #[derive(Clone, Debug)]
 pub struct Entrant {
-    /// What the tables and the command line of the program `servers` call it.
+    /// What the command line of the program `servers` calls it.
     pub name: &'static str,
     /// What it is.
     pub kind: Kind,
@@ -42,6 +45,21 @@ impl Entrant {
     #[must_use]
     pub const fn new(name: &'static str, kind: Kind) -> Self {
         Self { name, kind, threads: 1 }
+    }
+
+    /// The same with so many threads.
+    #[must_use]
+    pub const fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// What tables call it.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match self.threads {
+            1 => self.name.to_owned(),
+            threads => format!("{}, {threads} threads", self.name),
+        }
     }
 }
 
@@ -57,8 +75,8 @@ pub struct Pace {
 /// Where the servers' program lies, and where servers and load run.
 #[derive(Debug)]
 pub struct Stadium {
-    program: std::path::PathBuf,
-    /// Whether cores are theirs alone.
+    program: PathBuf,
+    /// Whether they have cores of their own.
     is_pinned: bool,
 }
 
@@ -77,14 +95,14 @@ impl Stadium {
         let is_pinned = pin::to_cores(&[LOAD_CORE]).is_ok();
         if !is_pinned {
             println!(
-                "Servers and load cannot have cores of their own here: only large differences tell something.\n"
+                "Servers and load have no cores of their own here: only large differences tell something.\n"
             );
         }
         Ok(Self { program, is_pinned })
     }
 
-    /// Starts a server for some work (a subcommand of the program `servers`). One with several threads has all cores that the load
-    /// has, too.
+    /// Starts a server for some work (a subcommand of the program `servers`). One with several threads has the core
+    /// of the load, too.
     ///
     /// # Errors
     /// It does not start.
@@ -100,29 +118,73 @@ impl Stadium {
         }
         Server::start(&mut command)
     }
+
+    /// Lets servers do the same work in turns, each under a load of so many connections. Where that is more than one
+    /// process may have, the peers come in heats, each with the floor and ours.
+    ///
+    /// # Errors
+    /// A server failed or answered wrongly; the error names it.
+    pub fn contest<L: Load + 'static>(
+        &self,
+        roster: &[Entrant],
+        work: &str,
+        connections: usize,
+        pace: Pace,
+        connect: impl Fn(SocketAddr) -> io::Result<L>,
+    ) -> io::Result<Vec<Row>> {
+        let mut figures: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        for heat in heats(roster, connections) {
+            let mut contestants = Vec::new();
+            for entrant in heat {
+                contestants.push(Contestant::new(entrant, self.start(entrant, work)?, &connect)?);
+            }
+            compete(&mut contestants, pace)?;
+            for contestant in contestants {
+                figures.entry(contestant.title).or_default().extend(contestant.figures);
+            }
+        }
+        let row = |entrant: &Entrant| {
+            let name = entrant.title();
+            let figures = figures.remove(&name).unwrap_or_default();
+            Row::median(name, entrant.kind, figures)
+        };
+        Ok(roster.iter().map(row).collect())
+    }
+}
+
+/// Who works at the same time.
+fn heats(roster: &[Entrant], connections: usize) -> Vec<Vec<&Entrant>> {
+    let at_once = (MAX_CONNECTIONS / connections.max(1)).max(1);
+    if roster.len() <= at_once {
+        return vec![roster.iter().collect()];
+    }
+    let (own, peers): (Vec<&Entrant>, Vec<&Entrant>) =
+        roster.iter().partition(|entrant| matches!(entrant.kind, Kind::Floor | Kind::Ours));
+    let room = at_once.saturating_sub(own.len());
+    if room == 0 {
+        return roster.iter().map(|entrant| vec![entrant]).collect();
+    }
+    peers.chunks(room).map(|some| own.iter().chain(some).copied().collect()).collect()
 }
 
 /// A server under its load.
-pub struct Contestant {
-    /// Who it is.
-    pub entrant: Entrant,
+struct Contestant {
+    title: String,
     server: Server,
     load: Box<dyn Load>,
     /// Processor time of the server for each unit of work, in nanoseconds, a figure for each round.
     figures: Vec<f64>,
 }
 
-impl std::fmt::Debug for Contestant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Contestant").field("entrant", &self.entrant).finish_non_exhaustive()
-    }
-}
-
 impl Contestant {
-    /// A server under a load that is connected to it.
-    #[must_use]
-    pub fn new(entrant: &Entrant, server: Server, load: impl Load + 'static) -> Self {
-        Self { entrant: entrant.clone(), server, load: Box::new(load), figures: Vec::new() }
+    fn new<L: Load + 'static>(
+        entrant: &Entrant,
+        server: Server,
+        connect: impl Fn(SocketAddr) -> io::Result<L>,
+    ) -> io::Result<Self> {
+        let title = entrant.title();
+        let load = connect(server.address).map_err(|error| named(&title, &error))?;
+        Ok(Self { title, server, load: Box::new(load), figures: Vec::new() })
     }
 
     fn round(&mut self, time: Duration) -> io::Result<f64> {
@@ -131,35 +193,47 @@ impl Contestant {
         let taken = self.server.settled_processor_time()?.saturating_sub(before);
         Ok(taken.as_nanos() as f64 / units.max(1) as f64)
     }
+}
 
-    /// Nanoseconds of processor time for each unit of work: the median of its rounds.
-    #[must_use]
-    pub fn median(&self) -> f64 {
-        let mut figures = self.figures.clone();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-    }
+fn named(name: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{name}: {error}"))
 }
 
 /// Lets each work in turns.
-///
-/// # Errors
-/// A server failed or answered wrongly; the error names it.
-pub fn compete(contestants: &mut [Contestant], pace: Pace) -> io::Result<()> {
-    let named = |name: &str, error: &io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+fn compete(contestants: &mut [Contestant], pace: Pace) -> io::Result<()> {
     for round in 0..=pace.rounds {
         for turn in 0..contestants.len() {
             let contestant = &mut contestants[turn];
-            let name = contestant.entrant.name;
-            let figure = contestant.round(pace.time).map_err(|error| named(name, &error))?;
+            let figure = contestant.round(pace.time).map_err(|error| named(&contestant.title, &error))?;
             if round > 0 {
                 contestant.figures.push(figure);
             }
             for other in &mut *contestants {
-                let name = other.entrant.name;
-                other.load.rest().map_err(|error| named(name, &error))?;
+                other.load.rest().map_err(|error| named(&other.title, &error))?;
             }
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_heat_has_the_floor_and_ours_where_there_is_room() {
+        let roster = [
+            Entrant::new("floor", Kind::Floor),
+            Entrant::new("tidewire", Kind::Ours),
+            Entrant::new("one", Kind::Peer),
+            Entrant::new("other", Kind::Batching),
+        ];
+        let names = |connections| -> Vec<String> {
+            let heats = heats(&roster, connections);
+            heats.iter().map(|heat| heat.iter().map(|one| one.name).collect::<Vec<_>>().join(" ")).collect()
+        };
+        assert_eq!(names(4_000), ["floor tidewire one other"]);
+        assert_eq!(names(5_000), ["floor tidewire one", "floor tidewire other"]);
+        assert_eq!(names(15_000), ["floor", "tidewire", "one", "other"]);
+    }
 }

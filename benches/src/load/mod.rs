@@ -4,10 +4,14 @@
 //! Every answer is looked at. A server that sends something else than it should fails the run.
 
 pub mod contest;
+pub mod deflated;
 pub mod echo;
+pub mod events;
 pub mod fanout;
+pub mod handshakes;
 pub mod incoming;
 pub mod lane;
+pub mod options;
 pub mod roster;
 pub mod sockets;
 pub mod table;

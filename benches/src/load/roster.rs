@@ -28,6 +28,38 @@ pub fn echo() -> Vec<Entrant> {
     ])
 }
 
+/// Fan-out over WebSockets.
+#[must_use]
+pub fn fan_out() -> Vec<Entrant> {
+    with_peers(&[
+        Entrant::new("fastwebsockets", Kind::Peer),
+        Entrant::new("tokio-websockets", Kind::Peer),
+        Entrant::new("tokio-tungstenite", Kind::Peer),
+        Entrant::new("sockudo-ws", Kind::Peer),
+        Entrant::new("axum", Kind::Peer),
+    ])
+}
+
+/// Opening handshakes.
+#[must_use]
+pub fn handshakes() -> Vec<Entrant> {
+    let mut roster = fan_out();
+    if cfg!(feature = "peers") {
+        roster.push(Entrant::new("wtx", Kind::Peer));
+    }
+    roster
+}
+
+/// Compressed echo, which has no floor.
+#[must_use]
+pub fn deflate() -> Vec<Entrant> {
+    let mut roster = vec![OURS];
+    if cfg!(feature = "peers") {
+        roster.extend([Entrant::new("wtx", Kind::Peer), Entrant::new("sockudo-ws", Kind::Peer)]);
+    }
+    roster
+}
+
 /// Event streams.
 #[must_use]
 pub fn events() -> Vec<Entrant> {
@@ -38,4 +70,10 @@ pub fn events() -> Vec<Entrant> {
 #[must_use]
 pub fn own() -> [Entrant; 2] {
     [FLOOR, OURS]
+}
+
+/// The same with one thread and with two.
+#[must_use]
+pub fn own_on_two_threads() -> [Entrant; 4] {
+    [FLOOR, OURS, FLOOR.threads(2), OURS.threads(2)]
 }

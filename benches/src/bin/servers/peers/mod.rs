@@ -5,6 +5,7 @@ mod fastwebsockets;
 mod sockudo;
 mod tokio_tungstenite;
 mod tokio_websockets;
+mod wtx;
 
 use crate::{Failed, Work};
 
@@ -21,6 +22,7 @@ pub(crate) async fn serve(peer: &str, work: Work) -> Result<(), Failed> {
         "tokio-tungstenite" => tokio_tungstenite::serve(work).await,
         "tokio-tungstenite-forward" => tokio_tungstenite::serve_forwarding(work).await,
         "tokio-websockets" => tokio_websockets::serve(work).await,
+        "wtx" => wtx::serve(work).await,
         other => Err(format!("no server is called {other}").into()),
     }
 }

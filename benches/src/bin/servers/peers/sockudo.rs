@@ -1,4 +1,4 @@
-//! sockudo-ws: as its examples `simple_echo` and `pubsub_echo` do it; and a loop of ours over its codec, which answers all that one
+//! sockudo-ws: as its examples `simple_echo` and `pubsub_echo` do it, and compressed as its default has it; and a loop of ours over its codec, which answers all that one
 //! read brought by one write.
 
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::{Buf, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use sockudo_ws::{
-    Config, Error, Message, OpCode, RawMessage, Role, WebSocketStream,
+    CompressedWebSocketStream, Config, Error, Message, OpCode, RawMessage, Role, WebSocketStream,
+    deflate::{DeflateConfig, negotiate_server_deflate},
     frame::encode_frame_header,
     handshake::{build_response, generate_accept_key, parse_request},
     protocol::Protocol,
@@ -31,7 +32,8 @@ pub(super) async fn serve(work: Work) -> Result<(), Failed> {
             })
             .await
         }
-        Work::Events | Work::Deflate => Err(unknown(work)),
+        Work::Deflate => accept_each(|stream| async { drop(echo_compressed(stream).await) }).await,
+        Work::Events => Err(unknown(work)),
     }
 }
 
@@ -62,6 +64,32 @@ async fn open(stream: &mut TcpStream) -> sockudo_ws::Result<BytesMut> {
 async fn echo(mut stream: TcpStream) -> sockudo_ws::Result<()> {
     open(&mut stream).await?;
     let mut websocket = WebSocketStream::server(stream, Config::default());
+    while let Some(message) = websocket.next().await {
+        match message? {
+            message @ (Message::Text(_) | Message::Binary(_)) => websocket.send(message).await?,
+            Message::Ping(_) | Message::Pong(_) => {}
+            Message::Close(_) => break,
+        }
+    }
+    Ok(())
+}
+
+async fn echo_compressed(mut stream: TcpStream) -> sockudo_ws::Result<()> {
+    let mut head = BytesMut::with_capacity(4096);
+    let compression = loop {
+        if stream.read_buf(&mut head).await? == 0 {
+            return Err(Error::ConnectionClosed);
+        }
+        let Some((request, _)) = parse_request(&head)? else { continue };
+        let offers = request.extensions.unwrap_or_default();
+        let agreed =
+            negotiate_server_deflate(offers, &DeflateConfig::default()).ok_or(Error::ConnectionClosed)?;
+        let response =
+            build_response(&generate_accept_key(request.key), None, Some(&agreed.to_response_header()));
+        stream.write_all(&response).await?;
+        break agreed.config;
+    };
+    let mut websocket = CompressedWebSocketStream::server(stream, Config::default(), compression);
     while let Some(message) = websocket.next().await {
         match message? {
             message @ (Message::Text(_) | Message::Binary(_)) => websocket.send(message).await?,
