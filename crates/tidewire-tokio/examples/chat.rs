@@ -29,8 +29,8 @@ use tidewire_tokio::{
     drain::{Drain, ShutdownSignals},
     hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
     listener::{Limits, Listener, Stream},
-    server::{Served, Server},
-    websocket::Message,
+    server::Server,
+    websocket::{Message, WebSocket},
 };
 use tidewire_ws::{
     frame::CloseCode,
@@ -98,7 +98,7 @@ fn join(
 }
 
 struct Guest {
-    websocket: Served<Stream>,
+    websocket: WebSocket<Stream>,
     reader: Subscriber<Line>,
     hub: SharedHub<Line>,
     room: TopicName,

@@ -11,8 +11,8 @@ use tidewire_tokio::{
     drain::{Drain, ShutdownSignals},
     listener::{Limits, Listener, Stream},
     runtime::{self, Threads, Workers},
-    server::{Served, Server},
-    websocket::{Config, Message},
+    server::Server,
+    websocket::{Config, Message, WebSocket},
 };
 use tidewire_ws::message;
 
@@ -65,7 +65,7 @@ fn compression() -> tidewire_ws::deflate::Pool {
 }
 
 /// Sends back what comes, until either side ends it, or the drain does. What was fed goes out when the input is drained.
-async fn echo(mut websocket: Served<Stream>) {
+async fn echo(mut websocket: WebSocket<Stream>) {
     while let Some(message) = websocket.next().await {
         let echoed = match message {
             Message::Text(text) => websocket.feed_text(&text),

@@ -15,11 +15,11 @@ use tokio::{
     sync::OwnedSemaphorePermit,
 };
 
-use super::served::Served;
 use crate::{
     accept::{AcceptError, Acceptor},
     drain::Notice,
     listener::{Parked, Peer, Permit, Stream},
+    websocket::WebSocket,
 };
 
 /// What all connections of a server share.
@@ -52,7 +52,7 @@ impl<R, S, H> Serving<R, S, H> {
         S: Fn(Stream) -> O,
         O: Future<Output = io::Result<IO>>,
         IO: AsyncRead + AsyncWrite + Unpin,
-        H: Fn(Served<IO>, T) -> F,
+        H: Fn(WebSocket<IO>, T) -> F,
     {
         let mut chosen = None;
         let opened = async {
@@ -70,7 +70,7 @@ impl<R, S, H> Serving<R, S, H> {
         let opened: Result<_, AcceptError> = opened.await;
         drop(handshake);
         match (opened, chosen) {
-            (Ok(websocket), Some(state)) => Some((self.handler)(Served::new(websocket, notice), state)),
+            (Ok(websocket), Some(state)) => Some((self.handler)(websocket.with_notice(notice), state)),
             (Ok(_), None) => unreachable!("a WebSocket opens by a response"),
             (Err(error), _) => {
                 tracing::debug!(%peer, %error, "no WebSocket came of a connection");

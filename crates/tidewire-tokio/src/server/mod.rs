@@ -32,7 +32,6 @@
 //! ```
 
 mod connection;
-mod served;
 
 use std::{
     future::{Ready, ready},
@@ -48,13 +47,12 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-pub use served::Served;
-
 use crate::{
     accept::Acceptor,
     drain::Drain,
     listener::{Listener, Peer, Permit, Stream},
     runtime::Workers,
+    websocket::WebSocket,
 };
 use connection::{Arrived, Connection, Serving};
 
@@ -130,7 +128,7 @@ impl<R, S> Server<R, S> {
         S: Fn(Stream) -> O + Send + Sync + 'static,
         O: Future<Output = io::Result<IO>> + Send + 'static,
         IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        H: Fn(Served<IO>, T) -> F + Send + Sync + 'static,
+        H: Fn(WebSocket<IO>, T) -> F + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
         T: Send + 'static,
     {

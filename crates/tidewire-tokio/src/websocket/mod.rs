@@ -35,7 +35,7 @@ pub use self::split::{ReadHalf, Unrelated, WriteHalf};
 pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Ended, Endpoint};
 
 use self::connection::Connection;
-use crate::{alarm::Alarm, clock::Clock};
+use crate::{alarm::Alarm, clock::Clock, drain::Notice};
 
 /// A WebSocket after its opening handshake.
 ///
@@ -79,6 +79,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     #[must_use]
     pub fn with_deflate(self, agreement: &tidewire_ws::deflate::Agreement) -> Self {
         Self { connection: Box::new(self.connection.with_deflate(agreement)) }
+    }
+
+    /// Closes with 1001 when a [`Drain`](crate::drain::Drain) says so, whoever polls it then.
+    #[must_use]
+    pub fn with_notice(mut self, notice: Notice) -> Self {
+        self.connection.notice = Some(notice);
+        self
     }
 
     pub(crate) fn new(

@@ -5,8 +5,8 @@ use std::{io, net::SocketAddr, time::Duration};
 use tidewire_tokio::{
     drain::Drain,
     listener::{Limits, Listener, Stream},
-    server::{Served, Server},
-    websocket::{Config, Message},
+    server::Server,
+    websocket::{Config, Message, WebSocket},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -43,7 +43,7 @@ pub(crate) fn echo_server(limits: Limits, opening: Duration, drain: &Drain) -> (
     (address, running)
 }
 
-pub(crate) async fn echo(mut websocket: Served<Stream>) {
+pub(crate) async fn echo(mut websocket: WebSocket<Stream>) {
     while let Some(message) = websocket.next().await {
         let _ = match message {
             Message::Text(text) => websocket.feed_text(&text),

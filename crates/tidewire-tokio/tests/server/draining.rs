@@ -77,7 +77,7 @@ async fn what_waits_goes_out_before_the_close() {
     let end = drain.clone();
     tokio::spawn(async move {
         let server = Server::new(Acceptor::default());
-        let send = |mut websocket: tidewire_tokio::server::Served<_>, _| async move {
+        let send = |mut websocket: tidewire_tokio::websocket::WebSocket<_>, _| async move {
             websocket.feed_binary(&vec![7; 8 << 20]).unwrap();
             assert_eq!(websocket.next().await, None);
             websocket

@@ -15,8 +15,8 @@ use tidewire_tokio::{
     hub::{self, Budget, ConnectionId, Delivered, PublishOptions, SharedHub, Start, TopicName},
     listener::{Limits, Stream},
     runtime::{self, Threads, Workers},
-    server::{Served, Server},
-    websocket::Message,
+    server::Server,
+    websocket::{Message, WebSocket},
 };
 
 use crate::client::{frame, listen, open, say, told_to_go};
@@ -27,7 +27,7 @@ type Line = Arc<str>;
 type Counts = Arc<Mutex<HashMap<ThreadId, usize>>>;
 
 /// Publishes what its client says, and says what anybody publishes.
-async fn talk(mut websocket: Served<Stream>, hub: SharedHub<Line>, threads: Counts) {
+async fn talk(mut websocket: WebSocket<Stream>, hub: SharedHub<Line>, threads: Counts) {
     *threads.lock().unwrap().entry(thread::current().id()).or_default() += 1;
     let room = TopicName::new("room").unwrap();
     let mut reader = hub.subscriber(ConnectionId::new(1)).unwrap();

@@ -3,8 +3,7 @@
 use std::{
     future::poll_fn,
     hash::Hasher,
-    pin::{Pin, pin},
-    sync::Arc,
+    sync::atomic::{AtomicU64, Ordering},
     task::{Context, Poll},
 };
 
@@ -12,10 +11,11 @@ use tidewire_tokio::{
     accept::Acceptor,
     drain::Drain,
     hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
+    listener::Stream,
+    server::Server,
     websocket::{Message, WebSocket},
 };
-use tidewire_ws::frame::{CloseCode, EncodedFrame};
-use tokio::net::TcpStream;
+use tidewire_ws::frame::EncodedFrame;
 
 use super::listen;
 use crate::Failed;
@@ -40,47 +40,40 @@ impl tidewire_hub::Message for Shared {
 pub(super) async fn serve() -> Result<(), Failed> {
     let hub = SharedHub::<Shared>::new(Config::default());
     let topic = TopicName::new("room")?;
-    let acceptor = Arc::new(Acceptor::default());
-    let listener = listen()?;
-    let drain = Drain::new();
-    let mut connections = 0;
-    loop {
-        let (stream, _, permit) = listener.accept().await;
-        let (hub, topic, acceptor) = (hub.clone(), topic.clone(), Arc::clone(&acceptor));
-        connections += 1;
-        let connection = ConnectionId::new(connections);
-        let end = drain.clone();
-        drain.spawn(async move {
-            let Ok(websocket) = acceptor.accept(stream).await else { return };
-            let Ok(mut reader) = hub.subscriber(connection) else { return };
-            if reader.subscribe(&topic, Start::Live).is_ok() {
-                Session { websocket, reader, hub, topic }.run(end).await;
+    let connections = AtomicU64::new(0);
+    Server::new(Acceptor::default())
+        .run(listen()?, &Drain::new(), move |websocket, _| {
+            let connection = ConnectionId::new(connections.fetch_add(1, Ordering::Relaxed) + 1);
+            let (hub, topic) = (hub.clone(), topic.clone());
+            async move {
+                let Ok(mut reader) = hub.subscriber(connection) else { return };
+                if reader.subscribe(&topic, Start::Live).is_ok() {
+                    Session { websocket, reader, hub, topic }.run().await;
+                }
             }
-            drop(permit);
-        });
-    }
+        })
+        .await;
+    Ok(())
 }
 
 struct Session {
-    websocket: WebSocket<TcpStream>,
+    websocket: WebSocket<Stream>,
     reader: Subscriber<Shared>,
     hub: SharedHub<Shared>,
     topic: TopicName,
 }
 
 enum Turn {
-    Closing,
     Received(Message),
     Delivered,
     Over,
 }
 
 impl Session {
-    async fn run(mut self, drain: Drain) {
-        let mut end = pin!(drain.begun());
+    async fn run(mut self) {
         let mut batch = Vec::new();
         loop {
-            match poll_fn(|cx| self.poll_turn(cx, end.as_mut(), &mut batch)).await {
+            match poll_fn(|cx| self.poll_turn(cx, &mut batch)).await {
                 Turn::Received(message) => {
                     let frame = match &message {
                         Message::Text(text) => EncodedFrame::text(text),
@@ -101,24 +94,12 @@ impl Session {
                         }
                     }
                 }
-                Turn::Closing => {
-                    let _ = self.websocket.close(CloseCode::GOING_AWAY, "shutting down").await;
-                    return;
-                }
                 Turn::Over => return,
             }
         }
     }
 
-    fn poll_turn(
-        &mut self,
-        cx: &mut Context<'_>,
-        end: Pin<&mut impl Future<Output = ()>>,
-        batch: &mut Vec<Delivered<Shared>>,
-    ) -> Poll<Turn> {
-        if end.poll(cx).is_ready() {
-            return Poll::Ready(Turn::Closing);
-        }
+    fn poll_turn(&mut self, cx: &mut Context<'_>, batch: &mut Vec<Delivered<Shared>>) -> Poll<Turn> {
         if let Poll::Ready(message) = self.websocket.poll_message(cx) {
             return Poll::Ready(message.map_or(Turn::Over, Turn::Received));
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tidewire_connection::websocket as sans_io;
 
 use self::ahead::Inbox;
-use crate::{alarm::Alarm, output::Output, pool::ReadBuffer};
+use crate::{alarm::Alarm, drain::Notice, output::Output, pool::ReadBuffer};
 
 pub(super) use self::ahead::Ahead;
 
@@ -29,6 +29,8 @@ pub(super) struct Connection<IO> {
     /// The last look at the clock: a look costs more than a small message.
     looked_at: Duration,
     turn: Turn,
+    /// By which it hears of a drain, until it has.
+    pub(super) notice: Option<Notice>,
 }
 
 /// Whose turn it has been since the last look at the clock.
@@ -61,7 +63,18 @@ impl<IO> Connection<IO> {
             ReadBuffer::from(unread)
         });
         let output = Output::default();
-        Self { io, reader, writer, output, unread, inbox: None, alarm, looked_at, turn: Turn::Ours }
+        Self {
+            io,
+            reader,
+            writer,
+            output,
+            unread,
+            inbox: None,
+            alarm,
+            looked_at,
+            turn: Turn::Ours,
+            notice: None,
+        }
     }
 
     #[cfg(feature = "deflate")]

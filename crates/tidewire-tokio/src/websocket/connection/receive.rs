@@ -33,7 +33,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     fn poll_next_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        let now = self.begin_turn();
+        let now = self.begin_turn(cx);
         for _ in 0..MAX_READS_PER_POLL {
             let moved = match self.writer.transport() {
                 Transport::Closed => return Poll::Ready(None),
@@ -68,10 +68,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         Poll::Pending
     }
 
-    /// The application gives way to the transport.
-    pub(super) fn begin_turn(&mut self) -> Duration {
+    /// The application gives way to the transport, and to a drain.
+    pub(super) fn begin_turn(&mut self, cx: &mut Context<'_>) -> Duration {
         let now = self.look();
         self.turn = Turn::Ours;
+        if let Some(Poll::Ready(told_in)) = self.notice.as_mut().map(|notice| notice.poll_told(cx)) {
+            self.notice = None;
+            self.writer.begin_drain(now, now.saturating_add(told_in));
+        }
         now
     }
 

@@ -102,7 +102,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         ahead: Ahead,
         is_done: impl Fn(&Self) -> bool,
     ) -> Poll<()> {
-        let now = self.begin_turn();
+        let now = self.begin_turn(cx);
         for _ in 0..MAX_READS_PER_POLL {
             let transport = self.writer.transport();
             let written = match transport {
