@@ -6,6 +6,13 @@ use core::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticks(u32);
 
+/// The whole seconds of `time` in milliseconds, and so many more; without a division of 128 bits, for each byte that comes asks.
+#[inline]
+fn millis(time: Duration, more: u32) -> u32 {
+    let millis = time.as_secs().saturating_mul(1000).saturating_add(u64::from(more));
+    u32::try_from(millis).unwrap_or(u32::MAX)
+}
+
 impl Ticks {
     pub(crate) const START: Self = Self(0);
     pub(crate) const ONE: Self = Self(1);
@@ -13,15 +20,16 @@ impl Ticks {
 
     /// A moment, cut to whole ticks. Time that does not fit stops one tick before [`Ticks::NEVER`], so that the
     /// origin can be moved before it is reached.
+    #[inline]
     pub(crate) fn at(since_start: Duration) -> Self {
-        let millis = u32::try_from(since_start.as_millis()).unwrap_or(u32::MAX);
+        let millis = millis(since_start, since_start.subsec_millis());
         Self(millis.min(u32::MAX - 1))
     }
 
     /// A span, rounded up to whole ticks, and cut at [`crate::Config::MAX_TIMEOUT`].
+    #[inline]
     pub(crate) fn span(length: Duration) -> Self {
-        let millis = length.min(crate::Config::MAX_TIMEOUT).as_nanos().div_ceil(1_000_000);
-        Self(u32::try_from(millis).unwrap_or(u32::MAX))
+        Self::due(length.min(crate::Config::MAX_TIMEOUT))
     }
 
     /// The span of something that repeats: one tick at the least, so that time has to pass in between.
@@ -30,9 +38,9 @@ impl Ticks {
     }
 
     /// A deadline, rounded up to whole ticks, so that it is never early.
+    #[inline]
     pub(crate) fn due(since_start: Duration) -> Self {
-        let millis = since_start.as_nanos().div_ceil(1_000_000);
-        Self(u32::try_from(millis).unwrap_or(u32::MAX))
+        Self(millis(since_start, since_start.subsec_nanos().div_ceil(1_000_000)))
     }
 
     /// Never, if either is; else no later than one tick before that.

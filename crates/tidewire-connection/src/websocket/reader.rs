@@ -48,8 +48,26 @@ impl Reader {
     /// Takes the next bytes of the stream, after [`Writer::handle_received`] was told of them. They are looked at as
     /// the events are asked for; what [`Events::consumed`] does not count may be given again.
     #[must_use = "the input is read as the events are asked for"]
+    #[inline]
     pub fn receive<'a>(&'a mut self, input: &'a mut [u8]) -> Events<'a> {
         Events { inner: self.inner.receive(input) }
+    }
+
+    /// Lets `read` put the next bytes of the stream where they belong, in the middle of a long binary message; see
+    /// [`message::Reader::receive_direct`]. [`Writer::handle_received`] is to be told of them, and behind the last of the
+    /// frame [`receive`](Self::receive) is to be called, as [`has_frame_end`](Self::has_frame_end) says.
+    pub fn receive_direct<R>(
+        &mut self,
+        read: impl FnOnce(&mut message::Room<'_>) -> R,
+    ) -> Option<(usize, R)> {
+        self.inner.receive_direct(read)
+    }
+
+    /// Whether [`receive`](Self::receive) has something to tell without any input.
+    #[must_use]
+    #[inline]
+    pub fn has_frame_end(&self) -> bool {
+        self.inner.has_frame_end()
     }
 
     /// Whether the peer may send more: neither its close frame, nor a violation, nor the end of its stream came.
@@ -78,6 +96,7 @@ impl Events<'_> {
     ///
     /// Whatever ended the connection, a frame, a deadline, the end of the stream or of the transport, the next call gives
     /// [`Event::Ended`]: with no input, too.
+    #[inline]
     pub fn next(&mut self, now: Duration, writer: &mut Writer, output: &mut Vec<u8>) -> Option<Event<'_>> {
         // A deadline or a failed transport ends the connection while input still waits: what is in it comes too late.
         if writer.ended().is_some() {
@@ -110,6 +129,7 @@ impl Events<'_> {
 
     /// Bytes of the input that are done with.
     #[must_use]
+    #[inline]
     pub fn consumed(&self) -> usize {
         self.inner.consumed()
     }

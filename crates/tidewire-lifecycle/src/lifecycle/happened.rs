@@ -95,6 +95,7 @@ impl Lifecycle {
     }
 
     /// An application message came.
+    #[inline]
     pub fn handle_message_received(&mut self, now: Duration) {
         let at = self.tick(now);
         if self.notes(Input::Message) {
@@ -104,6 +105,7 @@ impl Lifecycle {
     }
 
     /// An application message was handed to the output.
+    #[inline]
     pub fn handle_message_sent(&mut self, now: Duration) {
         let at = self.tick(now);
         if self.notes(Input::Message) {

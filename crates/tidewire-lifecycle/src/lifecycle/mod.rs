@@ -124,6 +124,7 @@ impl Lifecycle {
     }
 
     /// Whether an input says anything in this phase.
+    #[inline]
     fn notes(&self, input: Input) -> bool {
         input.effect(self.phase) != Effect::Nothing
     }
@@ -150,6 +151,7 @@ impl Lifecycle {
     }
 
     /// Where the ticks begin.
+    #[inline]
     fn origin(&self) -> Duration {
         let steps = u64::from(self.origin_steps) * u64::from(ORIGIN_STEP);
         Duration::from_nanos(self.start).saturating_add(Duration::from_millis(steps))
@@ -161,6 +163,7 @@ impl Lifecycle {
     }
 
     /// `now` in ticks; moves the origin along when the ticks get large.
+    #[inline]
     fn tick(&mut self, now: Duration) -> Ticks {
         let step = Ticks::at(Duration::from_millis(u64::from(ORIGIN_STEP)));
         let mut at = Ticks::at(now.saturating_sub(self.origin()));

@@ -64,12 +64,18 @@ impl Lifecycle {
     }
 
     /// A message at `at`: an active window begins, and what was quiet before is settled.
+    #[inline]
     pub(super) fn begin_active(&mut self, now: Duration, at: Ticks) {
+        let window = Ticks::span(self.config.active_window);
+        if at.plus(Ticks::ONE).plus(window) <= self.active_until {
+            // Another message within the tick of the last.
+            return;
+        }
         let micros = self.micros_within(now);
         self.settle_quiet(at, micros);
         // Counted up to the microsecond, it begins with a tick: the next one, so that nothing is quiet twice.
         let from = if micros == 0 { at } else { at.plus(Ticks::ONE) };
-        self.active_until = from.plus(Ticks::span(self.config.active_window));
+        self.active_until = from.plus(window);
     }
 
     /// Counts what was quiet up to so many microseconds behind `at`; from there on somebody else counts.

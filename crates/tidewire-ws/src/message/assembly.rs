@@ -100,6 +100,19 @@ impl Assembly {
         }
     }
 
+    /// The buffer of a binary message that is joined, with room for more: for as much again as came, or for `remaining` bytes
+    /// if that is less.
+    pub(crate) fn room(&mut self, remaining: u64) -> Option<(&mut Vec<u8>, usize)> {
+        match self.0.as_deref_mut() {
+            Some(Joining::Binary { bytes }) => {
+                let room = usize::try_from(remaining).unwrap_or(usize::MAX).min(bytes.len());
+                bytes.reserve_exact(room);
+                Some((bytes, room))
+            }
+            None | Some(Joining::Text { .. }) => None,
+        }
+    }
+
     /// Takes the next `piece` of a message of `kind` as something to lend at once: a text without the character that
     /// it does not finish, which waits; with what was joined before, if there is something.
     pub(crate) fn pass(&mut self, kind: MessageKind, piece: &[u8]) -> Result<Passed, InvalidUtf8> {

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `reader` | which frame may come where, and the limits (§5.1, §5.2, §5.4, §10.4) |
 //! | `walk` | from bytes to parts of messages (§5.2, §5.4) |
-//! | `events`, `pieces` | whole messages; messages as they come (§6.2) |
+//! | `events`, `pieces`, `direct` | whole messages; messages as they come; long ones read to where they are joined (§6.2) |
 //! | `assembly`, `utf8`, `passing` | joining, and text that fails at its first bad byte (§8.1) |
 //! | `replies`, `closing` | what is answered at once, and how a connection ended (§5.5, §7.1) |
 //! | `writer`, `fragments`, `control` | messages, messages in pieces, control frames on their way out (§6.1, §5.4, §5.5) |
@@ -19,6 +19,8 @@ mod config;
 mod events;
 
 mod pieces;
+
+mod direct;
 
 mod walk;
 
@@ -51,12 +53,14 @@ mod masking;
 mod fragments;
 
 mod control;
+
 mod control_payload;
 
 mod closing;
 
 pub use closing::Eof;
 pub use config::Config;
+pub use direct::Room;
 pub use events::{Event, Events};
 pub use kind::{Fragment, MessageKind};
 pub use pieces::{Piece, Pieces};

@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
             if !self.reader.wants_read() {
                 self.consumed = self.input.len();
             }
-            if self.consumed == self.input.len() {
+            if self.consumed == self.input.len() && !self.reader.has_frame_end() {
                 return Ok(None);
             }
             let part = match &mut self.reader.position {

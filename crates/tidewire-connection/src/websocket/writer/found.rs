@@ -10,6 +10,7 @@ use tidewire_ws::{
 };
 
 impl Writer {
+    #[inline]
     pub(in crate::websocket) fn message_received(&mut self, now: Duration) {
         self.course.lifecycle.handle_message_received(now);
     }

@@ -68,6 +68,7 @@ impl Writer {
 
     /// Whether messages can be sent.
     #[must_use]
+    #[inline]
     pub fn is_open(&self) -> bool {
         self.course.transport == Transport::Open && !self.inner.close_sent()
     }
@@ -81,6 +82,7 @@ impl Writer {
     /// How the connection ended, once it has: no event comes any more, though the output and the transport may
     /// still want something.
     #[must_use]
+    #[inline]
     pub fn ended(&self) -> Option<&Ended> {
         match &self.end {
             End::Come(ended) | End::Told(ended) => Some(ended),
@@ -118,6 +120,7 @@ impl Writer {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
+    #[inline]
     pub fn send_text(&mut self, now: Duration, text: &str, output: &mut Vec<u8>) -> Result<(), SendError> {
         self.admit()?;
         self.inner.send_text(text, output)?;
@@ -129,6 +132,7 @@ impl Writer {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
+    #[inline]
     pub fn send_binary(
         &mut self,
         now: Duration,
@@ -145,6 +149,7 @@ impl Writer {
     ///
     /// # Errors
     /// Our close frame is out, the connection is over, or this is a client.
+    #[inline]
     pub fn admit_encoded(&mut self, now: Duration) -> Result<(), SendError> {
         self.admit()?;
         self.inner.admit_encoded()?;
@@ -228,6 +233,7 @@ impl Writer {
     }
 
     /// Whether anything can be sent: an end that came without a close frame of ours is one, too.
+    #[inline]
     fn admit(&self) -> Result<(), SendError> {
         if self.is_open() { Ok(()) } else { Err(SendError::NotOpen) }
     }

@@ -1,6 +1,7 @@
 //! What comes: the next message, and what reading does to the connection.
 
 use std::{
+    io,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -8,6 +9,7 @@ use std::{
 
 use tidewire_connection::websocket::{Event, Transport};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
 use super::{Connection, Turn};
 use crate::{pool::ReadBuffer, websocket::Message};
@@ -86,12 +88,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     /// The next message of what was read already.
     pub(super) fn take_message(&mut self) -> Option<Message> {
-        let unread = self.unread.as_mut()?;
-        let now = self.looked_at;
+        if self.unread.is_none() && !self.reader.has_frame_end() {
+            return None;
+        }
+        let input = self.unread.as_mut().map(ReadBuffer::unread).unwrap_or_default();
         let mut message = None;
-        let mut events = self.reader.receive(unread.unread());
+        let mut events = self.reader.receive(input);
         while message.is_none() {
-            message = match events.next(now, &mut self.writer, self.output.tail()) {
+            message = match events.next(self.looked_at, &mut self.writer, self.output.tail()) {
                 Some(Event::Text(text)) => Some(Message::Text(text.into_owned())),
                 Some(Event::Binary(payload)) => Some(Message::Binary(payload.into_owned())),
                 Some(Event::Ping(_) | Event::Pong(_)) => None,
@@ -100,20 +104,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             };
         }
         let consumed = events.consumed();
-        unread.consume(consumed);
-        if message.is_none() || unread.is_empty() {
+        if message.is_none() {
+            // All of it is looked at, or comes too late.
             self.unread.take().into_iter().for_each(ReadBuffer::give_back);
-        } else if self.turn == Turn::Ours {
-            // The first of several: the application may take its time with each.
-            self.unread = self.unread.take().map(ReadBuffer::settled);
+            return None;
         }
-        if message.is_some() {
-            self.turn = Turn::Theirs;
-            if self.alarm.may_have_come() {
-                self.act_if_due();
-            }
+        self.consume(consumed);
+        self.turn = Turn::Theirs;
+        if self.alarm.may_have_come() {
+            self.act_if_due();
         }
         message
+    }
+
+    /// So much of what was read is done with. Of what is left the application may be in no hurry to take the next message.
+    fn consume(&mut self, len: usize) {
+        let Some(mut unread) = self.unread.take() else { return };
+        unread.consume(len);
+        if unread.is_empty() {
+            unread.give_back();
+        } else if self.turn == Turn::Ours {
+            self.unread = Some(unread.settled());
+        } else {
+            self.unread = Some(unread);
+        }
     }
 
     /// A peer that sends on and on does not outlive its deadlines.
@@ -130,22 +144,57 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         if !self.writer.lifecycle().is_reading() {
             self.writer.handle_read_resumed(now);
         }
-        let mut buffer = ReadBuffer::take();
-        let mut room = ReadBuf::new(buffer.room());
-        let outcome = Pin::new(&mut self.io).poll_read(cx, &mut room);
-        let len = room.filled().len();
-        if outcome.is_pending() || len == 0 || self.writer.transport() == Transport::Discard {
+        let read = match self.writer.transport() {
+            Transport::Discard => self.poll_read_buffer(cx).map_ok(|(len, buffer)| {
+                buffer.give_back();
+                len
+            }),
+            Transport::Open | Transport::ShutDown | Transport::Finish | Transport::Closed => {
+                self.poll_read_unread(cx)
+            }
+        };
+        match ready!(read) {
+            Err(_) => self.writer.handle_transport_error(now),
+            Ok(0) => self.reader.handle_eof(now, &mut self.writer),
+            Ok(len) if self.writer.transport() == Transport::Discard => {
+                self.writer.handle_discarded(now, len)
+            }
+            Ok(len) => self.writer.handle_received(now, len),
+        }
+        Poll::Ready(())
+    }
+
+    /// In the middle of a long message straight to where it is joined; else what comes is unread.
+    fn poll_read_unread(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Self { reader, io, .. } = self;
+        if let Some((_, read)) = reader.receive_direct(|room| poll_read_buf(Pin::new(io), cx, room)) {
+            return read;
+        }
+        let (len, mut buffer) = ready!(self.poll_read_buffer(cx))?;
+        if len == 0 {
             buffer.give_back();
         } else {
             buffer.filled(len);
             self.unread = Some(buffer);
         }
-        match ready!(outcome) {
-            Err(_) => self.writer.handle_transport_error(now),
-            Ok(()) if len == 0 => self.reader.handle_eof(now, &mut self.writer),
-            Ok(()) if self.writer.transport() == Transport::Discard => self.writer.handle_discarded(now, len),
-            Ok(()) => self.writer.handle_received(now, len),
+        Poll::Ready(Ok(len))
+    }
+
+    fn poll_read_buffer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(usize, ReadBuffer)>> {
+        let mut buffer = ReadBuffer::take();
+        let mut room = ReadBuf::new(buffer.room());
+        let outcome = Pin::new(&mut self.io).poll_read(cx, &mut room);
+        let len = room.filled().len();
+        match outcome {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok((len, buffer))),
+            Poll::Ready(Err(error)) => {
+                buffer.give_back();
+                Poll::Ready(Err(error))
+            }
+            Poll::Pending => {
+                buffer.give_back();
+                Poll::Pending
+            }
         }
-        Poll::Ready(())
     }
 }
