@@ -18,6 +18,12 @@ impl Ticks {
     pub(crate) const ONE: Self = Self(1);
     pub(crate) const NEVER: Self = Self(u32::MAX);
 
+    /// A moment or a span of less than [`Ticks::NEVER`].
+    #[inline]
+    pub(crate) const fn millis(millis: u32) -> Self {
+        Self(millis)
+    }
+
     /// A moment, cut to whole ticks. Time that does not fit stops one tick before [`Ticks::NEVER`], so that the
     /// origin can be moved before it is reached.
     #[inline]
@@ -44,6 +50,7 @@ impl Ticks {
     }
 
     /// Never, if either is; else no later than one tick before that.
+    #[inline]
     pub(crate) fn plus(self, span: Self) -> Self {
         if self.is_off() || span.is_off() {
             return Self::NEVER;
@@ -60,6 +67,7 @@ impl Ticks {
         if self == Self::NEVER { Self::NEVER } else { Self(self.0.saturating_sub(earlier.0)) }
     }
 
+    #[inline]
     pub(crate) fn is_off(self) -> bool {
         self == Self::NEVER
     }

@@ -1,6 +1,9 @@
 //! Buffers, pooled per thread: a connection holds one only while bytes are on their way through it.
 
-use std::cell::RefCell;
+use std::{
+    cell::RefCell,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use crate::output::Waiting;
 
@@ -9,6 +12,12 @@ pub(crate) const READ_BUFFER_LEN: usize = 64 * 1024;
 
 /// Buffers of a kind that a thread keeps for later; more than these are freed.
 const MAX_POOLED: usize = 8;
+
+/// Pooled buffers, of all threads, that wait with unread bytes for applications that are busy with the message before. What
+/// waits beyond that is copied to a buffer of its own length.
+const MAX_KEPT: usize = 64;
+
+static KEPT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static READ: RefCell<Vec<ReadBuffer>> = const { RefCell::new(Vec::new()) };
@@ -28,6 +37,26 @@ struct Filled {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
+    /// Its place among [`MAX_KEPT`].
+    kept: Option<Kept>,
+}
+
+/// A place among [`MAX_KEPT`].
+#[derive(Debug)]
+struct Kept;
+
+impl Kept {
+    fn take() -> Option<Self> {
+        // A place too many is given back at once.
+        let (before, place) = (KEPT.fetch_add(1, Ordering::Relaxed), Self);
+        (before < MAX_KEPT).then_some(place)
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        KEPT.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl ReadBuffer {
@@ -38,11 +67,12 @@ impl ReadBuffer {
     }
 
     fn of(bytes: Box<[u8]>, end: usize) -> Self {
-        Self { inner: Box::new(Filled { bytes, start: 0, end }) }
+        Self { inner: Box::new(Filled { bytes, start: 0, end, kept: None }) }
     }
 
     /// Done with: it goes to the pool of this thread.
-    pub(crate) fn give_back(self) {
+    pub(crate) fn give_back(mut self) {
+        self.inner.kept = None;
         if self.inner.bytes.len() == READ_BUFFER_LEN {
             READ.with_borrow_mut(|pool| {
                 if pool.len() < MAX_POOLED {
@@ -65,7 +95,7 @@ impl ReadBuffer {
 
     /// The unread bytes.
     pub(crate) fn unread(&mut self) -> &mut [u8] {
-        let Filled { bytes, start, end } = &mut *self.inner;
+        let Filled { bytes, start, end, .. } = &mut *self.inner;
         bytes.get_mut(*start..*end).unwrap_or_default()
     }
 
@@ -84,9 +114,14 @@ impl ReadBuffer {
         self.len() == 0
     }
 
-    /// A buffer for who keeps it while the application is busy: at most twice as long as what is unread.
+    /// A buffer for who keeps it while the application is busy: it is one of a few, or at most twice as long as what is
+    /// unread.
     pub(crate) fn settled(mut self) -> Self {
         if self.inner.bytes.len() / 2 <= self.len() {
+            return self;
+        }
+        self.inner.kept = Kept::take();
+        if self.inner.kept.is_some() {
             return self;
         }
         let kept = Self::from(&*self.unread());
@@ -149,15 +184,28 @@ mod tests {
         assert_eq!(READ.with_borrow(Vec::len), 0);
     }
 
+    fn settled(unread: usize) -> ReadBuffer {
+        let mut buffer = ReadBuffer::take();
+        buffer.filled(READ_BUFFER_LEN);
+        buffer.consume(READ_BUFFER_LEN - unread);
+        let kept = buffer.settled();
+        assert_eq!(kept.len(), unread);
+        kept
+    }
+
     #[test]
-    fn what_is_kept_takes_at_most_twice_its_length() {
+    fn a_few_buffers_wait_as_they_are_and_more_take_at_most_twice_their_length() {
+        let mut few: Vec<_> = (0..MAX_KEPT).map(|_| settled(1000)).collect();
+        assert!(few.iter_mut().all(|kept| kept.room().len() == READ_BUFFER_LEN));
         for unread in [0, 1, 1000, READ_BUFFER_LEN / 2 - 1, READ_BUFFER_LEN / 2, READ_BUFFER_LEN] {
-            let mut buffer = ReadBuffer::take();
-            buffer.filled(READ_BUFFER_LEN);
-            buffer.consume(READ_BUFFER_LEN - unread);
-            let mut kept = buffer.settled();
-            assert_eq!(kept.len(), unread);
-            assert!(kept.room().len() <= 2 * unread, "{unread}");
+            assert!(settled(unread).room().len() <= 2 * unread, "{unread}");
         }
+        // One that is given back, and one that is dropped, make place for another.
+        few.pop().unwrap().give_back();
+        let mut again = settled(1000);
+        assert_eq!(again.room().len(), READ_BUFFER_LEN);
+        drop(again);
+        few.push(settled(1000));
+        assert_eq!((settled(1000).room().len(), KEPT.load(Ordering::Relaxed)), (1000, MAX_KEPT));
     }
 }

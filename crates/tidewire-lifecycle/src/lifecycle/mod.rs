@@ -17,6 +17,15 @@ use crate::{Config, Phase};
 /// 32 bits last for any age.
 const ORIGIN_STEP: u32 = 1 << 30;
 
+const NANOS_PER_SECOND: u64 = 1_000_000_000;
+const NANOS_PER_MILLI: u64 = 1_000_000;
+
+/// `None` where 64 bits do not hold it.
+#[inline]
+fn nanos(time: Duration) -> Option<u64> {
+    time.as_secs().checked_mul(NANOS_PER_SECOND)?.checked_add(time.subsec_nanos().into())
+}
+
 /// The life of one connection. It knows no protocol, reads no clock and owns no timer.
 ///
 /// The owner reports what happened (`handle_*`, `begin_*`), asks [`poll_timeout`](Self::poll_timeout) when to come
@@ -165,6 +174,17 @@ impl Lifecycle {
     /// `now` in ticks; moves the origin along when the ticks get large.
     #[inline]
     fn tick(&mut self, now: Duration) -> Ticks {
+        let origin = u64::from(self.origin_steps).saturating_mul(u64::from(ORIGIN_STEP) * NANOS_PER_MILLI);
+        let origin = self.start.saturating_add(origin);
+        let since = nanos(now).map_or(u64::MAX, |now| now.saturating_sub(origin));
+        match u32::try_from(since / NANOS_PER_MILLI) {
+            Ok(millis) if millis < 2 * ORIGIN_STEP => Ticks::millis(millis),
+            Ok(_) | Err(_) => self.tick_far(now),
+        }
+    }
+
+    #[cold]
+    fn tick_far(&mut self, now: Duration) -> Ticks {
         let step = Ticks::at(Duration::from_millis(u64::from(ORIGIN_STEP)));
         let mut at = Ticks::at(now.saturating_sub(self.origin()));
         while at >= step.plus(step) && self.origin_steps < u16::MAX && self.phase != Phase::Closed {

@@ -107,11 +107,12 @@ impl<IO> Connection<IO> {
         now
     }
 
-    /// The time for what the application does: in the middle of what was read at once, that of the last look.
+    /// The time for what the application does. While it deals with what it was given, that of the last look: what it feeds
+    /// counts from there until it gives way, which is told then.
     fn now(&mut self) -> Duration {
-        match (&self.unread, self.turn) {
-            (Some(_), Turn::Theirs) => self.looked_at,
-            (None, _) | (Some(_), Turn::Ours) => self.look(),
+        match self.turn {
+            Turn::Theirs => self.looked_at,
+            Turn::Ours => self.look(),
         }
     }
 
