@@ -9,6 +9,7 @@
 //! | `server/response`, `server/refusal` | the 101 (§4.2.2 item 5), and every way to say no |
 //! | `server/reader`, `server/request`, `server/http` | from raw bytes, from a parsed request, over HTTP/2 (RFC 8441) |
 //! | `client/request`, `client/verdict` | what a client sends, and what the 101 must say (§4.1) |
+//! | `client/tunnel` | what a client asks a proxy for (§4.1, RFC 9110 §9.3.6) |
 //! | `client/reader`, `client/answer`, `client/http` | from raw bytes, what came of it, from a parsed response |
 //! | `key` | `Sec-WebSocket-Key` and its answer (§4.2.2 item 5.4) |
 //! | `tokens`, [`extensions`], `authority`, `fields` | the grammar (§4.3, §9.1), and types that cannot hold a line break |

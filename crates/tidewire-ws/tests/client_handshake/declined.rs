@@ -93,3 +93,28 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
     let Outcome::Declined(declined) = outcome(reader(Config::default()), &[stream], false) else { panic!() };
     assert_eq!(declined.location(), None);
 }
+
+#[test]
+fn a_server_in_trouble_is_come_back_to_and_a_refusal_is_not() {
+    for status in (200..=599).chain([999]) {
+        let stream = format!("HTTP/1.1 {status} Reason\r\nContent-Length: 0\r\n\r\n");
+        let found = outcome(reader(Config::default()), &[stream.as_bytes()], false);
+        let Outcome::Declined(declined) = found else { panic!("{status}") };
+        let back = [408, 425, 429, 500, 502, 503, 504].contains(&status);
+        assert_eq!(declined.invites_back(), back, "{status}");
+    }
+}
+
+#[test]
+fn what_a_server_says_is_shown_without_its_control_characters() {
+    for (body, shown) in [
+        ("", "declined with status 401"),
+        (" \"who\" are you? \n", "declined with status 401: \"who\" are you?"),
+        ("\x1b[2J\u{7f}…", "declined with status 401: \\u{1b}[2J\\u{7f}…"),
+    ] {
+        let stream = format!("HTTP/1.1 401 No\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let found = outcome(reader(Config::default()), &[stream.as_bytes()], false);
+        let Outcome::Declined(declined) = found else { panic!("{body}") };
+        assert_eq!(declined.to_string(), shown);
+    }
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod declined;
+mod tunnel;
 
 use std::sync::Arc;
 use tidewire_testkit::splits;

@@ -115,6 +115,13 @@ impl Declined {
         }
     }
 
+    /// Whether a client does well to come back with the same request: when the server is in trouble or has too much to do
+    /// (408, 425, 429, 500, 502, 503, 504). After any other status it would be declined again.
+    #[must_use]
+    pub fn invites_back(&self) -> bool {
+        matches!(self.status, 408 | 425 | 429 | 500 | 502..=504)
+    }
+
     /// The beginning of the body, without what frames it as chunks, at most
     /// [`max_body_len`](crate::handshake::Config::max_body_len) bytes.
     #[must_use]
@@ -126,6 +133,25 @@ impl Declined {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.is_whole
+    }
+}
+
+impl fmt::Display for Declined {
+    /// The status, and the beginning of the body with its control characters escaped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "declined with status {}", self.status)?;
+        let body = String::from_utf8_lossy(&self.body);
+        let mut before = ": ";
+        for char in body.trim().chars() {
+            f.write_str(before)?;
+            before = "";
+            // A server says what it likes, but not to the terminal that shows it.
+            match char {
+                '"' | '\'' | '\\' => write!(f, "{char}")?,
+                _ => write!(f, "{}", char.escape_debug())?,
+            }
+        }
+        Ok(())
     }
 }
 

@@ -29,9 +29,11 @@ mod body;
 mod http;
 mod reader;
 mod request;
+mod tunnel;
 mod verdict;
 
 pub use answer::{Answer, Declined, Opened};
 pub use reader::ResponseReader;
 pub use request::Request;
+pub use tunnel::Tunnel;
 pub use verdict::InvalidResponse;

@@ -12,7 +12,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-/// Reads the response to a [`Request`](super::Request), each byte once. It knows no time: who waits no longer for the
+/// Reads the response to a [`Request`](super::Request) or a [`Tunnel`](super::Tunnel), each byte once. It knows no time: who waits no longer for the
 /// body of a response that declines takes it from [`declined`](Self::declined).
 #[derive(Debug)]
 pub struct ResponseReader {
@@ -25,12 +25,19 @@ pub struct ResponseReader {
 
 #[derive(Debug)]
 enum State {
-    Head(Expected),
+    Head(Awaited),
     /// The server declines, and its body is not all there.
     Body(Declined, Body),
     /// The answer was given.
     Done,
     Failed(InvalidResponse),
+}
+
+/// What a response is the response to.
+#[derive(Debug)]
+pub(super) enum Awaited {
+    WebSocket(Expected),
+    Tunnel,
 }
 
 /// A parsed head.
@@ -67,8 +74,8 @@ impl<'h> Head<'h> {
 }
 
 impl ResponseReader {
-    pub(super) fn new(config: Arc<Config>, expected: Expected) -> Self {
-        Self { config, collector: Collector::new(), interim_len: 0, state: State::Head(expected) }
+    pub(super) fn new(config: Arc<Config>, awaited: Awaited) -> Self {
+        Self { config, collector: Collector::new(), interim_len: 0, state: State::Head(awaited) }
     }
 
     /// Takes the next bytes. Interim responses are passed over. After an answer that is not
@@ -149,15 +156,20 @@ impl ResponseReader {
     fn judge(&mut self) -> Result<Option<Opened>, InvalidResponse> {
         let Collected::Head(collected) = self.collector.collected() else { return Ok(None) };
         let head = Head::parse(collected, self.config.max_headers)?;
+        let awaits_tunnel = matches!(self.state, State::Head(Awaited::Tunnel));
         match head.status {
-            101 => match mem::replace(&mut self.state, State::Done) {
-                State::Head(expected) => {
-                    let opened = Opened { headers: head.owned(), ..expected.judge(&*head.headers)? };
-                    self.collector = Collector::new();
-                    Ok(Some(opened))
-                }
-                State::Body(..) | State::Done | State::Failed(_) => Ok(None),
-            },
+            101 | 200..300 if (head.status == 101) != awaits_tunnel => {
+                let opened = match mem::replace(&mut self.state, State::Done) {
+                    State::Head(Awaited::WebSocket(expected)) => expected.judge(&*head.headers)?,
+                    State::Head(Awaited::Tunnel) => Opened::default(),
+                    State::Body(..) | State::Done | State::Failed(_) => return Ok(None),
+                };
+                let opened = Opened { headers: head.owned(), ..opened };
+                self.collector = Collector::new();
+                Ok(Some(opened))
+            }
+            // A tunnel is no upgrade that a proxy could agree to.
+            101 => Err(InvalidResponse::Malformed),
             100..200 => {
                 self.interim_len += collected.len();
                 self.collector.restart();

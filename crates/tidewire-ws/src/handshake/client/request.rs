@@ -1,6 +1,6 @@
 //! A client's request (RFC 6455 §4.1).
 
-use super::reader::ResponseReader;
+use super::reader::{Awaited, ResponseReader};
 use super::verdict::Expected;
 #[cfg(feature = "deflate")]
 use crate::deflate::Offer;
@@ -131,7 +131,7 @@ impl Request {
     /// The reader of the response to it.
     #[must_use]
     pub fn into_reader(self, config: Arc<Config>) -> ResponseReader {
-        ResponseReader::new(config, self.into_expected())
+        ResponseReader::new(config, Awaited::WebSocket(self.into_expected()))
     }
 
     pub(super) fn into_expected(self) -> Expected {
