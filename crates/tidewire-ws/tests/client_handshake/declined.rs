@@ -3,7 +3,7 @@
 use super::{Outcome, outcome, reader};
 use tidewire_testkit::splits;
 use tidewire_ws::handshake::Config;
-use tidewire_ws::handshake::client::{Answer, Declined, InvalidResponse};
+use tidewire_ws::handshake::client::{Answer, InvalidResponse};
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 //= type=test
@@ -87,7 +87,8 @@ fn whoever_declines_is_heard_out_as_far_as_the_limit() {
     let mut slow = reader(Config::default());
     assert!(slow.declined().is_none());
     slow.receive(b"HTTP/1.1 401 No\r\nContent-Length: 9\r\n\r\nwait").unwrap();
-    assert_eq!(slow.declined().map(Declined::status), Some(401));
+    let so_far = slow.declined().map(|declined| (declined.status(), declined.body(), declined.is_whole()));
+    assert_eq!(so_far, Some((401, &b"wait"[..], false)));
     // A redirect from a status that is none is not followed.
     let stream = b"HTTP/1.1 300 Choices\r\nLocation: /a\r\nContent-Length: 0\r\n\r\n";
     let Outcome::Declined(declined) = outcome(reader(Config::default()), &[stream], false) else { panic!() };

@@ -1,6 +1,6 @@
 //! What comes of a client's request: an open connection, or a response that declines (RFC 6455 §4.1).
 
-use super::body::{self, Body};
+use super::body;
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreement;
 use alloc::string::String;
@@ -84,8 +84,13 @@ impl Declined {
         Self { status, headers, body: Vec::new(), is_whole: false }
     }
 
-    pub(super) fn with_body(self, end: body::State, body: Body) -> Self {
-        Self { body: body.into_kept(), is_whole: end == body::State::Whole, ..self }
+    /// Where what comes of the body is kept.
+    pub(super) fn body_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.body
+    }
+
+    pub(super) fn ended(self, end: body::State) -> Self {
+        Self { is_whole: end == body::State::Whole, ..self }
     }
 
     /// The HTTP status, 200 to 999.

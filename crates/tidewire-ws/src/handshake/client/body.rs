@@ -8,12 +8,11 @@ use alloc::vec::Vec;
 /// The longest line with a chunk's size, its extensions included.
 const MAX_SIZE_LINE_LEN: usize = 256;
 
-/// Keeps the beginning of a body.
+/// Tells a body from what frames it, and how much of it to keep.
 #[derive(Debug)]
 pub(super) struct Body {
     framing: Framing,
     max_len: usize,
-    kept: Vec<u8>,
 }
 
 /// What tells where the body ends.
@@ -68,13 +67,13 @@ impl Body {
         } else {
             Framing::Eof
         };
-        Self { framing, max_len, kept: Vec::new() }
+        Self { framing, max_len }
     }
 
-    /// Takes the next bytes; of none it tells where it stands.
-    pub(super) fn receive(&mut self, mut input: &[u8]) -> State {
+    /// Takes the next bytes, and appends what of them is body to what was kept; of none it tells where it stands.
+    pub(super) fn receive(&mut self, mut input: &[u8], kept: &mut Vec<u8>) -> State {
         loop {
-            let room = self.max_len - self.kept.len();
+            let room = self.max_len.saturating_sub(kept.len());
             let (len, missing) = match &mut self.framing {
                 Framing::Length(0) => return State::Whole,
                 Framing::Length(missing) | Framing::Chunked(Chunk::Data(missing)) => {
@@ -87,7 +86,7 @@ impl Body {
                     end @ (State::Whole | State::Cut) => return end,
                 },
             };
-            self.kept.extend_from_slice(&input[..len]);
+            kept.extend_from_slice(&input[..len]);
             input = &input[len..];
             let is_over = match missing {
                 Some(missing) => {
@@ -100,9 +99,7 @@ impl Body {
                 Framing::Chunked(chunk) if is_over => *chunk = Chunk::End,
                 Framing::Length(_) if is_over => return State::Whole,
                 // A length that is used up to the limit is not waited for any longer.
-                Framing::Length(_) | Framing::Chunked(_) | Framing::Eof
-                    if self.kept.len() == self.max_len =>
-                {
+                Framing::Length(_) | Framing::Chunked(_) | Framing::Eof if kept.len() >= self.max_len => {
                     return State::Cut;
                 }
                 Framing::Length(_) | Framing::Chunked(_) | Framing::Eof => return State::NeedMore,
@@ -116,10 +113,6 @@ impl Body {
             Framing::Eof => State::Whole,
             Framing::Length(_) | Framing::Chunked(_) => State::Cut,
         }
-    }
-
-    pub(super) fn into_kept(self) -> Vec<u8> {
-        self.kept
     }
 }
 
@@ -177,17 +170,18 @@ mod tests {
     use super::*;
 
     fn chunked(input: &[u8], max_len: usize) -> (State, Vec<u8>) {
-        let mut body = Body { framing: Framing::Chunked(Chunk::size()), max_len, kept: Vec::new() };
-        let mut bytewise = Body { framing: Framing::Chunked(Chunk::size()), max_len, kept: Vec::new() };
-        let state = body.receive(input);
-        let mut last = bytewise.receive(b"");
+        let body = || Body { framing: Framing::Chunked(Chunk::size()), max_len };
+        let (mut kept, mut kept_bytewise) = (Vec::new(), Vec::new());
+        let state = body().receive(input, &mut kept);
+        let mut bytewise = body();
+        let mut last = bytewise.receive(b"", &mut kept_bytewise);
         for byte in input {
             if last == State::NeedMore {
-                last = bytewise.receive(&[*byte]);
+                last = bytewise.receive(&[*byte], &mut kept_bytewise);
             }
         }
-        assert_eq!((last, &bytewise.kept), (state, &body.kept), "{input:?}");
-        (state, body.into_kept())
+        assert_eq!((last, &kept_bytewise), (state, &kept), "{input:?}");
+        (state, kept)
     }
 
     #[test]

@@ -89,8 +89,8 @@ impl ResponseReader {
             match &mut self.state {
                 State::Failed(error) => return Err(*error),
                 State::Done => return Ok(Answer::NeedMore),
-                State::Body(_, body) => {
-                    return Ok(match body.receive(input) {
+                State::Body(declined, body) => {
+                    return Ok(match body.receive(input, declined.body_mut()) {
                         body::State::NeedMore => Answer::NeedMore,
                         end @ (body::State::Whole | body::State::Cut) => self.decline(end),
                     });
@@ -121,7 +121,7 @@ impl ResponseReader {
     /// It ended before the head did, the response failed before, or its answer was given already.
     pub fn handle_eof(&mut self) -> Result<Declined, InvalidResponse> {
         match mem::replace(&mut self.state, State::Done) {
-            State::Body(declined, body) => Ok(declined.with_body(body.at_eof(), body)),
+            State::Body(declined, body) => Ok(declined.ended(body.at_eof())),
             State::Head(_) | State::Done => Err(self.fail(InvalidResponse::Truncated)),
             State::Failed(error) => Err(self.fail(error)),
         }
@@ -147,7 +147,7 @@ impl ResponseReader {
 
     fn decline(&mut self, end: body::State) -> Answer {
         match mem::replace(&mut self.state, State::Done) {
-            State::Body(declined, body) => Answer::Declined(declined.with_body(end, body)),
+            State::Body(declined, _) => Answer::Declined(declined.ended(end)),
             State::Head(_) | State::Done | State::Failed(_) => Answer::NeedMore,
         }
     }
