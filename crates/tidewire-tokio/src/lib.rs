@@ -7,6 +7,7 @@
 //!                               │ Refusal             ▲ feed, flush
 //!   drain::Drain tells all      ▼ (lingers)           │
 //!   in their turns                        hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up
+//!   connect::Connector ──▶ name, socket, proxy, TLS, handshake ──▶ WebSocket, or ConnectError (feature `connect`)
 //!
 //!   a stream of events ──▶ sse::Sse ──▶ sse::Body ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
 //!   event_source::Builder ──▶ event_source::EventSource ──▶ Event, or Update (feature `client`)
@@ -23,6 +24,7 @@
 //! | opening handshake | `tidewire_lifecycle::Config::opening_timeout`, 5 s |
 //! | output that waits before reading stops | 1 MiB |
 //! | read buffers pooled per thread | 8 of 64 KiB |
+//! | `connect::Connector` | a table of its own, in its module |
 //! | `sse::Sse`: silence before a keep-alive | `tidewire_lifecycle::Config::event_stream`, 15 s |
 //! | `event_source::EventSource` | a table of its own, in its module |
 //!
@@ -37,12 +39,17 @@
 //! [`Subscriber::batch`](hub::Subscriber::batch), [`Listener::accept`](listener::Listener::accept) and the waits of
 //! [`Drain`](drain::Drain) are cancel safe: dropped before they are ready they have lost nothing, and a later call goes
 //! on. So are `next` and `next_update` of `event_source::EventSource`, also where it connects or waits to come back.
-//! [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it.
+//! [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it, as `Connector::connect`
+//! does, behind which nothing is left.
 //! [`Server::run`](server::Server::run), dropped, has closed its listener, and its connections go on.
 
 pub mod accept;
 pub mod alarm;
 pub mod clock;
+#[cfg(feature = "connect")]
+pub mod connect;
+#[cfg(any(feature = "client", feature = "connect"))]
+mod credentials;
 pub mod drain;
 #[cfg(feature = "client")]
 pub mod event_source;
@@ -50,10 +57,14 @@ pub mod hub;
 pub mod listener;
 mod output;
 mod pool;
+#[cfg(any(feature = "client", feature = "connect"))]
+mod retry_after;
 pub mod runtime;
 pub mod server;
 #[cfg(feature = "http-body")]
 pub mod sse;
+#[cfg(any(feature = "client", feature = "tls"))]
+mod tls;
 pub mod websocket;
 
 #[doc = include_str!("../README.md")]

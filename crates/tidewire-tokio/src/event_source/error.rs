@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, header};
 use std::error::Error as StdError;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tidewire_connection::event_source::{Loss, Refusal};
 use tidewire_sse::LimitExceeded;
 
@@ -101,33 +101,7 @@ impl StdError for Error {
     }
 }
 
-/// The delay that a `Retry-After` asks for: seconds, or a date (RFC 9110 §10.2.3).
+/// The delay that a `Retry-After` asks for.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
-    }
-    let date = httpdate::parse_http_date(value).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_retry_after_is_seconds_or_a_date() {
-        let read = |value: &str| {
-            let headers = [(header::RETRY_AFTER, value.parse().unwrap())].into_iter().collect();
-            retry_after(&headers)
-        };
-        assert_eq!(read("120"), Some(Duration::from_secs(120)));
-        assert_eq!(read("99999999999999999999999"), Some(Duration::from_secs(u64::MAX)));
-        assert_eq!(read("Fri, 31 Dec 1999 23:59:59 GMT"), Some(Duration::ZERO));
-        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
-        assert!((95..=100).contains(&read(&soon).unwrap().as_secs()));
-        for nonsense in ["", "-1", "+5", "soon", "1.5"] {
-            assert_eq!(read(nonsense), None, "{nonsense:?}");
-        }
-    }
+    crate::retry_after::delay(headers.get(header::RETRY_AFTER)?.as_bytes())
 }

@@ -1,7 +1,6 @@
 //! The request of an event stream: what it says, where redirects lead it, and what stays behind on the way (WHATWG HTML
 //! §9.2.2, Fetch §4.4).
 
-use base64::Engine as _;
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, Request, Uri,
@@ -11,9 +10,10 @@ use http::{
     },
 };
 use http_body_util::Full;
-use percent_encoding::percent_decode_str;
 use tidewire_sse::content::{LAST_EVENT_ID, REQUEST_HEADERS, redirects_to_get};
 use url::Url;
+
+use crate::credentials;
 
 /// Why an address cannot be asked for an event stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,12 +54,10 @@ impl Target {
     pub(super) fn get(url: &str) -> Result<Self, InvalidUrl> {
         let mut url = Url::parse(url).map_err(InvalidUrl::Syntax)?;
         let mut headers = HeaderMap::new();
-        if let Some(value) = credentials(&url) {
+        if let Some(Ok(mut value)) = credentials::take(&mut url).map(HeaderValue::try_from) {
+            value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
-        // Neither is of use without the other's place: a URL with http or https always has one.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
         url.set_fragment(None);
         let uri = uri(&url)?;
         Ok(Self { url, uri, method: Method::GET, headers, body: Bytes::new() })
@@ -91,8 +89,8 @@ impl Target {
     pub(super) fn redirected(&self, status: u16, location: &str) -> Result<Self, InvalidUrl> {
         let mut url = self.url.join(location).map_err(InvalidUrl::Syntax)?;
         url.set_fragment(None);
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        // Those of a location are nobody's.
+        let _ = credentials::take(&mut url);
         let mut next = Self { uri: uri(&url)?, url, ..self.clone() };
         if next.url.origin() != self.url.origin() {
             // What proves who we are to one server is no other's business.
@@ -145,20 +143,6 @@ fn uri(url: &Url) -> Result<Uri, InvalidUrl> {
         "http" | "https" => url.as_str().parse().map_err(|_| InvalidUrl::Uri),
         scheme => Err(InvalidUrl::Scheme(scheme.to_owned())),
     }
-}
-
-/// The `Authorization` of a URL with a user name or a password (RFC 7617).
-fn credentials(url: &Url) -> Option<HeaderValue> {
-    if url.username().is_empty() && url.password().is_none() {
-        return None;
-    }
-    let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
-    pair.push(b':');
-    pair.extend(percent_decode_str(url.password().unwrap_or_default()));
-    let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair));
-    let mut value = HeaderValue::try_from(value).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 #[cfg(test)]

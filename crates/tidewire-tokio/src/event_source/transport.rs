@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -65,7 +65,7 @@ fn settings() -> Builder {
 }
 
 fn secure(tls: Option<rustls::ClientConfig>) -> Client<HttpsConnector<HttpConnector>, Full<Bytes>> {
-    let mut tls = tls.unwrap_or_else(default_tls);
+    let mut tls = tls.unwrap_or_else(crate::tls::default_config);
     // Which protocols there are is said below.
     tls.alpn_protocols.clear();
     let https = hyper_rustls::HttpsConnectorBuilder::new()
@@ -75,26 +75,6 @@ fn secure(tls: Option<rustls::ClientConfig>) -> Client<HttpsConnector<HttpConnec
         .enable_http2()
         .wrap_connector(tcp());
     settings().build(https)
-}
-
-/// Trusts what the operating system trusts; its certificates are read once, and all sources resume each other's sessions.
-fn default_tls() -> rustls::ClientConfig {
-    static TLS: OnceLock<rustls::ClientConfig> = OnceLock::new();
-    let make = || {
-        let mut roots = rustls::RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        for error in &found.errors {
-            tracing::warn!(%error, "some of the system's certificates cannot be read");
-        }
-        roots.add_parsable_certificates(found.certs);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        rustls::ClientConfig::builder_with_provider(provider)
-            .with_protocol_versions(rustls::DEFAULT_VERSIONS)
-            .unwrap_or_else(|_| unreachable!("ring knows the default versions"))
-            .with_root_certificates(roots)
-            .with_no_client_auth()
-    };
-    TLS.get_or_init(make).clone()
 }
 
 /// What there is of a connection.
