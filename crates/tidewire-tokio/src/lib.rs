@@ -8,6 +8,7 @@
 //!   drain::Drain tells all      ▼ (lingers)           │
 //!   in their turns                        hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up
 //!   connect::Connector ──▶ name, socket, proxy, TLS, handshake ──▶ WebSocket, or ConnectError (feature `connect`)
+//!   reconnect::ReconnectingWebSocket ──▶ Message, or Update: the same, again and again
 //!
 //!   a stream of events ──▶ sse::Sse ──▶ sse::Body ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
 //!   event_source::Builder ──▶ event_source::EventSource ──▶ Event, or Update (feature `client`)
@@ -25,6 +26,7 @@
 //! | output that waits before reading stops | 1 MiB |
 //! | read buffers pooled per thread | 8 of 64 KiB |
 //! | `connect::Connector` | a table of its own, in its module |
+//! | `reconnect::ReconnectingWebSocket` | another in its module |
 //! | `sse::Sse`: silence before a keep-alive | `tidewire_lifecycle::Config::event_stream`, 15 s |
 //! | `event_source::EventSource` | a table of its own, in its module |
 //!
@@ -38,7 +40,8 @@
 //! [`flush`](websocket::WebSocket::flush), [`close`](websocket::WebSocket::close),
 //! [`Subscriber::batch`](hub::Subscriber::batch), [`Listener::accept`](listener::Listener::accept) and the waits of
 //! [`Drain`](drain::Drain) are cancel safe: dropped before they are ready they have lost nothing, and a later call goes
-//! on. So are `next` and `next_update` of `event_source::EventSource`, also where it connects or waits to come back.
+//! on. So are `next` and `next_update` of `event_source::EventSource` and `reconnect::ReconnectingWebSocket`, also where they
+//! connect or wait to come back.
 //! [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it, as `Connector::connect`
 //! does, behind which nothing is left.
 //! [`Server::run`](server::Server::run), dropped, has closed its listener, and its connections go on.
@@ -57,6 +60,8 @@ pub mod hub;
 pub mod listener;
 mod output;
 mod pool;
+#[cfg(feature = "connect")]
+pub mod reconnect;
 #[cfg(any(feature = "client", feature = "connect"))]
 mod retry_after;
 pub mod runtime;

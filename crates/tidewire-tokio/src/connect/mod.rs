@@ -3,10 +3,10 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use tidewire_tokio::{connect::{Connector, Request, connect}, websocket::Message};
+//! use tidewire_tokio::connect::{Connector, Request, connect};
 //!
 //! let mut websocket = connect("ws://example.org/chat").await?;
-//! websocket.send(&Message::Text("hello".into())).await?;
+//! websocket.send("hello".into()).await?;
 //! while let Some(message) = websocket.next().await {
 //!     println!("{message:?}");
 //! }
