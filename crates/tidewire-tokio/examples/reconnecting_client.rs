@@ -1,11 +1,12 @@
 //! Follows a topic of the gateway, and comes back to where it was: `cargo run -p tidewire-tokio --features connect
-//! --example reconnecting_client -- 'ws://127.0.0.1:8080/ws?topic=demo&format=json'`. Lines typed in are published.
+//! --example reconnecting_client -- demo ws://127.0.0.1:8080`. Lines typed in are published.
 //!
-//! Stop the gateway, publish nothing for a while, start it again: what was missed comes first, or a notice of what is lost.
+//! Cut off, it goes on behind the last record that it has; what a gateway that was restarted does not have any more comes
+//! as a notice of what is lost.
 
 use std::error::Error;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tidewire_tokio::{
     connect::Request,
     reconnect::{Preparing, ReconnectingWebSocket, Resume, Update},
@@ -41,9 +42,11 @@ impl Resume for Place {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let url = std::env::args().nth(1);
-    let url = url.as_deref().unwrap_or("ws://127.0.0.1:8080/ws?topic=demo&format=json");
-    let mut client = ReconnectingWebSocket::builder(url).resume(Place::default()).connect()?;
+    let mut arguments = std::env::args().skip(1);
+    let topic = arguments.next().unwrap_or_else(|| "demo".to_owned());
+    let gateway = arguments.next().unwrap_or_else(|| "ws://127.0.0.1:8080".to_owned());
+    let request = Request::new(&format!("{gateway}/ws")).query("topic", &topic).query("format", "json");
+    let mut client = ReconnectingWebSocket::builder(request).resume(Place::default()).connect()?;
     let mut typed = BufReader::new(stdin()).lines();
     let mut typing = true;
     loop {
@@ -54,9 +57,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             },
             line = typed.next_line(), if typing => match line? {
                 // Without a connection it is refused: here it is for the one who types to say it again.
-                Some(line) => if client.feed_text(&line).is_err() {
-                    eprintln!("not sent: there is no connection");
-                },
+                Some(line) => {
+                    let record = json!({ "type": "publish", "topic": topic, "data": line });
+                    if client.feed_text(&record.to_string()).is_err() {
+                        eprintln!("not sent: there is no connection");
+                    }
+                }
                 None => typing = false,
             },
             interrupted = tokio::signal::ctrl_c() => {

@@ -133,7 +133,7 @@ impl Connector {
         let request = request.into();
         Box::pin(async move {
             let deadline = Deadline::start(&self.websocket.lifecycle);
-            let handshake = self.handshake(&request.prepare()?)?;
+            let handshake = self.asked_by(&request.prepare()?)?;
             opening::open(io, handshake, self, &deadline).await
         })
         .await
@@ -151,7 +151,7 @@ impl Connector {
         let mut followed = 0;
         loop {
             let stream = self.transport(prepared.address(), &mut deadline).await?;
-            let handshake = self.handshake(&prepared)?;
+            let handshake = self.asked_by(&prepared)?;
             prepared = match opening::open(stream, handshake, self, &deadline).await {
                 Err(ConnectError::Declined(declined)) => self.redirected(prepared, followed, declined)?,
                 answer => return answer,
@@ -240,7 +240,7 @@ impl Connector {
     }
 
     /// The handshake of a request, with a nonce of its own and what is offered.
-    fn handshake(&self, prepared: &Prepared) -> Result<client::Request, ConnectError> {
+    fn asked_by(&self, prepared: &Prepared) -> Result<client::Request, ConnectError> {
         let request = prepared.handshake(rand::random())?;
         #[cfg(feature = "deflate")]
         if let Some(pool) = &self.deflate {

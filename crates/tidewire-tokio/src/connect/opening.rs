@@ -15,7 +15,7 @@ use tidewire_ws::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connector::Connector;
+use super::connector::{Connector, Redirects};
 use super::deadline::Deadline;
 use super::error::{ConnectError, Stage};
 use crate::{alarm::Alarm, websocket::WebSocket};
@@ -38,7 +38,7 @@ where
 {
     let mut opening = Opening::new(io, request, connector, deadline);
     let answer = match opening.write_request().await {
-        Ok(()) => opening.read_response().await,
+        Ok(()) => opening.read_response(connector.redirects).await,
         Err(error) => Err(error),
     };
     let (opened, unread) = match answer {
@@ -101,7 +101,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
     }
 
     /// Reads the response; what the server chose, and what came behind it.
-    async fn read_response(&mut self) -> Result<(Box<Opened>, Vec<u8>), ConnectError> {
+    async fn read_response(&mut self, redirects: Redirects) -> Result<(Box<Opened>, Vec<u8>), ConnectError> {
         let mut piece = vec![0; READ_LEN];
         loop {
             let read = self.read(&mut piece).await;
@@ -113,7 +113,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
                 Err(error) => return Err(self.declined().unwrap_or(error)),
             };
             match answered {
-                Answered::NeedMore => self.wait_for_body(now),
+                Answered::NeedMore => self.wait_for_body(now, redirects),
                 Answered::Open { opened, consumed } => {
                     let len = read.unwrap_or_default();
                     return Ok((opened, piece[consumed..len].to_vec()));
@@ -124,10 +124,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
         }
     }
 
-    fn wait_for_body(&mut self, now: Duration) {
-        if self.connecting.declined().is_some() {
-            self.body_until.get_or_insert(now.saturating_add(DECLINED_BODY_TIMEOUT));
-        }
+    /// Whoever follows a redirect does not need to hear what else it says.
+    fn wait_for_body(&mut self, now: Duration, redirects: Redirects) {
+        let Some(declined) = self.connecting.declined() else { return };
+        let patience = match (redirects, declined.location()) {
+            (Redirects::Follow { .. }, Some(_)) => Duration::ZERO,
+            (Redirects::Follow { .. }, None) | (Redirects::Refuse, _) => DECLINED_BODY_TIMEOUT,
+        };
+        self.body_until.get_or_insert(now.saturating_add(patience));
     }
 
     /// The response that declines, as far as its body came.

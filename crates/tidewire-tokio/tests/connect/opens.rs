@@ -33,6 +33,14 @@ async fn an_address_is_enough() {
     let server = Server::start([("", Then::Echo), ("", Then::Echo)]).await;
     let mut websocket = connect(format!("ws://{}/chat?x=y", server.address)).await.unwrap();
     exchange(&mut websocket).await;
+    let socket = websocket.io().socket();
+    assert!(socket.nodelay().unwrap());
+    #[cfg(target_os = "linux")]
+    assert_eq!(
+        socket2::SockRef::from(socket).tcp_user_timeout().unwrap(),
+        Some(std::time::Duration::from_secs(10)),
+        "the write deadline"
+    );
     websocket.close(CloseCode::NORMAL, "").await.unwrap();
     assert_eq!(websocket.ended().unwrap().closing_handshake, ClosingHandshake::Complete);
     assert!(server.requests()[0].starts_with("/chat\r\n"));

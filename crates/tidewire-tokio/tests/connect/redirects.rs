@@ -1,7 +1,8 @@
 //! Redirects: refused, or followed without what proves who we are.
 
-use crate::server::{Server, Then, error, exchange};
+use crate::server::{Server, Then, error, exchange, head};
 use tidewire_tokio::connect::{ConnectError, Connector, InvalidUrl, RedirectRefused, Redirects, Request};
+use tokio::io::{AsyncWriteExt, duplex};
 
 fn redirect(status: u16, location: &str) -> String {
     format!("HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
@@ -72,4 +73,21 @@ async fn redirects_are_counted_and_lead_to_websockets_alone() {
     let server = Server::start([(redirect(302, "http://["), Then::Close)]).await;
     let refused = error_of(following(3).connect(request(&server)).await);
     assert!(matches!(refused, RedirectRefused::Location(InvalidUrl::Syntax(_))), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_body_of_a_redirect_that_is_followed_is_not_waited_for() {
+    for (connector, seconds) in [(Connector::default(), 2), (following(1), 0)] {
+        let (client, mut server) = duplex(4096);
+        tokio::spawn(async move {
+            head(&mut server).await;
+            let answer = b"HTTP/1.1 307 Moved\r\nLocation: /b\r\n\r\nmoved";
+            server.write_all(answer).await.unwrap();
+            std::future::pending::<()>().await
+        });
+        let start = tokio::time::Instant::now();
+        let error = error(connector.connect_over(client, "ws://a/").await);
+        assert!(matches!(error, ConnectError::Declined(_)), "{error}");
+        assert_eq!(start.elapsed().as_secs(), seconds);
+    }
 }

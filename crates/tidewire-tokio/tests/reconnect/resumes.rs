@@ -7,11 +7,12 @@ use std::{
 
 use crate::world::{Act, client, words};
 use tidewire_tokio::{
-    connect::{ConnectError, Opened, Request},
+    connect::{ConnectError, Connector, Opened, Request},
     reconnect::{BoxError, Loss, Preparing, ReconnectingWebSocket, Resume, Task},
     websocket::Message,
 };
-use tidewire_ws::message::SendError;
+use tidewire_ws::{handshake::AcceptKey, message::SendError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 const GONE: &str = "lost: remote end of stream without a close frame";
 
@@ -61,6 +62,57 @@ async fn it_goes_on_behind_the_last_message() {
     assert_eq!(*seen.lock().unwrap(), ["/ws", "nobody", "/ws?after=2", "/ws?after=2"]);
     assert_eq!((client.task(), client.resume().last.as_deref()), (Task::Open, Some("here")));
     assert!(client.websocket().unwrap().usage().received_messages >= 3);
+}
+
+/// A server that sends what comes behind a place and is cut off behind so many bytes, its response included.
+async fn cut_behind(mut io: DuplexStream, len: usize) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(io.read_u8().await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap();
+    let after: usize = match head.split_once("?after=") {
+        Some((_, after)) => after[..1].parse().unwrap(),
+        None => 0,
+    };
+    let key = head.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let accept = AcceptKey::answer(key.as_bytes()).unwrap();
+    let mut bytes = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        accept.as_str()
+    )
+    .into_bytes();
+    for text in ["1", "2", "3"].iter().skip(after) {
+        bytes.extend([0x81, 1]);
+        bytes.extend(text.as_bytes());
+    }
+    bytes.extend(b"\x88\x02\x03\xE8");
+    io.write_all(&bytes[..len.min(bytes.len())]).await.unwrap();
+    if len >= bytes.len() {
+        // The closing handshake is waited for.
+        let _ = io.read_to_end(&mut Vec::new()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn drops_at_every_byte_lose_and_double_nothing() {
+    let whole = 129 + 3 * 3 + 4;
+    for cut in 0..=whole {
+        let (connector, mut cuts) = (Arc::new(Connector::default()), vec![usize::MAX, cut]);
+        let builder = ReconnectingWebSocket::builder("ws://a/").connect_by(move |request| {
+            let (client, server) = duplex(1024);
+            tokio::spawn(cut_behind(server, cuts.pop().unwrap()));
+            let connector = connector.clone();
+            async move { connector.connect_over(client, request).await }
+        });
+        let mut client = builder.resume(Place::default()).connect().unwrap();
+        let mut texts = String::new();
+        while let Some(message) = client.next().await {
+            texts += message.unwrap().as_text().unwrap();
+        }
+        assert_eq!(texts, "123", "cut behind {cut} bytes");
+    }
 }
 
 #[tokio::test(start_paused = true)]
