@@ -223,8 +223,11 @@ impl Connector {
     ) -> Result<Stream, ConnectError> {
         let config = self.tls.clone().unwrap_or_else(default_tls);
         let name = match address.host() {
-            url::Host::Domain(name) => ServerName::try_from(name.to_owned())
-                .map_err(|error| ConnectError::Tls(io::Error::other(error)))?,
+            url::Host::Domain(name) => {
+                // A name with a dot behind it is the same, but not to a certificate (RFC 6066 §3).
+                let name = name.strip_suffix('.').unwrap_or(name).to_owned();
+                ServerName::try_from(name).map_err(|error| ConnectError::Tls(io::Error::other(error)))?
+            }
             url::Host::Ipv4(address) => ServerName::from(std::net::IpAddr::V4(address)),
             url::Host::Ipv6(address) => ServerName::from(std::net::IpAddr::V6(address)),
         };

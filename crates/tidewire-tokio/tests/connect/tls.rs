@@ -139,16 +139,20 @@ async fn what_is_no_tls_and_what_says_nothing_are_errors_of_their_kind() {
 //# this channel MUST run through the encrypted tunnel [RFC5246].
 #[tokio::test]
 async fn a_proxy_sees_the_name_and_nothing_else() {
-    let (server, client) = certificate(&["server.invalid"]);
-    let (port, served) = echo(server).await;
-    let (proxy, asked) = tunnel(format!("127.0.0.1:{port}")).await;
-    let connector = through(&format!("http://{proxy}"), Connector::default().tls(client));
-    let (mut websocket, _) = connector.connect("wss://server.invalid/?secret=1").await.unwrap();
-    exchange(&mut websocket).await;
-    websocket.close(CloseCode::NORMAL, "").await.unwrap();
-    assert!(served.await.unwrap().is_some());
-    let asked = asked.await.unwrap();
-    assert_eq!(asked, "CONNECT server.invalid:443 HTTP/1.1\r\nHost: server.invalid:443\r\n\r\n");
+    // A dot behind a name is the proxy's to see, and not the certificate's.
+    for name in ["server.invalid", "server.invalid."] {
+        let (server, client) = certificate(&["server.invalid"]);
+        let (port, served) = echo(server).await;
+        let (proxy, asked) = tunnel(format!("127.0.0.1:{port}")).await;
+        let connector = through(&format!("http://{proxy}"), Connector::default().tls(client));
+        let (mut websocket, _) = connector.connect(format!("wss://{name}/?secret=1")).await.unwrap();
+        exchange(&mut websocket).await;
+        websocket.close(CloseCode::NORMAL, "").await.unwrap();
+        let (server_name, _) = served.await.unwrap().unwrap();
+        assert_eq!(server_name.as_deref(), Some("server.invalid"));
+        let asked = asked.await.unwrap();
+        assert_eq!(asked, format!("CONNECT {name}:443 HTTP/1.1\r\nHost: {name}:443\r\n\r\n"));
+    }
 }
 
 #[tokio::test]
