@@ -16,7 +16,7 @@ pub enum InvalidUrl {
     Fragment,
     /// Its host or its target has characters that HTTP does not know.
     Uri,
-    /// Its scheme is `wss`, and this program was built without feature `tls`.
+    /// Its scheme is `wss`, and this program, built without feature `tls`, has no TLS of its own to reach it.
     NoTls,
 }
 
@@ -63,8 +63,7 @@ impl Address {
     fn new(url: Url) -> Result<Self, InvalidUrl> {
         let security = match url.scheme() {
             "ws" => Security::Plain,
-            "wss" if cfg!(feature = "tls") => Security::Tls,
-            "wss" => return Err(InvalidUrl::NoTls),
+            "wss" => Security::Tls,
             scheme => return Err(InvalidUrl::Scheme(scheme.to_owned())),
         };
         Ok(Self { url, security })
@@ -151,7 +150,6 @@ mod tests {
         Address::parse(url).unwrap().0
     }
 
-    #[cfg(feature = "tls")]
     #[test]
     fn an_address_says_where_it_leads() {
         for (url, authority, dialled, target) in [
@@ -189,7 +187,6 @@ mod tests {
         }
     }
 
-    #[cfg(feature = "tls")]
     #[test]
     fn a_redirect_is_relative_and_its_scheme_may_be_that_of_http() {
         let from = address("wss://a.example/x/y?q");

@@ -17,7 +17,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::address::{Address, Security};
+use super::address::{Address, InvalidUrl, Security};
 use super::deadline::Deadline;
 use super::dial::{Settings, dial};
 use super::error::{ConnectError, Redirect, RedirectRefused};
@@ -184,6 +184,9 @@ impl Connector {
 
     /// A transport to an address: TCP, through a proxy where one is on the way, and TLS.
     async fn transport(&self, address: &Address, deadline: &mut Deadline) -> Result<Stream, ConnectError> {
+        if address.security() == Security::Tls && cfg!(not(feature = "tls")) {
+            return Err(no_tls());
+        }
         let write_timeout = self.websocket.lifecycle.write_stall_timeout;
         let settings = Settings { attempt_delay: self.attempt_delay, write_timeout };
         let stream = match self.proxies.on_the_way_to(address) {
@@ -237,9 +240,9 @@ impl Connector {
     }
 
     #[cfg(not(feature = "tls"))]
-    #[expect(clippy::unused_async, reason = "no address with TLS comes this far")]
+    #[expect(clippy::unused_async, reason = "with TLS it waits")]
     async fn encrypted(&self, _: TcpStream, _: &Address, _: &mut Deadline) -> Result<Stream, ConnectError> {
-        Err(ConnectError::Request(super::address::InvalidUrl::NoTls.into()))
+        Err(no_tls())
     }
 
     /// The handshake of a request, with a nonce of its own and what is offered.
@@ -251,6 +254,10 @@ impl Connector {
         }
         Ok(request)
     }
+}
+
+fn no_tls() -> ConnectError {
+    ConnectError::Request(InvalidUrl::NoTls.into())
 }
 
 /// The default, made once, so that connections resume each other's sessions.

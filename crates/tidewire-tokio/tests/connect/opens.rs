@@ -220,3 +220,23 @@ async fn a_client_that_does_not_wait_leaves_nothing_behind() {
     drop(connecting);
     assert_eq!(server.read(&mut [0; 16]).await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn whoever_brings_tls_may_say_so_in_the_address() {
+    let (client, mut server) = duplex(4096);
+    let said = tokio::spawn(async move {
+        let head = head(&mut server).await;
+        server.write_all(switching(&head).as_bytes()).await.unwrap();
+        head
+    });
+    let connector = Connector::default();
+    connector.connect_over(client, "wss://example.org:443/").await.unwrap();
+    assert!(said.await.unwrap().contains("Host: example.org\r\n"));
+    // Without the feature there is nothing to dial it with.
+    #[cfg(not(feature = "tls"))]
+    {
+        let error = error(connector.connect("wss://127.0.0.1:1/").await);
+        let ConnectError::Request(reason) = error else { panic!("{error}") };
+        assert_eq!(reason, InvalidRequest::Url(InvalidUrl::NoTls));
+    }
+}
