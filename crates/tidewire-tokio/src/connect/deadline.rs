@@ -12,6 +12,9 @@ use tidewire_lifecycle::Config;
 use super::error::{ConnectError, Stage};
 use crate::alarm::Alarm;
 
+/// How long the body of a response that declines is waited for.
+pub(super) const DECLINED_BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Since when a client connects, and until when.
 #[derive(Debug)]
 pub(super) struct Deadline {

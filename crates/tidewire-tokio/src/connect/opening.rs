@@ -16,15 +16,12 @@ use tidewire_ws::{
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::connector::{Connector, Redirects};
-use super::deadline::Deadline;
+use super::deadline::{DECLINED_BODY_TIMEOUT, Deadline};
 use super::error::{ConnectError, Stage};
 use crate::{alarm::Alarm, websocket::WebSocket};
 
 /// Bytes taken off the transport at a time while there is no response.
 const READ_LEN: usize = 2048;
-
-/// How long the body of a response that declines is waited for.
-const DECLINED_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sends the request, judges the response, and hands out the connection.
 pub(super) async fn open<IO>(

@@ -2,22 +2,22 @@
 
 mod environment;
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use tidewire_ws::handshake::{
     self,
     client::{Answer, InvalidResponse, Tunnel},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::{Instant, timeout_at},
 };
 use url::{Host, Url};
 
 pub use environment::{Environment, InvalidEnvironment};
 
 use super::address::{Address, InvalidUrl};
-use super::deadline::Deadline;
+use super::deadline::{DECLINED_BODY_TIMEOUT, Deadline};
 use super::error::{ConnectError, ProxyError, Stage};
 use super::request::InvalidRequest;
 use crate::credentials;
@@ -99,9 +99,9 @@ impl Proxy {
     }
 
     /// Asks for a tunnel to an address, on a connection to the proxy.
-    pub(super) async fn open_tunnel(
+    pub(super) async fn open_tunnel<IO: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        stream: &mut TcpStream,
+        stream: &mut IO,
         address: &Address,
         config: &Arc<handshake::Config>,
         deadline: &mut Deadline,
@@ -120,23 +120,36 @@ impl Proxy {
 //# connection failed or because any proxy used returned an error,
 //# then the client MUST _Fail the WebSocket Connection_ and abort
 //# the connection attempt.
-async fn ask(
-    stream: &mut TcpStream,
+async fn ask<IO: AsyncRead + AsyncWrite + Unpin>(
+    io: &mut IO,
     tunnel: Tunnel,
     config: &Arc<handshake::Config>,
 ) -> Result<(), ConnectError> {
     let mut request = Vec::new();
     tunnel.encode(&mut request);
-    stream.write_all(&request).await.map_err(ConnectError::Io)?;
+    io.write_all(&request).await.map_err(ConnectError::Io)?;
     let mut reader = tunnel.into_reader(Arc::clone(config));
     let mut piece = [0; 1024];
+    let mut body_until = None;
     loop {
-        let len = stream.read(&mut piece).await.map_err(ConnectError::Io)?;
-        let answer = match len {
-            0 => reader.handle_eof().map(Answer::Declined),
-            _ => reader.receive(&piece[..len]),
+        let read = io.read(&mut piece);
+        let read = match body_until {
+            Some(until) => {
+                timeout_at(until, read).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            }
+            None => read.await,
+        };
+        let (len, answer) = match (read, reader.declined()) {
+            (Ok(0), _) => (0, reader.handle_eof().map(Answer::Declined)),
+            (Ok(len), _) => (len, reader.receive(&piece[..len])),
+            // What came of a body is enough to know why.
+            (Err(_), Some(so_far)) => (0, Ok(Answer::Declined(so_far.clone()))),
+            (Err(error), None) => return Err(ConnectError::Io(error)),
         };
         match answer.map_err(response)? {
+            Answer::NeedMore if reader.declined().is_some() => {
+                body_until.get_or_insert(Instant::now() + DECLINED_BODY_TIMEOUT);
+            }
             Answer::NeedMore => {}
             Answer::Open { consumed, .. } if consumed == len => return Ok(()),
             Answer::Open { .. } => return Err(ConnectError::Proxy(ProxyError::SpokeFirst)),
@@ -172,5 +185,21 @@ mod tests {
         assert_eq!(Proxy::http("socks5://a:1").unwrap_err(), InvalidProxy::Scheme("socks5".into()));
         assert_eq!(Proxy::http("https://a:1").unwrap_err(), InvalidProxy::Scheme("https".into()));
         assert!(matches!(Proxy::http("a"), Err(InvalidProxy::Syntax(_))));
+    }
+    #[tokio::test(start_paused = true)]
+    async fn whoever_declines_is_heard_out_but_not_for_long() {
+        for (answer, seconds, kept) in [
+            (&b"HTTP/1.1 407 No\r\nContent-Length: 4\r\n\r\nwho?"[..], 0, &b"who?"[..]),
+            (b"HTTP/1.1 407 No\r\nContent-Length: 100\r\n\r\nwho", 2, b"who"),
+            (b"HTTP/1.1 407 No\r\n\r\n", 2, b""),
+        ] {
+            let (mut client, mut proxy) = tokio::io::duplex(4096);
+            proxy.write_all(answer).await.unwrap();
+            let start = Instant::now();
+            let asked = ask(&mut client, Tunnel::new("a:1").unwrap(), &Arc::default()).await;
+            let Err(ConnectError::Proxy(ProxyError::Declined(declined))) = asked else { panic!("{asked:?}") };
+            assert_eq!((declined.status(), declined.body()), (407, kept));
+            assert_eq!((declined.is_whole(), start.elapsed().as_secs()), (seconds == 0, seconds));
+        }
     }
 }
