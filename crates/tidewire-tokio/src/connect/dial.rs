@@ -23,6 +23,9 @@ use super::error::{ConnectError, Stage};
 /// Addresses of a name that are tried; what else a resolver says is passed over.
 const MAX_ADDRESSES: usize = 16;
 
+/// What a resolver says is looked through for the other family as far as this.
+const MAX_RESOLVED: usize = 64;
+
 /// How sockets are made.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
@@ -72,7 +75,7 @@ fn prepare(stream: &TcpStream, write_timeout: Option<Duration>) {
 
 /// The two families in turn, each in the order of the resolver, whose first address stays the first (RFC 8305 §4).
 fn interleaved(resolved: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    let resolved: Vec<SocketAddr> = resolved.take(4 * MAX_ADDRESSES).collect();
+    let resolved: Vec<SocketAddr> = resolved.take(MAX_RESOLVED).collect();
     let Some(first) = resolved.first() else { return Vec::new() };
     let (same, other): (Vec<_>, Vec<_>) =
         resolved.iter().partition(|address| address.is_ipv4() == first.is_ipv4());
@@ -148,6 +151,9 @@ mod tests {
         assert_eq!(interleaved(many(16)).len(), MAX_ADDRESSES);
         assert_eq!(interleaved(many(17)).len(), MAX_ADDRESSES);
         assert_eq!(interleaved(many(60_000)).len(), MAX_ADDRESSES);
+        let other = address("[::1]:1");
+        assert_eq!(interleaved(many(63).chain([other]))[1], other);
+        assert!(!interleaved(many(64).chain([other])).contains(&other));
     }
 
     /// Races addresses whose port says after how many milliseconds they connect, or, odd, fail; what came of it, when,
