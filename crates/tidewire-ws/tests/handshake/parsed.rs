@@ -2,7 +2,7 @@
 
 use crate::table::{self, TABLE, TARGETS};
 use http::{Method, Version};
-use tidewire_ws::handshake::http::{accept, accept_connect};
+use tidewire_ws::handshake::http::{accept, accept_any, accept_connect, is_asked_for};
 use tidewire_ws::handshake::{Config, InvalidField, Response};
 
 #[test]
@@ -162,4 +162,53 @@ fn headers_are_counted_in_a_parsed_request_too() {
     request.headers_mut().insert("x-a", "b".parse().unwrap());
     assert_eq!(accept_connect(&request, "websocket", &config).unwrap_err().status(), 431);
     assert_eq!(accept(&request, &config).unwrap_err().status(), 431);
+}
+
+#[test]
+fn the_version_decides_by_which_rules_a_request_is_judged() {
+    let old = |change: fn(&mut http::Request<()>)| {
+        connect(|request| {
+            *request.method_mut() = Method::GET;
+            *request.version_mut() = Version::HTTP_11;
+            for line in table::request(&[]).trim_end().split("\r\n").skip(1) {
+                let (name, value) = line.split_once(": ").unwrap();
+                let name = http::HeaderName::from_bytes(name.as_bytes()).unwrap();
+                request.headers_mut().insert(name, value.parse().unwrap());
+            }
+            change(request);
+        })
+    };
+    let new = |change: fn(&mut http::Request<()>)| connect(change);
+    let websocket = Some("WEBSOCKET");
+    let table = [
+        (old(|_| {}), None, true, 101),
+        (old(|request| drop(request.headers_mut().remove("upgrade"))), None, false, 426),
+        (old(|request| drop(request.headers_mut().remove("sec-websocket-key"))), None, true, 400),
+        // A protocol is nothing that HTTP/1.1 has.
+        (old(|request| drop(request.headers_mut().remove("upgrade"))), websocket, false, 426),
+        (new(|_| {}), websocket, true, 200),
+        (new(|_| {}), Some("connect-udp"), false, 501),
+        (new(|_| {}), None, false, 501),
+        (new(|request| *request.method_mut() = Method::GET), None, false, 405),
+        (new(|request| *request.version_mut() = Version::HTTP_3), websocket, true, 200),
+    ];
+    for (request, protocol, asked_for, status) in table {
+        assert_eq!(is_asked_for(&request, protocol), asked_for, "{request:?}");
+        let parts = request.into_parts().0;
+        let found = match accept_any(&parts, protocol, &Config::default()) {
+            Ok(accepted) => accepted.respond(&Response::new()).unwrap().status().as_u16(),
+            Err(refusal) => refusal.status(),
+        };
+        assert_eq!(found, status, "{parts:?}");
+    }
+}
+
+#[test]
+fn debugging_a_head_tells_no_credentials() {
+    let request = connect(|request| {
+        *request.uri_mut() = "https://a/chat?token=secret".parse().unwrap();
+        request.headers_mut().insert("authorization", "secret".parse().unwrap());
+    });
+    let head = tidewire_ws::handshake::http::Head::from(&request);
+    assert_eq!(format!("{head:?}"), "Head { method: CONNECT, path: \"/chat\", version: HTTP/2.0, .. }");
 }

@@ -8,11 +8,53 @@ use crate::handshake::authority::Target;
 use crate::handshake::config::Config;
 use crate::handshake::fields::InvalidField;
 use crate::handshake::key::AcceptKey;
+use crate::handshake::tokens::has_token;
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, UPGRADE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, request::Parts};
+
+/// The only protocol of an extended CONNECT that there is an answer to, in any case.
+const PROTOCOL: &str = "websocket";
+
+/// What is judged of a parsed request: an `&http::Request` or its `&Parts` becomes one.
+#[derive(Clone, Copy)]
+pub struct Head<'r> {
+    method: &'r Method,
+    uri: &'r Uri,
+    version: Version,
+    headers: &'r HeaderMap,
+}
+
+impl<'r, B> From<&'r http::Request<B>> for Head<'r> {
+    fn from(request: &'r http::Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            version: request.version(),
+            headers: request.headers(),
+        }
+    }
+}
+
+impl<'r> From<&'r Parts> for Head<'r> {
+    fn from(parts: &'r Parts) -> Self {
+        Self { method: &parts.method, uri: &parts.uri, version: parts.version, headers: &parts.headers }
+    }
+}
+
+/// Without the headers and the query: there are credentials among them.
+impl fmt::Debug for Head<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Head")
+            .field("method", self.method)
+            .field("path", &self.uri.path())
+            .field("version", &self.version)
+            .finish_non_exhaustive()
+    }
+}
 
 /// How the connection is switched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,50 +73,86 @@ pub struct Accepted {
     extensions: Vec<HeaderValue>,
 }
 
+/// Whether a request asks for a WebSocket at all, be it well or badly. Where something else stands at the same path, that
+/// is for whoever does not ask.
+#[must_use]
+pub fn is_asked_for<'r>(head: impl Into<Head<'r>>, protocol: Option<&str>) -> bool {
+    let head = head.into();
+    if head.version >= Version::HTTP_2 {
+        return protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case(PROTOCOL));
+    }
+    head.headers.get_all(UPGRADE).iter().any(|value| has_token(value.as_bytes(), PROTOCOL))
+}
+
+/// Judges a request of whatever version: by [`accept_connect`] over HTTP/2 or later, by [`accept`] else. `protocol` is its
+/// `:protocol`, if it has one.
+///
+/// # Errors
+/// What the client is to be answered, as they say.
+pub fn accept_any<'r>(
+    head: impl Into<Head<'r>>,
+    protocol: Option<&str>,
+    config: &Config,
+) -> Result<Accepted, Refusal> {
+    let head = head.into();
+    if head.version >= Version::HTTP_2 {
+        // A CONNECT without a protocol asks for a proxy, which this is not.
+        accept_connect(head, protocol.unwrap_or_default(), config)
+    } else {
+        accept(head, config)
+    }
+}
+
 /// Judges a request over HTTP/1.1 by the rules of [`HeadReader::request`](crate::handshake::HeadReader::request). Of the
 /// limits only the number of headers is counted: whoever parsed the head has bounded its length.
 ///
 /// # Errors
 /// What the client is to be answered: 400, 405, 426 or 431.
-pub fn accept<B>(request: &http::Request<B>, config: &Config) -> Result<Accepted, Refusal> {
-    count(request.headers(), config)?;
-    let version =
-        if request.version() == Version::HTTP_11 { HttpVersion::Http11 } else { HttpVersion::Other };
-    let target = request.uri().to_string();
-    let line = RequestLine { method: request.method().as_str(), target: &target, version };
-    let (_, accept) = judge(line, request.headers())?;
-    Accepted::new(Switch::Upgrade(accept), request.headers())
+pub fn accept<'r>(head: impl Into<Head<'r>>, config: &Config) -> Result<Accepted, Refusal> {
+    let head = head.into();
+    count(head.headers, config)?;
+    let version = if head.version == Version::HTTP_11 { HttpVersion::Http11 } else { HttpVersion::Other };
+    let target = head.uri.to_string();
+    let line = RequestLine { method: head.method.as_str(), target: &target, version };
+    let (_, accept) = judge(line, head.headers)?;
+    Accepted::new(Switch::Upgrade(accept), head.headers)
 }
 
 /// Judges an extended CONNECT over HTTP/2 or HTTP/3 (RFC 8441 §4, §5). `protocol` is its `:protocol`, which hyper has
 /// among the request's extensions; any case will do.
 ///
 /// # Errors
-/// What the client is to be answered: 400, 405, 431, or 501 for another protocol.
+/// What the client is to be answered: 400, 405, 431, or 501 for another protocol or none.
 //= https://www.rfc-editor.org/rfc/rfc8441#section-5
 //# Implementations using this extended CONNECT to bootstrap WebSockets do not
 //# do the processing of the Sec-WebSocket-Key and Sec-WebSocket-Accept header fields
-pub fn accept_connect<B>(
-    request: &http::Request<B>,
+pub fn accept_connect<'r>(
+    head: impl Into<Head<'r>>,
     protocol: &str,
     config: &Config,
 ) -> Result<Accepted, Refusal> {
-    let headers = request.headers();
+    let head = head.into();
+    let headers = head.headers;
     count(headers, config)?;
-    if *request.method() != Method::CONNECT {
+    if *head.method != Method::CONNECT {
         let refusal = Refusal::new(405, "over HTTP/2 a WebSocket is opened with CONNECT");
         return Err(refusal.calling_for(&[("Allow", "CONNECT")]));
     }
-    if request.version() < Version::HTTP_2 {
+    if head.version < Version::HTTP_2 {
         return Err(Refusal::bad_request("expected HTTP/2 or later"));
     }
-    if !protocol.eq_ignore_ascii_case("websocket") {
+    //= https://www.rfc-editor.org/rfc/rfc9220#section-3
+    //# If a server advertises support for Extended CONNECT but receives an
+    //# Extended CONNECT request with a ":protocol" value that is unknown or is not
+    //# supported, the server SHOULD respond to the request with a 501 (Not
+    //# Implemented) status code
+    if !protocol.eq_ignore_ascii_case(PROTOCOL) {
         return Err(Refusal::new(501, "expected the protocol websocket"));
     }
     //= https://www.rfc-editor.org/rfc/rfc8441#section-4
     //# On requests that contain the :protocol pseudo-header field, the :scheme and
     //# :path pseudo-header fields of the target URI (see Section 5) MUST also be included.
-    match Target::parse(&request.uri().to_string()) {
+    match Target::parse(&head.uri.to_string()) {
         Some(Target { authority: Some(_), .. }) => {}
         Some(_) | None => return Err(Refusal::bad_request("expected :scheme, :authority and :path")),
     }
