@@ -57,6 +57,7 @@ pub mod drain;
 #[cfg(feature = "client")]
 pub mod event_source;
 pub mod hub;
+pub mod linger;
 pub mod listener;
 mod output;
 mod pool;
@@ -70,6 +71,8 @@ pub mod server;
 pub mod sse;
 #[cfg(any(feature = "client", feature = "tls"))]
 mod tls;
+#[cfg(feature = "hyper")]
+pub mod upgrade;
 pub mod websocket;
 
 #[doc = include_str!("../README.md")]

@@ -33,7 +33,6 @@ mod poll;
 mod sse;
 mod stream;
 
-mod linger;
 mod ws;
 
 mod page;

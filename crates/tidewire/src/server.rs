@@ -2,7 +2,6 @@
 
 use crate::app::{self, App};
 use crate::cli::Serve;
-use crate::linger::Lingering;
 use axum::Router;
 use http::Request;
 use hyper::body::Incoming;
@@ -14,6 +13,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tidewire_tokio::drain::ShutdownSignals;
+use tidewire_tokio::linger::{self, Lingering};
 use tidewire_tokio::listener::{Limits, Listener, Permit, Stream};
 use tower::Service;
 use tracing::{debug, info, warn};
@@ -101,7 +101,9 @@ async fn connection(http: http1::Builder, stream: Stream, router: Router, app: A
         // A router is always ready, so it need not be asked.
         router.clone().call(request)
     });
-    let serving = http.serve_connection(TokioIo::new(Lingering::new(stream)), service).with_upgrades();
+    let serving = http
+        .serve_connection(TokioIo::new(Lingering::new(stream, linger::Limits::default())), service)
+        .with_upgrades();
     let mut serving = pin!(serving);
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,

@@ -9,7 +9,6 @@ mod session;
 
 use crate::app::App;
 use crate::error::{ApiError, Code};
-use crate::linger::Lingering;
 use crate::params::{Params, topic_in_path};
 use crate::server::Place;
 use crate::stream::start_headers;
@@ -20,6 +19,7 @@ use http::{HeaderValue, header};
 use hyper_util::rt::TokioIo;
 use session::{Dialect, Session};
 use std::sync::Arc;
+use tidewire_tokio::linger::Lingering;
 use tidewire_tokio::listener::Stream;
 use tidewire_tokio::websocket::{Config, WebSocket};
 use tidewire_ws::handshake::http as handshake;
