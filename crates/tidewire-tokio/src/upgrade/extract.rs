@@ -159,7 +159,7 @@ impl WebSocketUpgrade {
                 }
             }
         });
-        answer.map(|()| Body::empty())
+        answer.map(Body::new)
     }
 }
 

@@ -12,10 +12,10 @@
 //!
 //! ```
 //! use http::{Request, Response};
-//! use tidewire_tokio::{accept::Acceptor, drain::Drain, upgrade::Refused};
+//! use tidewire_tokio::{accept::Acceptor, drain::Drain, upgrade::{Answer, Refused}};
 //! use tidewire_ws::handshake;
 //!
-//! fn echo<B>(acceptor: &Acceptor, drain: &Drain, mut request: Request<B>) -> Result<Response<String>, Refused> {
+//! fn echo<B>(acceptor: &Acceptor, drain: &Drain, mut request: Request<B>) -> Result<Response<Answer>, Refused> {
 //!     let upgrade = acceptor.upgrade(&mut request)?;
 //!     let (response, upgrading) = upgrade.respond(handshake::Response::new())?;
 //!     drain.spawn(async move {
@@ -26,7 +26,7 @@
 //!             }
 //!         }
 //!     });
-//!     Ok(response.map(|()| String::new()))
+//!     Ok(response)
 //! }
 //! # let drain = Drain::new();
 //! let refused = echo(&Acceptor::default(), &drain, Request::new(())).unwrap_err();
@@ -39,17 +39,20 @@
 //!
 //! - HTTP/1.1: hyper's connections are served `with_upgrades`; axum's are.
 //! - HTTP/2: `enable_connect_protocol`, which axum does where it has HTTP/2.
-//! - An answer that refuses closes its connection, and hyper closes at once: give it its sockets in a
-//!   [`Lingering`](crate::linger::Lingering), or a reset may destroy the answer where more had come. Nothing of that is
-//!   looked at, neither as a request nor as frames (RFC 9931).
+//! - An answer that refuses is sent as it is, and closes its connection. Nothing that comes behind the request is looked at,
+//!   neither as a request nor as frames (RFC 9931); it is thrown away for a while, lest a reset destroy the answer. A request
+//!   without `Upgrade` is hyper's to close, and that is at once, unless it was given its sockets in a
+//!   [`Lingering`](crate::linger::Lingering).
 //! - A graceful shutdown does not wait for upgraded connections: spawn them with a [`Drain`](crate::drain::Drain).
 
+mod answer;
 #[cfg(feature = "axum")]
 mod extract;
 mod refused;
 mod upgraded;
 mod upgrading;
 
+pub use answer::Answer;
 #[cfg(feature = "axum")]
 pub use extract::WebSocketUpgrade;
 pub use refused::Refused;
@@ -98,10 +101,16 @@ impl Acceptor {
         version: Version,
         extensions: &mut Extensions,
     ) -> Result<Upgrade, Refused> {
-        let accepted = accepted.map_err(|refusal| Refused::new(refusal, version))?;
-        let Some(pending) = extensions.remove::<OnUpgrade>() else {
-            let refusal = Refusal::new(500, "the server does not hand out its connections");
-            return Err(Refused::new(refusal, version));
+        let pending = extensions.remove::<OnUpgrade>();
+        let refuse =
+            |refusal, pending| Refused::holding(refusal, version, pending, &self.websocket.lifecycle);
+        let (accepted, pending) = match (accepted, pending) {
+            (Ok(accepted), Some(pending)) => (accepted, pending),
+            (Err(refusal), pending) => return Err(refuse(refusal, pending)),
+            (Ok(_), None) => {
+                let refusal = Refusal::new(500, "the server does not hand out its connections");
+                return Err(refuse(refusal, None));
+            }
         };
         Ok(Upgrade {
             accepted,
@@ -141,27 +150,29 @@ impl Upgrade {
 
     /// Refuses, by 401, 403 or 404 say.
     pub fn refuse(self, refusal: Refusal) -> Refused {
-        Refused::new(refusal, self.version)
+        Refused::holding(refusal, self.version, Some(self.pending), &self.websocket.lifecycle)
     }
 
-    /// The answer, 101 or 200, that the server is to send, and the connection behind it. Compression is agreed to as the
-    /// [`Acceptor`] says, unless the response says something about it.
+    /// The answer, 101 or 200, that the server is to send with its body, and the connection behind it. Compression is agreed
+    /// to as the [`Acceptor`] says, unless the response says something about it.
     ///
     /// # Errors
     /// The response names what was not offered: 500, for the client is not to blame.
-    pub fn respond(self, response: handshake::Response) -> Result<(Response<()>, Upgrading), Refused> {
+    pub fn respond(self, response: handshake::Response) -> Result<(Response<Answer>, Upgrading), Refused> {
         let response = self.compressing(response);
         let Ok(answer) = self.accepted.respond(&response) else {
             return Err(self.refuse(Refusal::new(500, "the server chose what was not offered")));
         };
+        let (body, sent) = Answer::new();
         let upgrading = Upgrading {
             pending: self.pending,
+            sent,
             version: self.version,
             config: self.websocket,
             #[cfg(feature = "deflate")]
             agreement: response.agreement().cloned(),
         };
-        Ok((answer, upgrading))
+        Ok((answer.map(|()| body), upgrading))
     }
 
     #[cfg(feature = "deflate")]

@@ -16,7 +16,7 @@ use tidewire_connection::websocket as sans_io;
 use tidewire_ws::deflate;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::Upgraded;
+use super::{Upgraded, answer::Sent, refused::linger};
 use crate::{
     alarm::Alarm,
     websocket::{Config, WebSocket},
@@ -28,6 +28,7 @@ use crate::{
 #[must_use = "the connection is closed with it"]
 pub struct Upgrading {
     pub(super) pending: OnUpgrade,
+    pub(super) sent: Sent,
     pub(super) version: Version,
     pub(super) config: Config,
     #[cfg(feature = "deflate")]
@@ -40,8 +41,10 @@ pub struct Upgrading {
 pub enum UpgradeError {
     /// The answer was not taken within the opening deadline, or was not sent: the handler still waits.
     Timeout,
-    /// The server did not send this answer, but another or none: the connection broke off, say.
+    /// The server did not send an answer: the connection broke off, say.
     Http(hyper::Error),
+    /// The answer was replaced on its way to the client, or lost its body, an [`Answer`](super::Answer).
+    Replaced,
     /// The transport is not of the type that was asked for.
     OtherTransport,
 }
@@ -51,6 +54,7 @@ impl std::fmt::Display for UpgradeError {
         f.write_str(match self {
             Self::Timeout => "the answer was not taken within the opening deadline",
             Self::Http(_) => "the server did not send the answer",
+            Self::Replaced => "expected the answer to be sent with its body, got another answer",
             Self::OtherTransport => "expected a transport of another type",
         })
     }
@@ -60,7 +64,7 @@ impl std::error::Error for UpgradeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Http(error) => Some(error),
-            Self::Timeout | Self::OtherTransport => None,
+            Self::Timeout | Self::Replaced | Self::OtherTransport => None,
         }
     }
 }
@@ -69,7 +73,9 @@ impl From<UpgradeError> for io::Error {
     fn from(error: UpgradeError) -> Self {
         match error {
             UpgradeError::Timeout => Self::new(io::ErrorKind::TimedOut, error),
-            UpgradeError::Http(_) | UpgradeError::OtherTransport => Self::other(error),
+            UpgradeError::Http(_) | UpgradeError::Replaced | UpgradeError::OtherTransport => {
+                Self::other(error)
+            }
         }
     }
 }
@@ -111,12 +117,18 @@ impl Upgrading {
     async fn upgraded(&mut self, alarm: &mut Alarm) -> Result<hyper::upgrade::Upgraded, UpgradeError> {
         let timeout = self.config.lifecycle.opening_timeout;
         let deadline = timeout.map(|after| alarm.now().saturating_add(after));
-        poll_fn(|cx| match (Pin::new(&mut self.pending).poll(cx), deadline) {
+        let upgraded = poll_fn(|cx| match (Pin::new(&mut self.pending).poll(cx), deadline) {
             (Poll::Ready(upgraded), _) => Poll::Ready(upgraded.map_err(UpgradeError::Http)),
             (Poll::Pending, Some(at)) => alarm.poll(cx, at).map(|()| Err(UpgradeError::Timeout)),
             (Poll::Pending, None) => Poll::Pending,
         })
-        .await
+        .await?;
+        // Over HTTP/2 a stream is handed out behind a 200 and nothing else.
+        if self.version < Version::HTTP_2 && !self.sent.is_sent() {
+            linger(upgraded, self.version, &self.config.lifecycle).await;
+            return Err(UpgradeError::Replaced);
+        }
+        Ok(upgraded)
     }
 
     fn open<IO: AsyncRead + AsyncWrite + Unpin>(self, io: IO, unread: &[u8], alarm: Alarm) -> WebSocket<IO> {

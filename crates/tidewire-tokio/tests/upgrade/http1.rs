@@ -2,7 +2,13 @@
 
 use std::{convert::Infallible, error::Error as _, io, sync::Arc, time::Duration};
 
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
+use http_body_util::combinators::BoxBody;
+use hyper::{
+    Request, Response,
+    body::{Bytes, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto,
@@ -26,7 +32,7 @@ fn answer(
     acceptor: &Acceptor,
     mut request: Request<Incoming>,
     upgrades: &mpsc::UnboundedSender<Upgrading>,
-) -> Result<Response<String>, Refused> {
+) -> Result<Response<BoxBody<Bytes, Infallible>>, Refused> {
     let upgrade = acceptor.upgrade(&mut request)?;
     let response = match request.uri().path() {
         "/forbidden" => return Err(upgrade.refuse(handshake::Refusal::new(403, "not for you"))),
@@ -36,9 +42,18 @@ fn answer(
     let (answer, upgrading) = upgrade.respond(response)?;
     upgrades.send(upgrading).unwrap();
     match request.uri().path() {
-        "/instead" => Ok(Response::new("no, I think not".to_owned())),
-        _ => Ok(answer.map(|()| String::new())),
+        "/instead" => Ok(Response::new(BoxBody::new("no, I think not".to_owned()))),
+        "/instead-and-close" => {
+            let instead = Response::builder().status(403).header("connection", "close");
+            Ok(instead.body(BoxBody::new("no, I think not".to_owned())).unwrap())
+        }
+        "/without-body" => Ok(answer.map(|_| BoxBody::new(String::new()))),
+        _ => Ok(answer.map(BoxBody::new)),
     }
+}
+
+fn refuse(refused: Refused) -> Response<BoxBody<Bytes, Infallible>> {
+    refused.into_http().map(BoxBody::new)
 }
 
 /// Serves one connection by hyper; what comes of its requests.
@@ -48,7 +63,7 @@ where
 {
     let (upgrades, upgradings) = mpsc::unbounded_channel();
     let service = service_fn(move |request| {
-        let answered = answer(&acceptor, request, &upgrades).unwrap_or_else(Refused::into_http);
+        let answered = answer(&acceptor, request, &upgrades).unwrap_or_else(refuse);
         async { Ok::<_, Infallible>(answered) }
     });
     tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(io), service).with_upgrades());
@@ -124,7 +139,7 @@ async fn so_it_is_through_the_server_that_tells_versions_apart() {
     let (mut client, server) = duplex(1024);
     let (upgrades, mut upgradings) = mpsc::unbounded_channel();
     let service = service_fn(move |request| {
-        let answered = answer(&Acceptor::default(), request, &upgrades).unwrap_or_else(Refused::into_http);
+        let answered = answer(&Acceptor::default(), request, &upgrades).unwrap_or_else(refuse);
         async { Ok::<_, Infallible>(answered) }
     });
     tokio::spawn(async move {
@@ -182,6 +197,22 @@ async fn an_upgrade_that_comes_to_nothing_says_why() {
     let error = outcome.unwrap_err();
     assert!(error.source().is_some());
     assert_eq!(io::Error::from(error).to_string(), "the server did not send the answer");
+}
+
+/// hyper hands out the transport whatever was answered: what comes behind a 403 is no frames (class G).
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_replaced_opens_nothing() {
+    for (path, status) in [("/instead-and-close", 403), ("/without-body", 101)] {
+        let (mut client, server) = duplex(1 << 16);
+        let mut upgradings = serve(server, Acceptor::default());
+        let sent = [REQUEST.replace("/echo", path).as_bytes(), &masked(0x81, b"Hello")].concat();
+        client.write_all(&sent).await.unwrap();
+        let upgrading = upgradings.recv().await.unwrap();
+        let (outcome, answer) = tokio::join!(upgrading.websocket(), rest(&mut client));
+        assert!(matches!(outcome, Err(UpgradeError::Replaced)), "{outcome:?}");
+        let answer = String::from_utf8(answer).unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod client;
-
+mod extract;
 mod http1;
+mod http2;
+mod smuggling;
