@@ -1,0 +1,128 @@
+//! WebSockets from axum: `cargo run -p tidewire-tokio --features axum,deflate --example axum_websocket -- 127.0.0.1:9003`.
+//!
+//! `/rooms/{name}` passes on what its visitors say, compressed for those who offer it; `/count` says how many there are, to
+//! those who speak `count.v1`. Both answer HTTP/1.1 and HTTP/2. A room that there is not is refused with a 404. Ctrl-C tells
+//! every visitor to go (1001), and waits for them.
+
+use std::{error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::any,
+};
+use tidewire_tokio::{
+    drain::{Drain, ShutdownSignals},
+    upgrade::{Upgraded, WebSocketUpgrade},
+    websocket::{Config, Message, WebSocket},
+};
+use tidewire_ws::{deflate::Pool, frame::CloseCode, handshake::Refusal, message};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+/// What a room holds for visitors who are slow; beyond that they miss something. `examples/chat.rs` keeps what was said.
+const ROOM_LEN: usize = 256;
+
+/// What all connections share.
+#[derive(Clone)]
+struct App {
+    kitchen: broadcast::Sender<Arc<str>>,
+    config: Config,
+    compression: Pool,
+    drain: Drain,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address: SocketAddr = match std::env::args().nth(1) {
+        Some(address) => address.parse()?,
+        None => SocketAddr::from(([127, 0, 0, 1], 9003)),
+    };
+    let mut messages = message::Config::default();
+    messages.max_message_len = 64 * 1024;
+    let drain = Drain::new();
+    let app = App {
+        kitchen: broadcast::Sender::new(ROOM_LEN),
+        config: Config::new(messages, Default::default()),
+        compression: Pool::default(),
+        drain: drain.clone(),
+    };
+    // `any`, for HTTP/1.1 asks with GET and HTTP/2 with CONNECT.
+    let router = Router::new().route("/rooms/{name}", any(room)).route("/count", any(count)).with_state(app);
+
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    println!("listening on ws://{}", listener.local_addr()?);
+    let mut signals = ShutdownSignals::listen()?;
+    let begin = drain.clone();
+    let shutdown = async move {
+        signals.next().await;
+        begin.begin();
+    };
+    axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
+    // axum does not wait for the connections that it has handed out.
+    drain.finished(Duration::from_secs(10)).await;
+    Ok(())
+}
+
+async fn room(State(app): State<App>, Path(name): Path<String>, upgrade: WebSocketUpgrade) -> Response {
+    if name != "kitchen" {
+        return upgrade.refuse(Refusal::new(404, "there is no such room")).into_response();
+    }
+    let drain = app.drain.clone();
+    upgrade
+        .config(app.config.clone())
+        .deflate(&app.compression)
+        .on_failed(|error| eprintln!("no visitor: {error}"))
+        .on_upgrade(&drain, |websocket| visit(websocket, app))
+}
+
+/// What a visitor says goes to everybody, and what is said to the visitor.
+async fn visit(mut websocket: WebSocket<Upgraded>, app: App) {
+    let mut said = app.kitchen.subscribe();
+    let mut end = pin!(app.drain.begun());
+    loop {
+        tokio::select! {
+            message = websocket.next() => match message {
+                // Somebody listens: this visitor does.
+                Some(Message::Text(text)) => drop(app.kitchen.send(text.into())),
+                Some(Message::Binary(_)) => return close(websocket, CloseCode::UNSUPPORTED_DATA, "text only").await,
+                None => return,
+            },
+            heard = said.recv() => {
+                let text = match &heard {
+                    Ok(text) => text,
+                    Err(RecvError::Lagged(_)) => "(you missed something)",
+                    Err(RecvError::Closed) => return,
+                };
+                // It goes out when nothing more is said at once. Behind a close nothing goes, and the rest of the closing
+                // handshake comes from `next`.
+                let _ = websocket.feed_text(text);
+            }
+            () = &mut end => return close(websocket, CloseCode::GOING_AWAY, "shutting down").await,
+        }
+    }
+}
+
+/// Tells how many visitors there are, each time that it is asked.
+async fn count(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
+    let upgrade = upgrade.protocols(["count.v1"]);
+    if upgrade.subprotocol().is_none() {
+        return upgrade.refuse(Refusal::new(400, "expected the subprotocol count.v1")).into_response();
+    }
+    let drain = app.drain.clone();
+    upgrade.on_upgrade(&drain, |mut websocket| async move {
+        let mut end = pin!(app.drain.begun());
+        loop {
+            tokio::select! {
+                message = websocket.next() => if message.is_none() { return },
+                () = &mut end => return close(websocket, CloseCode::GOING_AWAY, "shutting down").await,
+            }
+            let _ = websocket.feed_text(&app.kitchen.receiver_count().to_string());
+        }
+    })
+}
+
+async fn close(mut websocket: WebSocket<Upgraded>, code: CloseCode, reason: &str) {
+    // The reasons here are short enough, and a close that is under way goes on.
+    let _ = websocket.close(code, reason).await;
+}
