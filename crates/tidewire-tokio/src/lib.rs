@@ -10,6 +10,7 @@
 //!   connect::Connector ──▶ name, socket, proxy, TLS, handshake ──▶ WebSocket, or ConnectError (feature `connect`)
 //!   reconnect::ReconnectingWebSocket ──▶ Message, or Update: the same, again and again
 //!
+//!   an HTTP request, parsed ──▶ upgrade::Upgrade ──▶ WebSocket (feature `hyper`, `axum`)
 //!   a stream of events ──▶ sse::Sse ──▶ sse::Body ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
 //!   event_source::Builder ──▶ event_source::EventSource ──▶ Event, or Update (feature `client`)
 //! ```
@@ -23,6 +24,8 @@
 //! | [`listener::Limits`]: write timeout, silence before a TCP keep-alive | 10 s · 60 s |
 //! | [`drain::Config`]: over how long connections are told to go, and are waited for | 10 s · 30 s |
 //! | opening handshake | `tidewire_lifecycle::Config::opening_timeout`, 5 s |
+//! | from the answer of an HTTP server to the WebSocket behind it | the same |
+//! | [`linger::Limits`]: time, bytes | 2 s, 256 KiB |
 //! | output that waits before reading stops | 1 MiB |
 //! | read buffers pooled per thread | 8 of 64 KiB |
 //! | `connect::Connector` | a table of its own, in its module |
@@ -41,9 +44,8 @@
 //! [`Subscriber::batch`](hub::Subscriber::batch), [`Listener::accept`](listener::Listener::accept) and the waits of
 //! [`Drain`](drain::Drain) are cancel safe: dropped before they are ready they have lost nothing, and a later call goes
 //! on. So are `next` and `next_update` of `event_source::EventSource` and `reconnect::ReconnectingWebSocket`, also where they
-//! connect or wait to come back.
-//! [`Acceptor::accept`](accept::Acceptor::accept) is not: it owns the transport, and drops it, as `Connector::connect`
-//! does, behind which nothing is left.
+//! connect or wait to come back. [`Acceptor::accept`](accept::Acceptor::accept) and `upgrade::Upgrading::websocket` are not:
+//! they own the transport, and drop it, as `Connector::connect` does, behind which nothing is left.
 //! [`Server::run`](server::Server::run), dropped, has closed its listener, and its connections go on.
 
 pub mod accept;
