@@ -6,18 +6,20 @@ use crate::ndjson::Ndjson;
 use crate::params::{MAX_TOPICS, Resume};
 use crate::sse::Sse;
 use crate::{page, poll, publish, stream, topics, ws};
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::handler::Handler;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, response::IntoResponse};
 use http::{HeaderValue, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 use tidewire_hub::{ConnectionId, Position, PublishError, PublishOptions, TopicName};
 use tidewire_tokio::clock::{self, Clock};
 use tidewire_tokio::drain::Drain;
 use tidewire_tokio::hub::SharedHub;
+use tidewire_tokio::upgrade::close_refused;
 
 /// A subscriber of our messages.
 pub(crate) type Subscriber = tidewire_tokio::hub::Subscriber<Arc<Message>>;
@@ -153,7 +155,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/topics", get(topics::topics).fallback(refuse_method::<GetOrHead>))
         .route("/healthz", get(topics::healthz).fallback(refuse_method::<GetOrHead>))
         .fallback(not_found)
-        .layer(middleware::from_fn(close_after_refused_upgrade))
+        .layer(middleware::from_fn_with_state(app.clone(), close_after_refused_upgrade))
         .with_state(app)
 }
 
@@ -198,13 +200,17 @@ async fn not_found() -> ApiError {
 }
 
 /// After an upgrade that was not made nobody knows in which protocol the next bytes are: nothing that follows is
-/// read as a request.
-async fn close_after_refused_upgrade(request: Request, next: Next) -> Response {
+/// read as a request. Of such a connection hyper lets go without closing it, so the answer is seen read here.
+async fn close_after_refused_upgrade(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let upgrade = request.headers().contains_key(header::UPGRADE);
+    let pending = request.extensions().get::<OnUpgrade>().cloned();
     let mut response = next.run(request).await.into_response();
     if upgrade && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         let close = HeaderValue::from_static("close");
         response.headers_mut().entry(header::CONNECTION).or_insert(close);
+        if let Some(pending) = pending {
+            app.drain().spawn(close_refused(pending, app.websockets().lifecycle.clone()));
+        }
     }
     response
 }

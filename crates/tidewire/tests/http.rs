@@ -221,6 +221,8 @@ fn refused_upgrades_get_one_answer_and_the_end() {
         }
         request
             .push_str("\r\nPOST /publish?topic=smuggled HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\n\r\nx");
+        // More than is read before the answer: a reset would destroy it.
+        request.push_str(&"x".repeat(100_000));
         connection.write(request.as_bytes());
         let response = connection.response("GET");
         assert_eq!(response.status, status, "{target} {headers:?} {}", response.text());

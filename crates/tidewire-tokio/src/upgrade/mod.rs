@@ -55,7 +55,7 @@ mod upgrading;
 pub use answer::Answer;
 #[cfg(feature = "axum")]
 pub use extract::WebSocketUpgrade;
-pub use refused::Refused;
+pub use refused::{Refused, close_refused};
 pub use upgraded::Upgraded;
 pub use upgrading::{UpgradeError, Upgrading};
 

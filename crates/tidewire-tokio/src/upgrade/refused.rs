@@ -64,7 +64,7 @@ impl Refused {
     #[must_use]
     pub fn into_http(self) -> Response<String> {
         if let (Some(held), Ok(runtime)) = (self.held, Handle::try_current()) {
-            runtime.spawn(held.linger(self.version));
+            runtime.spawn(close_refused(held.pending, held.config));
         }
         let mut response = self.refusal.to_http(self.version);
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -73,25 +73,31 @@ impl Refused {
     }
 }
 
-impl Held {
-    /// Waits until the answer is out, and sees the client read it.
-    async fn linger(self, version: Version) {
-        let upgraded = match self.config.opening_timeout {
-            Some(within) => timeout(within, self.pending).await,
-            None => Ok(self.pending.await),
-        };
-        if let Ok(Ok(upgraded)) = upgraded {
-            linger(upgraded, version, &self.config).await;
-        }
+/// Closes behind a refusal that is not a [`Refused`], but the caller's own response, with `Connection: close`, to a request of
+/// HTTP/1.1 that asked for an upgrade: when the answer is out, it sees the client read it. To be spawned; nobody else may
+/// wait for the same upgrade. Without it hyper drops the transport, and a reset may destroy the answer.
+///
+/// It waits for [`opening_timeout`](Config::opening_timeout) at most, and lingers as `config` says. Cancel safe: the transport
+/// is dropped.
+///
+/// # Panics
+/// Outside a tokio runtime with time enabled.
+pub async fn close_refused(pending: OnUpgrade, config: Arc<Config>) {
+    let upgraded = match config.opening_timeout {
+        Some(within) => timeout(within, pending).await,
+        None => Ok(pending.await),
+    };
+    if let Ok(Ok(upgraded)) = upgraded {
+        linger(upgraded, &config).await;
     }
 }
 
-/// Closes a transport that nothing is to be read from.
-pub(super) async fn linger(upgraded: hyper::upgrade::Upgraded, version: Version, config: &Config) {
+/// Closes a transport of HTTP/1.1 that nothing is to be read from.
+pub(super) async fn linger(upgraded: hyper::upgrade::Upgraded, config: &Config) {
     let mut limits = Limits::default();
     limits.timeout = config.linger_timeout.unwrap_or(limits.timeout);
     limits.max_bytes = config.linger_max_bytes;
-    let (transport, _) = Upgraded::of(upgraded, version);
+    let (transport, _) = Upgraded::of(upgraded, Version::HTTP_11);
     // What fails here fails for a client that is gone.
     let _ = Lingering::new(transport, limits).shutdown().await;
 }

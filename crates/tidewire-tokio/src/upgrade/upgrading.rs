@@ -125,7 +125,7 @@ impl Upgrading {
         .await?;
         // Over HTTP/2 a stream is handed out behind a 200 and nothing else.
         if self.version < Version::HTTP_2 && !self.sent.is_sent() {
-            linger(upgraded, self.version, &self.config.lifecycle).await;
+            linger(upgraded, &self.config.lifecycle).await;
             return Err(UpgradeError::Replaced);
         }
         Ok(upgraded)
