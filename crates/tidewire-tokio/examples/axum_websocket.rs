@@ -4,7 +4,7 @@
 //! those who speak `count.v1`. Both answer HTTP/1.1 and HTTP/2. A room that there is not is refused with a 404. Ctrl-C tells
 //! every visitor to go (1001), and waits for them.
 
-use std::{error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
     // axum does not wait for the connections that it has handed out.
-    drain.finished(Duration::from_secs(10)).await;
+    drain.wound_up().await;
     Ok(())
 }
 
@@ -76,16 +76,16 @@ async fn room(State(app): State<App>, Path(name): Path<String>, upgrade: WebSock
         .on_upgrade(&drain, |websocket| visit(websocket, app))
 }
 
-/// What a visitor says goes to everybody, and what is said to the visitor.
+/// What a visitor says goes to everybody, and what is said to the visitor, until the visitor goes, or the drain says so.
 async fn visit(mut websocket: WebSocket<Upgraded>, app: App) {
     let mut said = app.kitchen.subscribe();
-    let mut end = pin!(app.drain.begun());
     loop {
         tokio::select! {
             message = websocket.next() => match message {
                 // Somebody listens: this visitor does.
                 Some(Message::Text(text)) => drop(app.kitchen.send(text.into())),
-                Some(Message::Binary(_)) => return close(websocket, CloseCode::UNSUPPORTED_DATA, "text only").await,
+                // The rest of the closing handshake comes from `next`, and a close that is under way goes on.
+                Some(Message::Binary(_)) => drop(websocket.start_close(CloseCode::UNSUPPORTED_DATA, "text only")),
                 None => return,
             },
             heard = said.recv() => {
@@ -94,11 +94,9 @@ async fn visit(mut websocket: WebSocket<Upgraded>, app: App) {
                     Err(RecvError::Lagged(_)) => "(you missed something)",
                     Err(RecvError::Closed) => return,
                 };
-                // It goes out when nothing more is said at once. Behind a close nothing goes, and the rest of the closing
-                // handshake comes from `next`.
+                // It goes out when nothing more is said at once. Behind a close nothing goes.
                 let _ = websocket.feed_text(text);
             }
-            () = &mut end => return close(websocket, CloseCode::GOING_AWAY, "shutting down").await,
         }
     }
 }
@@ -109,20 +107,9 @@ async fn count(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
     if upgrade.subprotocol().is_none() {
         return upgrade.refuse(Refusal::new(400, "expected the subprotocol count.v1")).into_response();
     }
-    let drain = app.drain.clone();
-    upgrade.on_upgrade(&drain, |mut websocket| async move {
-        let mut end = pin!(app.drain.begun());
-        loop {
-            tokio::select! {
-                message = websocket.next() => if message.is_none() { return },
-                () = &mut end => return close(websocket, CloseCode::GOING_AWAY, "shutting down").await,
-            }
+    upgrade.on_upgrade(&app.drain, |mut websocket| async move {
+        while websocket.next().await.is_some() {
             let _ = websocket.feed_text(&app.kitchen.receiver_count().to_string());
         }
     })
-}
-
-async fn close(mut websocket: WebSocket<Upgraded>, code: CloseCode, reason: &str) {
-    // The reasons here are short enough, and a close that is under way goes on.
-    let _ = websocket.close(code, reason).await;
 }

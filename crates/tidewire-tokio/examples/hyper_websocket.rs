@@ -20,15 +20,11 @@ use tidewire_tokio::{
     accept::Acceptor,
     drain::{Drain, ShutdownSignals},
     linger::{self, Lingering},
-    listener::{Limits, Listener, Permit},
+    listener::{Limits, Listener, Permit, Stream},
     upgrade::{Refused, Upgraded},
-    websocket::{Message, WebSocket},
+    websocket::WebSocket,
 };
-use tidewire_ws::{
-    frame::CloseCode,
-    handshake::{self, Refusal},
-};
-use tokio::net::TcpStream;
+use tidewire_ws::handshake::{self, Refusal};
 
 /// How long a request's head may take to come.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,13 +50,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    drain.begin();
-    drain.finished(Duration::from_secs(10)).await;
+    drop(listener);
+    drain.wound_up().await;
     Ok(())
 }
 
 /// Serves the requests of one connection. Its place among the connections goes over to the WebSocket that comes of it.
-async fn serve(stream: TcpStream, place: Arc<Permit>, drain: Drain) {
+async fn serve(stream: Stream, place: Arc<Permit>, drain: Drain) {
     let end = drain.begun();
     let service = service_fn(move |request| {
         let response = respond(request, &place, &drain);
@@ -102,10 +98,10 @@ fn respond(
         return Err(upgrade.refuse(Refusal::new(401, "expected a token")));
     }
     let (answer, upgrading) = upgrade.respond(handshake::Response::new())?;
-    let (place, end) = (Arc::clone(place), drain.clone());
+    let (place, notice) = (Arc::clone(place), drain.notice());
     drain.spawn(async move {
         match upgrading.websocket().await {
-            Ok(websocket) => echo(websocket, end).await,
+            Ok(websocket) => echo(websocket.with_notice(notice)).await,
             Err(error) => eprintln!("no WebSocket came of a request: {error}"),
         }
         drop(place);
@@ -114,23 +110,10 @@ fn respond(
     Ok(answer.map(BodyExt::boxed))
 }
 
-/// Sends back what comes, until either side ends it. What was fed goes out when the input is drained.
-async fn echo(mut websocket: WebSocket<Upgraded>, drain: Drain) {
-    let mut end = pin!(drain.begun());
-    loop {
-        let message = tokio::select! {
-            message = websocket.next() => message,
-            () = &mut end => {
-                // The reason is short enough, and a close that is under way goes on.
-                let _ = websocket.close(CloseCode::GOING_AWAY, "shutting down").await;
-                return;
-            }
-        };
-        let Some(message) = message else { return };
+/// Sends back what comes, until either side ends it, or the drain does. What was fed goes out when the input is drained.
+async fn echo(mut websocket: WebSocket<Upgraded>) {
+    while let Some(message) = websocket.next().await {
         // Once our close frame is out there is nobody to echo to; the rest of the closing handshake goes on.
-        let _ = match message {
-            Message::Text(text) => websocket.feed_text(&text),
-            Message::Binary(payload) => websocket.feed_binary(&payload),
-        };
+        let _ = websocket.feed(message);
     }
 }

@@ -28,10 +28,9 @@ use crate::{
 ///
 /// async fn echo(State(drain): State<Drain>, upgrade: WebSocketUpgrade) -> Response {
 ///     upgrade.protocols(["v2", "v1"]).on_upgrade(&drain, |mut websocket| async move {
+///         // `None` comes when the client is gone, and when the drain has told it to go.
 ///         while let Some(message) = websocket.next().await {
-///             if websocket.send(&message).await.is_err() {
-///                 break;
-///             }
+///             websocket.feed(message).ok();
 ///         }
 ///     })
 /// }
@@ -133,7 +132,8 @@ impl WebSocketUpgrade {
     }
 
     /// The answer. Behind it `serve` runs with the connection, in a task that the drain waits for; the connection is
-    /// closed with the task.
+    /// closed with the task. When the drain begins the client is told to go (1001) in its turn, whoever polls the connection
+    /// then.
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled.
@@ -147,9 +147,10 @@ impl WebSocketUpgrade {
             Ok(answered) => answered,
             Err(refused) => return refused.into_response(),
         };
+        let notice = drain.notice();
         drain.spawn(async move {
             match (upgrading.websocket().await, on_failed) {
-                (Ok(websocket), _) => serve(websocket).await,
+                (Ok(websocket), _) => serve(websocket.with_notice(notice)).await,
                 (Err(error), Some(hear)) => hear(error),
                 (Err(error), None) => {
                     tracing::debug!(

@@ -18,12 +18,12 @@
 //! fn echo<B>(acceptor: &Acceptor, drain: &Drain, mut request: Request<B>) -> Result<Response<Answer>, Refused> {
 //!     let upgrade = acceptor.upgrade(&mut request)?;
 //!     let (response, upgrading) = upgrade.respond(handshake::Response::new())?;
+//!     let notice = drain.notice();
 //!     drain.spawn(async move {
-//!         let Ok(mut websocket) = upgrading.websocket().await else { return };
+//!         let Ok(websocket) = upgrading.websocket().await else { return };
+//!         let mut websocket = websocket.with_notice(notice);
 //!         while let Some(message) = websocket.next().await {
-//!             if websocket.send(&message).await.is_err() {
-//!                 break;
-//!             }
+//!             websocket.feed(message).ok();
 //!         }
 //!     });
 //!     Ok(response)
@@ -43,7 +43,8 @@
 //!   neither as a request nor as frames (RFC 9931); it is thrown away for a while, lest a reset destroy the answer. A request
 //!   without `Upgrade` is hyper's to close, and that is at once, unless it was given its sockets in a
 //!   [`Lingering`](crate::linger::Lingering).
-//! - A graceful shutdown does not wait for upgraded connections: spawn them with a [`Drain`](crate::drain::Drain).
+//! - A graceful shutdown does not wait for upgraded connections: spawn them with a [`Drain`](crate::drain::Drain), and give
+//!   them its notice.
 
 mod answer;
 #[cfg(feature = "axum")]

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::upgrading::downcast;
-use crate::linger::Lingering;
+use crate::{linger::Lingering, listener::Stream};
 
 /// The most that one write puts into a stream of HTTP/2. hyper holds up to three writes that the peer's window has no room
 /// for, and holds them for as long as the connection lives: so they are small. It is also the payload of one frame.
@@ -29,7 +29,7 @@ pub struct Upgraded(Transport);
 #[derive(Debug)]
 enum Transport {
     /// The server was given a socket, bare or lingering.
-    Tcp(TcpStream),
+    Socket(Stream),
     /// It was given something else, TLS say.
     Other(TokioIo<hyper::upgrade::Upgraded>),
     /// A stream of HTTP/2.
@@ -42,12 +42,8 @@ impl Upgraded {
         if version >= Version::HTTP_2 {
             return (Self(Transport::Stream(TokioIo::new(upgraded))), Bytes::new());
         }
-        let socket = downcast::<TcpStream>(upgraded).or_else(|upgraded| {
-            // A WebSocket lingers by itself.
-            downcast::<Lingering<TcpStream>>(upgraded).map(|(io, unread)| (io.into_inner(), unread))
-        });
-        match socket {
-            Ok((socket, unread)) => (Self(Transport::Tcp(socket)), unread),
+        match socket(upgraded) {
+            Ok((socket, unread)) => (Self(Transport::Socket(socket)), unread),
             // It gives the unread bytes first.
             Err(upgraded) => (Self(Transport::Other(TokioIo::new(upgraded))), Bytes::new()),
         }
@@ -55,12 +51,30 @@ impl Upgraded {
 
     /// The socket, if it is one: its addresses and options.
     #[must_use]
-    pub fn tcp_stream(&self) -> Option<&TcpStream> {
+    pub fn socket(&self) -> Option<&Stream> {
         match &self.0 {
-            Transport::Tcp(socket) => Some(socket),
+            Transport::Socket(socket) => Some(socket),
             Transport::Other(_) | Transport::Stream(_) => None,
         }
     }
+}
+
+/// The socket that the server was given. A WebSocket lingers by itself.
+fn socket(upgraded: hyper::upgrade::Upgraded) -> Result<(Stream, Bytes), hyper::upgrade::Upgraded> {
+    let upgraded = match downcast::<Stream>(upgraded) {
+        Ok(found) => return Ok(found),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match downcast::<Lingering<Stream>>(upgraded) {
+        Ok((lingering, unread)) => return Ok((lingering.into_inner(), unread)),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match downcast::<TcpStream>(upgraded) {
+        Ok((socket, unread)) => return Ok((Stream::Tcp(socket), unread)),
+        Err(upgraded) => upgraded,
+    };
+    let (lingering, unread) = downcast::<Lingering<TcpStream>>(upgraded)?;
+    Ok((Stream::Tcp(lingering.into_inner()), unread))
 }
 
 impl AsyncRead for Upgraded {
@@ -70,7 +84,7 @@ impl AsyncRead for Upgraded {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Transport::Tcp(io) => Pin::new(io).poll_read(cx, buffer),
+            Transport::Socket(io) => Pin::new(io).poll_read(cx, buffer),
             Transport::Other(io) | Transport::Stream(io) => Pin::new(io).poll_read(cx, buffer),
         }
     }
@@ -79,7 +93,7 @@ impl AsyncRead for Upgraded {
 impl AsyncWrite for Upgraded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.0 {
-            Transport::Tcp(io) => Pin::new(io).poll_write(cx, bytes),
+            Transport::Socket(io) => Pin::new(io).poll_write(cx, bytes),
             Transport::Other(io) => Pin::new(io).poll_write(cx, bytes),
             Transport::Stream(io) => {
                 Pin::new(io).poll_write(cx, &bytes[..bytes.len().min(MAX_STREAM_WRITE_LEN)])
@@ -93,7 +107,7 @@ impl AsyncWrite for Upgraded {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.0 {
-            Transport::Tcp(io) => Pin::new(io).poll_write_vectored(cx, slices),
+            Transport::Socket(io) => Pin::new(io).poll_write_vectored(cx, slices),
             Transport::Other(io) => Pin::new(io).poll_write_vectored(cx, slices),
             // It has no vectored writes, and each write is a frame.
             Transport::Stream(io) => match slices {
@@ -105,7 +119,7 @@ impl AsyncWrite for Upgraded {
 
     fn is_write_vectored(&self) -> bool {
         match &self.0 {
-            Transport::Tcp(io) => io.is_write_vectored(),
+            Transport::Socket(io) => io.is_write_vectored(),
             Transport::Other(io) => io.is_write_vectored(),
             Transport::Stream(_) => true,
         }
@@ -113,7 +127,7 @@ impl AsyncWrite for Upgraded {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Transport::Tcp(io) => Pin::new(io).poll_flush(cx),
+            Transport::Socket(io) => Pin::new(io).poll_flush(cx),
             Transport::Other(io) | Transport::Stream(io) => Pin::new(io).poll_flush(cx),
         }
     }
@@ -122,7 +136,7 @@ impl AsyncWrite for Upgraded {
     //# Orderly TCP-level closures are represented as END_STREAM flags
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Transport::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            Transport::Socket(io) => Pin::new(io).poll_shutdown(cx),
             Transport::Other(io) | Transport::Stream(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
@@ -173,6 +187,14 @@ mod tests {
         upgraded
     }
 
+    fn peer_of(upgraded: &Upgraded) -> Option<std::net::SocketAddr> {
+        match upgraded.socket()? {
+            Stream::Tcp(socket) => Some(socket.peer_addr().unwrap()),
+            #[cfg(unix)]
+            Stream::Unix(_) => None,
+        }
+    }
+
     #[tokio::test]
     async fn the_socket_itself_is_had_where_the_server_was_given_one() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -180,18 +202,29 @@ mod tests {
         let mut client = TcpStream::connect(address).await.unwrap();
         let (server, peer) = listener.accept().await.unwrap();
         let upgraded = handed_out(server, &mut client).await;
-        assert_eq!(upgraded.tcp_stream().unwrap().peer_addr().unwrap(), peer);
+        assert_eq!(peer_of(&upgraded), Some(peer));
         assert!(upgraded.is_write_vectored());
 
         let mut client = TcpStream::connect(address).await.unwrap();
         let (server, peer) = listener.accept().await.unwrap();
+        let upgraded = handed_out(Stream::Tcp(server), &mut client).await;
+        assert_eq!(peer_of(&upgraded), Some(peer));
+
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (server, peer) = listener.accept().await.unwrap();
         let upgraded = handed_out(Lingering::new(server, Limits::default()), &mut client).await;
-        assert_eq!(upgraded.tcp_stream().unwrap().peer_addr().unwrap(), peer);
+        assert_eq!(peer_of(&upgraded), Some(peer));
+
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (server, peer) = listener.accept().await.unwrap();
+        let lingering = Lingering::new(Stream::Tcp(server), Limits::default());
+        let upgraded = handed_out(lingering, &mut client).await;
+        assert_eq!(peer_of(&upgraded), Some(peer));
 
         let mut client = TcpStream::connect(address).await.unwrap();
         let server = tokio::io::BufStream::new(listener.accept().await.unwrap().0);
         let mut upgraded = handed_out(server, &mut client).await;
-        assert!(upgraded.tcp_stream().is_none());
+        assert_eq!(peer_of(&upgraded), None);
         let head_len = b"HTTP/1.1 101 Switching Protocols\r\n".len();
         let mut answer = vec![0; head_len];
         client.read_exact(&mut answer).await.unwrap();

@@ -17,7 +17,7 @@ use tidewire_tokio::{
     upgrade::{UpgradeError, Upgraded, WebSocketUpgrade},
     websocket::{Config, WebSocket},
 };
-use tidewire_ws::{deflate::Pool, frame::CloseCode, handshake::Refusal, message};
+use tidewire_ws::{deflate::Pool, handshake::Refusal, message};
 use tokio::{
     io::{AsyncWriteExt, DuplexStream, duplex},
     sync::mpsc,
@@ -87,26 +87,16 @@ impl Server {
 }
 
 async fn echo(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
-    let drain = app.drain.clone();
     upgrade
         .protocols(["v1", "v2"])
         .deflate(&Pool::default())
         .on_failed(move |error| app.failures.send(error).unwrap())
-        .on_upgrade(&app.drain, |websocket| serve(websocket, drain))
+        .on_upgrade(&app.drain, serve)
 }
 
-async fn serve(mut websocket: WebSocket<Upgraded>, drain: Drain) {
-    let mut end = std::pin::pin!(drain.begun());
-    loop {
-        let message = tokio::select! {
-            message = websocket.next() => message,
-            () = &mut end => {
-                websocket.close(CloseCode::GOING_AWAY, "").await.unwrap();
-                return;
-            }
-        };
-        let Some(message) = message else { return };
-        if websocket.send(&message).await.is_err() {
+async fn serve(mut websocket: WebSocket<Upgraded>) {
+    while let Some(message) = websocket.next().await {
+        if websocket.send(message).await.is_err() {
             return;
         }
     }
@@ -116,17 +106,13 @@ async fn small(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
     let mut messages = message::Config::default();
     messages.max_message_len = 4;
     let config = Config::new(messages, Default::default());
-    let drain = app.drain.clone();
-    upgrade.config(config).on_upgrade(&app.drain, |websocket| serve(websocket, drain))
+    upgrade.config(config).on_upgrade(&app.drain, serve)
 }
 
 /// A page, and a WebSocket at the same path.
 async fn page(State(app): State<App>, upgrade: Option<WebSocketUpgrade>) -> Response {
     match upgrade {
-        Some(upgrade) => {
-            let drain = app.drain.clone();
-            upgrade.on_upgrade(&app.drain, |websocket| serve(websocket, drain))
-        }
+        Some(upgrade) => upgrade.on_upgrade(&app.drain, serve),
         None => "a page".into_response(),
     }
 }
@@ -156,10 +142,11 @@ async fn a_handler_serves_a_websocket_and_the_drain_sees_it() {
     assert_eq!(take(&mut client, 7).await, plain(0x81, b"Hello"));
     assert_eq!(server.drain.running(), 1);
     server.drain.begin();
-    assert_eq!(take(&mut client, 4).await, plain(0x88, &1001u16.to_be_bytes()));
+    let close = take(&mut client, 4).await;
+    assert_eq!((close[0], &close[2..]), (0x88, &1001u16.to_be_bytes()[..]));
     client.write_all(CLOSE).await.unwrap();
     drop(client);
-    assert_eq!(server.drain.finished(Duration::from_secs(1)).await, 0);
+    assert_eq!(server.drain.wound_up().await, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,7 +72,7 @@ where
 
 async fn echo<IO: AsyncRead + AsyncWrite + Unpin>(mut websocket: WebSocket<IO>) {
     while let Some(message) = websocket.next().await {
-        if websocket.send(&message).await.is_err() {
+        if websocket.send(message).await.is_err() {
             return;
         }
     }
@@ -169,7 +169,7 @@ async fn who_offers_compression_gets_it_and_who_does_not_does_not() {
         client.write_all(&[request(offer).as_bytes(), &hello].concat()).await.unwrap();
         let mut websocket = upgradings.recv().await.unwrap().websocket().await.unwrap();
         assert_eq!(websocket.next().await, Some(Message::Text("Hello".to_owned())));
-        websocket.send(&Message::Text("tide ".repeat(100))).await.unwrap();
+        websocket.send(Message::Text("tide ".repeat(100))).await.unwrap();
         let head = head(&mut client).await;
         assert!(head.contains(agreed), "{head}");
         assert_eq!(head.contains("sec-websocket-extensions"), !agreed.is_empty(), "{head}");

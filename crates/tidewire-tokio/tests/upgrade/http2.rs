@@ -46,7 +46,7 @@ async fn echo(
     drain.spawn(async move {
         let mut websocket = upgrading.websocket().await.unwrap();
         while let Some(message) = websocket.next().await {
-            if websocket.send(&message).await.is_err() {
+            if websocket.send(message).await.is_err() {
                 break;
             }
         }
