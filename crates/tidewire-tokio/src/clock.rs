@@ -25,6 +25,11 @@ impl Clock {
         self.origin.elapsed()
     }
 
+    /// The time since the origin at a moment that was looked at before.
+    pub(crate) fn at(&self, moment: Instant) -> Duration {
+        moment.saturating_duration_since(self.origin)
+    }
+
     /// The moment that lies `since_origin` after the origin, for tokio's timers.
     #[must_use]
     pub fn instant(&self, since_origin: Duration) -> Instant {

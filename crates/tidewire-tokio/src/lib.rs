@@ -53,6 +53,7 @@ pub mod alarm;
 pub mod clock;
 #[cfg(feature = "connect")]
 pub mod connect;
+mod courier;
 #[cfg(any(feature = "client", feature = "connect"))]
 mod credentials;
 pub mod drain;

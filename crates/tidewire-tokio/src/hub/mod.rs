@@ -60,6 +60,7 @@ mod upkeep;
 
 pub use address::Address;
 pub use delivered::{Delivered, Kept};
+pub(crate) use reading::Left;
 pub use subscriber::Subscriber;
 pub use tidewire_hub::{
     Budget, Config, ConnectError, ConnectionId, Cursor, Dismissal, Epoch, Gap, GapReason, Incarnation,
@@ -73,7 +74,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     num::NonZeroUsize,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -102,6 +103,8 @@ struct Shared<M> {
     clock: Clock,
     /// The wall time at which the clock stood at zero.
     origin: SystemTime,
+    /// Empty batches for outlets, which keep none while nothing comes.
+    batches: Mutex<Vec<Vec<Delivered<M>>>>,
 }
 
 impl<M> Clone for SharedHub<M> {
@@ -150,6 +153,7 @@ impl<M: Message + Send + 'static> SharedHub<M> {
             max_topics_per_subscriber: config.max_topics_per_subscriber.min(Cursor::MAX_TOPICS),
             clock: Clock::start(),
             origin: SystemTime::now(),
+            batches: Mutex::default(),
         });
         upkeep::spawn(Arc::downgrade(&shared));
         Self { shared }
@@ -217,6 +221,25 @@ impl<M: Message> SharedHub<M> {
     /// [`topics`](Self::topics).
     pub fn topic<R>(&self, name: &TopicName, look: impl FnOnce(TopicInfo<'_>) -> R) -> Option<R> {
         self.shared.home(name).1.lock().hub.topic(name).map(look)
+    }
+}
+
+/// Batches that are kept for later, and how long they may be.
+const MAX_BATCHES: usize = 8;
+const MAX_BATCH_LEN: usize = 256;
+
+impl<M> SharedHub<M> {
+    /// An empty batch, which has grown already perhaps.
+    pub(crate) fn lend_batch(&self) -> Vec<Delivered<M>> {
+        self.shared.batches.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_batch(&self, mut batch: Vec<Delivered<M>>) {
+        batch.clear();
+        let mut batches = self.shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        if batches.len() < MAX_BATCHES && batch.capacity() <= MAX_BATCH_LEN {
+            batches.push(batch);
+        }
     }
 }
 

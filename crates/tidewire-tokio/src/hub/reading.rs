@@ -3,9 +3,11 @@
 use std::{
     future::poll_fn,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tidewire_hub::{Cursor, Gap, Message, Progress, Start};
+use tokio::time::Instant;
 
 use super::{Budget, Delivered, Subscriber};
 
@@ -66,11 +68,21 @@ impl<M: Message> Subscriber<M> {
     }
 }
 
+/// Whether more is there than was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    Nothing,
+    /// Perhaps.
+    Something,
+}
+
 impl<M: Message + Clone> Subscriber<M> {
     /// Appends what is there, within the budget, and says how many it was. Topics take turns, and so do shards; of
     /// each shard the first message is taken whatever its length. A budget of no messages counts as one of one.
     pub fn try_batch(&mut self, budget: Budget, batch: &mut Vec<Delivered<M>>) -> usize {
-        self.take(None, budget, batch)
+        let already = batch.len();
+        self.take(None, self.hub.shared.clock.now(), budget, batch);
+        batch.len() - already
     }
 
     /// Appends what is there, within the budget; `Pending` when nothing is, and then the task is woken once
@@ -82,7 +94,9 @@ impl<M: Message + Clone> Subscriber<M> {
         budget: Budget,
         batch: &mut Vec<Delivered<M>>,
     ) -> Poll<usize> {
-        match self.take(Some(cx), budget, batch) {
+        let already = batch.len();
+        self.take(Some(cx), self.hub.shared.clock.now(), budget, batch);
+        match batch.len() - already {
             0 if self.is_dismissed() => Poll::Ready(0),
             0 => Poll::Pending,
             taken => Poll::Ready(taken),
@@ -98,21 +112,27 @@ impl<M: Message + Clone> Subscriber<M> {
         poll_fn(|cx| self.poll_batch(cx, budget, batch)).await
     }
 
+    /// Appends what is there, within the budget, and says whether more is, for who is woken whenever something comes.
+    pub(crate) fn take_batch(&mut self, now: Instant, budget: Budget, batch: &mut Vec<Delivered<M>>) -> Left {
+        self.take(None, self.hub.shared.clock.at(now), budget, batch)
+    }
+
     /// Goes round the shards once. Whoever waits is known to each that had nothing, from the same lock hold on.
     fn take(
         &mut self,
         waits: Option<&mut Context<'_>>,
+        now: Duration,
         budget: Budget,
         batch: &mut Vec<Delivered<M>>,
-    ) -> usize {
+    ) -> Left {
         if self.is_dismissed() {
-            return 0;
+            return Left::Nothing;
         }
+        let mut more = Left::Nothing;
         let (already, mut left) = (batch.len(), budget);
         left.max_messages = left.max_messages.max(1);
         let places = self.shards.len();
         let shared = &self.hub.shared;
-        let now = shared.clock.now();
         for step in 0..places {
             let place = self.shards[(self.turn + step) % places];
             let begun = batch.len();
@@ -127,25 +147,30 @@ impl<M: Message + Clone> Subscriber<M> {
                 }
             };
             let nothing = batch.len() == begun;
+            if state.hub.wants_batch(place.id) {
+                more = Left::Something;
+            }
             let before =
                 waits.as_ref().filter(|_| nothing).and_then(|cx| state.wake_by(place.id, cx.waker()));
             drop(state);
             drop(before);
             if let Some(Delivered::Dismissed(_)) = batch[begun..].last() {
                 self.leave(place);
-                break;
+                return Left::Nothing;
             }
             left.max_messages -= batch.len() - begun;
             let taken = batch[begun..].iter().map(Delivered::len_bytes).sum();
             left.max_bytes = left.max_bytes.saturating_sub(taken);
             let is_used_up = left.max_messages == 0 || left.max_bytes == 0;
             if is_used_up && batch.len() > already {
+                // The shards behind were not asked.
+                more = if step + 1 < places { Left::Something } else { more };
                 break;
             }
         }
         if places > 0 {
             self.turn = (self.turn + 1) % places;
         }
-        batch.len() - already
+        more
     }
 }

@@ -20,7 +20,36 @@ pub(super) struct Shard<M> {
 pub(super) struct State<M> {
     pub(super) hub: Hub<M>,
     /// By [`SubscriberId::index`]: who to wake when the subscriber is ready.
-    wakers: Vec<Option<Waker>>,
+    wakers: Vec<Wakes>,
+}
+
+/// Whom a subscriber that is ready wakes.
+#[derive(Clone, Debug)]
+enum Wakes {
+    Nobody,
+    /// The task that waits: it asks again when it waits again.
+    Once(Waker),
+    /// An outlet, whenever there is something again.
+    Always(Waker),
+}
+
+impl Wakes {
+    /// Who is woken now.
+    fn take(&mut self) -> Option<Waker> {
+        match self {
+            Self::Nobody => None,
+            Self::Once(_) => self.leave(),
+            Self::Always(waker) => Some(waker.clone()),
+        }
+    }
+
+    /// Nobody is woken any more.
+    fn leave(&mut self) -> Option<Waker> {
+        match std::mem::replace(self, Self::Nobody) {
+            Self::Nobody => None,
+            Self::Once(waker) | Self::Always(waker) => Some(waker),
+        }
+    }
 }
 
 impl<M: Message> Shard<M> {
@@ -70,7 +99,7 @@ impl<M: Message> State<M> {
         let mut looks = MAX_LOOKS;
         for _ in 0..MAX_WOKEN_AT_ONCE {
             let Some(subscriber) = self.hub.poll_ready_within(&mut looks) else { return looks > 0 };
-            wakers.extend(self.wakers.get_mut(subscriber.index()).and_then(Option::take));
+            wakers.extend(self.wakers.get_mut(subscriber.index()).and_then(Wakes::take));
         }
         false
     }
@@ -78,7 +107,7 @@ impl<M: Message> State<M> {
     pub(super) fn connect(&mut self, connection: ConnectionId) -> Result<SubscriberId, ConnectError> {
         let id = self.hub.connect(connection)?;
         if self.wakers.len() <= id.index() {
-            self.wakers.resize_with(id.index() + 1, || None);
+            self.wakers.resize(id.index() + 1, Wakes::Nobody);
         }
         Ok(id)
     }
@@ -87,17 +116,30 @@ impl<M: Message> State<M> {
     #[must_use]
     pub(super) fn disconnect(&mut self, now: Duration, id: SubscriberId) -> Option<Waker> {
         self.hub.disconnect(now, id);
-        self.wakers.get_mut(id.index()).and_then(Option::take)
+        self.wakers.get_mut(id.index()).and_then(Wakes::leave)
     }
 
     /// Whom to wake when the subscriber is ready; the one before is to be dropped without the lock, too.
     #[must_use]
     pub(super) fn wake_by(&mut self, id: SubscriberId, waker: &Waker) -> Option<Waker> {
-        let slot = &mut self.wakers[id.index()];
-        match slot {
-            Some(known) if known.will_wake(waker) => None,
-            known => known.replace(waker.clone()),
+        let wakes = &mut self.wakers[id.index()];
+        match wakes {
+            Wakes::Once(known) if known.will_wake(waker) => None,
+            Wakes::Nobody | Wakes::Once(_) | Wakes::Always(_) => {
+                let before = wakes.leave();
+                *wakes = Wakes::Once(waker.clone());
+                before
+            }
         }
+    }
+
+    /// Whom to wake whenever the subscriber is ready; the one before is to be dropped without the lock.
+    #[must_use]
+    pub(super) fn always_wake(&mut self, id: SubscriberId, waker: &Waker) -> Option<Waker> {
+        let wakes = &mut self.wakers[id.index()];
+        let before = wakes.leave();
+        *wakes = Wakes::Always(waker.clone());
+        before
     }
 }
 

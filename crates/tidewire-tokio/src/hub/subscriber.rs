@@ -3,6 +3,7 @@
 use std::{
     fmt, mem,
     sync::{MutexGuard, atomic::Ordering},
+    task::Waker,
 };
 
 use tidewire_hub::{
@@ -28,6 +29,8 @@ pub struct Subscriber<M: Message> {
     standing: Standing,
     /// The shard that has its inbox, once it has one.
     inbox: Option<usize>,
+    /// The outlet that hands on what comes, in place of a task that waits.
+    pub(super) outlet: Option<Waker>,
 }
 
 /// Whether a subscriber is served.
@@ -57,6 +60,7 @@ impl<M: Message> Subscriber<M> {
             progress,
             standing: Standing::Served,
             inbox: None,
+            outlet: None,
         }
     }
 
@@ -106,7 +110,7 @@ impl<M: Message> Subscriber<M> {
         }
         drop(state);
         if known.is_none() && subscribed.is_ok() {
-            self.shards.push(Place { shard: index, id });
+            self.join(Place { shard: index, id });
         }
         subscribed
     }
@@ -149,6 +153,24 @@ impl<M: Message> Subscriber<M> {
         place.is_some_and(|place| shard.change(|hub| change(hub, place.id)))
     }
 
+    /// It is known in another shard.
+    fn join(&mut self, place: Place) {
+        if let Some(waker) = &self.outlet {
+            let before = self.state(place).always_wake(place.id, waker);
+            drop(before);
+        }
+        self.shards.push(place);
+    }
+
+    /// What comes is handed on by an outlet from here on, which is woken whenever something is there.
+    pub(crate) fn hand_to(&mut self, outlet: Waker) {
+        for place in &self.shards {
+            let before = self.state(*place).always_wake(place.id, &outlet);
+            drop(before);
+        }
+        self.outlet = Some(outlet);
+    }
+
     fn place_in(&self, shard: usize) -> Option<Place> {
         self.shards.iter().find(|place| place.shard == shard).copied()
     }
@@ -170,12 +192,18 @@ impl<M: Message> Subscriber<M> {
             None => {
                 let id = self.hub.shared.shards[index].lock().connect(self.connection)?;
                 let place = Place { shard: index, id };
-                self.shards.push(place);
+                self.join(place);
                 place
             }
         };
         self.inbox = Some(index);
         Ok(Address::new(self.hub.clone(), place))
+    }
+
+    /// The hub that it reads.
+    #[must_use]
+    pub fn hub(&self) -> &SharedHub<M> {
+        &self.hub
     }
 
     /// Whether it was told to go, with [`Delivered::Dismissed`](super::Delivered::Dismissed): nothing more comes.

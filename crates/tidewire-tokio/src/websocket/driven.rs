@@ -73,7 +73,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         limits: &Driver,
     ) -> (ReadHalf<IO>, WriteHalf<IO>, impl Future<Output = ()> + use<IO>) {
         let ahead = Ahead { messages: limits.max_messages.max(1), bytes: limits.max_bytes };
-        let shared = Shared::new(self.connection);
+        let shared = Shared::new(*self.connection);
         let dropped = Arc::new(AtomicBool::new(false));
         let handle = Arc::new(Handle { shared: Arc::clone(&shared), dropped: Arc::clone(&dropped) });
         let (read, write) = halves(&shared, Some(handle));

@@ -16,6 +16,7 @@ mod driven;
 #[cfg(feature = "json")]
 mod json;
 mod message;
+mod outlet;
 mod receive;
 mod send;
 mod shared;
@@ -31,6 +32,7 @@ pub use self::driven::Driver;
 #[cfg(feature = "json")]
 pub use self::json::JsonError;
 pub use self::message::Message;
+pub use self::outlet::{Delivering, Outbox};
 pub use self::split::{ReadHalf, Unrelated, WriteHalf};
 pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Ended, Endpoint};
 

@@ -12,7 +12,7 @@ use super::connection::Connection;
 /// A connection and those who poll it.
 #[derive(Debug)]
 pub(super) struct Shared<IO> {
-    connection: Mutex<Box<Connection<IO>>>,
+    connection: Mutex<Connection<IO>>,
     wakers: Arc<Wakers>,
     /// Wakes all: the transport remembers one waker for reading and one for writing, and each party does both.
     waker: Waker,
@@ -24,6 +24,7 @@ pub(super) enum Party {
     Reader,
     Writer,
     Driver,
+    Outlet,
 }
 
 /// What may let another party go on.
@@ -45,19 +46,19 @@ impl Mark {
 }
 
 impl<IO> Shared<IO> {
-    pub(super) fn new(connection: Box<Connection<IO>>) -> Arc<Self> {
+    pub(super) fn new(connection: Connection<IO>) -> Arc<Self> {
         let wakers = Arc::new(Wakers::default());
         let waker = Waker::from(Arc::clone(&wakers));
         Arc::new(Self { connection: Mutex::new(connection), wakers, waker })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Box<Connection<IO>>> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection<IO>> {
         // A poll that panicked, in the transport say, leaves a connection that can be asked and closed.
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn into_connection(self) -> Box<Connection<IO>> {
-        self.connection.into_inner().unwrap_or_else(PoisonError::into_inner)
+        Box::new(self.connection.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Polls for a party, which is woken when it can go on, and wakes those who can by what it did.
@@ -88,6 +89,21 @@ impl<IO> Shared<IO> {
         changed
     }
 
+    /// Who wakes all parties.
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// A party that is woken by this from here on, whenever another can go on.
+    pub(super) fn register(&self, party: Party, waker: &Waker) {
+        self.wakers.register(party, waker);
+    }
+
+    /// A party that is woken no longer.
+    pub(super) fn forget(&self, party: Party) {
+        self.wakers.forget(party);
+    }
+
     /// Wakes everybody.
     pub(super) fn wake(&self) {
         self.wakers.wake_others(None);
@@ -97,11 +113,11 @@ impl<IO> Shared<IO> {
 /// Whom to wake: a place for each party.
 #[derive(Debug, Default)]
 struct Wakers {
-    places: Mutex<[Option<Waker>; 3]>,
+    places: Mutex<[Option<Waker>; 4]>,
 }
 
 impl Wakers {
-    fn places(&self) -> MutexGuard<'_, [Option<Waker>; 3]> {
+    fn places(&self) -> MutexGuard<'_, [Option<Waker>; 4]> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -123,7 +139,7 @@ impl Wakers {
     }
 
     fn wake_others(&self, but: Option<Party>) {
-        for party in [Party::Reader, Party::Writer, Party::Driver] {
+        for party in [Party::Reader, Party::Writer, Party::Driver, Party::Outlet] {
             if but == Some(party) {
                 continue;
             }

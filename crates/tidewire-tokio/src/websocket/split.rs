@@ -53,7 +53,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// the second of them.
     #[must_use]
     pub fn split(self) -> (ReadHalf<IO>, WriteHalf<IO>) {
-        halves(&Shared::new(self.connection), None)
+        halves(&Shared::new(*self.connection), None)
     }
 }
 

@@ -8,6 +8,7 @@ mod send;
 use std::time::Duration;
 
 use tidewire_connection::websocket as sans_io;
+use tokio::time::Instant;
 
 use self::ahead::Inbox;
 use crate::{alarm::Alarm, drain::Notice, output::Output, pool::ReadBuffer};
@@ -40,6 +41,8 @@ enum Turn {
     Ours,
     /// The application's: it was given a message, and nothing was read since.
     Theirs,
+    /// An outlet's, which looked at the clock.
+    Outlet,
 }
 
 /// What is left of a connection for who takes its transport.
@@ -95,9 +98,12 @@ impl<IO> Connection<IO> {
 
     /// Looks at the clock. While the application was busy with a message nothing was read, and nobody was silent.
     fn look(&mut self) -> Duration {
+        self.look_at(self.alarm.now())
+    }
+
+    fn look_at(&mut self, now: Duration) -> Duration {
         /// An application that is busy for less than this reads on all the time.
         const SHORT_BUSY: Duration = Duration::from_millis(1);
-        let now = self.alarm.now();
         if self.turn == Turn::Theirs && now.saturating_sub(self.looked_at) >= SHORT_BUSY {
             self.writer.handle_read_paused(self.looked_at);
             self.writer.handle_read_resumed(now);
@@ -111,9 +117,23 @@ impl<IO> Connection<IO> {
     /// counts from there until it gives way, which is told then.
     fn now(&mut self) -> Duration {
         match self.turn {
-            Turn::Theirs => self.looked_at,
+            Turn::Theirs | Turn::Outlet => self.looked_at,
             Turn::Ours => self.look(),
         }
+    }
+
+    /// An outlet feeds and writes, at a time that it knows.
+    pub(super) fn outlet_turn<R>(&mut self, now: Instant, turn: impl FnOnce(&mut Self) -> R) -> R {
+        // Others may have looked at the clock since.
+        let now = self.alarm.clock().at(now).max(self.looked_at);
+        self.look_at(now);
+        let whose = self.turn;
+        if whose == Turn::Ours {
+            self.turn = Turn::Outlet;
+        }
+        let outcome = turn(self);
+        self.turn = whose;
+        outcome
     }
 
     pub(super) fn set_credential_expiry(&mut self, expires_in: Option<Duration>) {

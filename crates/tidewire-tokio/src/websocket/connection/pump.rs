@@ -35,6 +35,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
+    /// The same for an outlet, whose turn is not the connection's: the deadlines are those of who reads.
+    pub(in crate::websocket) fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.poll_output(cx, self.looked_at);
+        self.output.rest();
+        polled
+    }
+
     /// Writes what waits and shuts down the writing side.
     pub(super) fn poll_last_output(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<()> {
         ready!(self.poll_output(cx, now));
