@@ -9,6 +9,8 @@ use std::{
 
 use tidewire_hub::{ConnectError, ConnectionId, Hub, MAX_LOOKS, Message, SubscriberId};
 
+use crate::runtime::{Sleeper, wake_all};
+
 /// How many are looked up in one lock hold: a message for a hundred thousand keeps the shard's other topics waiting
 /// for no more than this.
 const MAX_WOKEN_AT_ONCE: usize = 256;
@@ -24,30 +26,31 @@ pub(super) struct State<M> {
 }
 
 /// Whom a subscriber that is ready wakes.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Wakes {
     Nobody,
     /// The task that waits: it asks again when it waits again.
-    Once(Waker),
+    Once(Sleeper),
     /// An outlet, whenever there is something again.
     Always(Waker),
 }
 
 impl Wakes {
     /// Who is woken now.
-    fn take(&mut self) -> Option<Waker> {
+    fn take(&mut self) -> Option<Sleeper> {
         match self {
             Self::Nobody => None,
             Self::Once(_) => self.leave(),
-            Self::Always(waker) => Some(waker.clone()),
+            Self::Always(waker) => Some(Sleeper::anywhere(waker.clone())),
         }
     }
 
     /// Nobody is woken any more.
-    fn leave(&mut self) -> Option<Waker> {
+    fn leave(&mut self) -> Option<Sleeper> {
         match std::mem::replace(self, Self::Nobody) {
             Self::Nobody => None,
-            Self::Once(waker) | Self::Always(waker) => Some(waker),
+            Self::Once(sleeper) => Some(sleeper),
+            Self::Always(waker) => Some(Sleeper::anywhere(waker)),
         }
     }
 }
@@ -65,14 +68,14 @@ impl<M: Message> Shard<M> {
 
     /// Changes the hub, and wakes who is ready by that.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Hub<M>) -> R) -> R {
-        let mut wakers = Vec::new();
+        let mut sleepers = Vec::new();
         let mut state = self.lock();
         let result = change(&mut state.hub);
         loop {
-            let looked_at_all = state.take_wakers(&mut wakers);
+            let looked_at_all = state.take_sleepers(&mut sleepers);
             drop(state);
             // Outside the lock: whoever wakes wants it.
-            wakers.drain(..).for_each(Waker::wake);
+            wake_all(&mut sleepers);
             if looked_at_all {
                 return result;
             }
@@ -93,13 +96,13 @@ impl<M: Message> Shard<M> {
 }
 
 impl<M: Message> State<M> {
-    /// Takes the wakers of those who are ready, of so many that the lock is not held for long, and says whether that
+    /// Takes those who are ready, of so many that the lock is not held for long, and says whether that
     /// was everybody.
-    fn take_wakers(&mut self, wakers: &mut Vec<Waker>) -> bool {
+    fn take_sleepers(&mut self, sleepers: &mut Vec<Sleeper>) -> bool {
         let mut looks = MAX_LOOKS;
         for _ in 0..MAX_WOKEN_AT_ONCE {
             let Some(subscriber) = self.hub.poll_ready_within(&mut looks) else { return looks > 0 };
-            wakers.extend(self.wakers.get_mut(subscriber.index()).and_then(Wakes::take));
+            sleepers.extend(self.wakers.get_mut(subscriber.index()).and_then(Wakes::take));
         }
         false
     }
@@ -107,27 +110,27 @@ impl<M: Message> State<M> {
     pub(super) fn connect(&mut self, connection: ConnectionId) -> Result<SubscriberId, ConnectError> {
         let id = self.hub.connect(connection)?;
         if self.wakers.len() <= id.index() {
-            self.wakers.resize(id.index() + 1, Wakes::Nobody);
+            self.wakers.resize_with(id.index() + 1, || Wakes::Nobody);
         }
         Ok(id)
     }
 
     /// The waker that was there is to be dropped without the lock: it may be the last of its task.
     #[must_use]
-    pub(super) fn disconnect(&mut self, now: Duration, id: SubscriberId) -> Option<Waker> {
+    pub(super) fn disconnect(&mut self, now: Duration, id: SubscriberId) -> Option<Sleeper> {
         self.hub.disconnect(now, id);
         self.wakers.get_mut(id.index()).and_then(Wakes::leave)
     }
 
     /// Whom to wake when the subscriber is ready; the one before is to be dropped without the lock, too.
     #[must_use]
-    pub(super) fn wake_by(&mut self, id: SubscriberId, waker: &Waker) -> Option<Waker> {
+    pub(super) fn wake_by(&mut self, id: SubscriberId, waker: &Waker) -> Option<Sleeper> {
         let wakes = &mut self.wakers[id.index()];
         match wakes {
             Wakes::Once(known) if known.will_wake(waker) => None,
             Wakes::Nobody | Wakes::Once(_) | Wakes::Always(_) => {
                 let before = wakes.leave();
-                *wakes = Wakes::Once(waker.clone());
+                *wakes = Wakes::Once(Sleeper::here(waker));
                 before
             }
         }
@@ -135,7 +138,7 @@ impl<M: Message> State<M> {
 
     /// Whom to wake whenever the subscriber is ready; the one before is to be dropped without the lock.
     #[must_use]
-    pub(super) fn always_wake(&mut self, id: SubscriberId, waker: &Waker) -> Option<Waker> {
+    pub(super) fn always_wake(&mut self, id: SubscriberId, waker: &Waker) -> Option<Sleeper> {
         let wakes = &mut self.wakers[id.index()];
         let before = wakes.leave();
         *wakes = Wakes::Always(waker.clone());

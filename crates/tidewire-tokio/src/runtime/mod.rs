@@ -23,8 +23,10 @@
 //! With a runtime for each thread one of them accepts, and hands each connection to the runtime that has the fewest tasks:
 //! so all have the same number, however connections come and go. (With sockets that share a port the kernel would choose
 //! by a hash, which leaves some threads with more; it would leave those waiting whose thread is busy; and a second program
-//! could listen on the same port unnoticed.)
+//! could listen on the same port unnoticed.) A publish wakes the readers of another thread by one call of that thread. So a
+//! task there must not wait for a reader of a hub by blocking its thread, which would block the other tasks as well.
 
+mod mailbox;
 mod threads;
 
 use std::{
@@ -41,6 +43,10 @@ use tokio::{
 };
 
 pub use threads::{InvalidThreads, Threads};
+
+pub(crate) use mailbox::{Sleeper, wake_all};
+
+use mailbox::Tenancy;
 
 /// How long threads that are blocked may take to end, behind the end of the program's own future.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -79,6 +85,7 @@ where
     M: FnOnce(Workers) -> F,
     F: Future,
 {
+    let mut tenancy = None;
     let (runtime, others) = match threads {
         Threads::One => (of_one_thread()?, Others::default()),
         Threads::Shared(count) => {
@@ -86,12 +93,17 @@ where
             builder.worker_threads(count.get()).thread_name("tidewire").enable_all();
             (builder.build()?, Others::default())
         }
-        Threads::Each(count) => (of_one_thread()?, Others::start(count)?),
+        Threads::Each(count) => {
+            let runtime = of_one_thread()?;
+            runtime.spawn(tenancy.insert(Tenancy::begin()).task());
+            (runtime, Others::start(count)?)
+        }
     };
     let handles = std::iter::once(runtime.handle()).chain(others.0.iter().map(|other| &other.handle));
     let workers = Workers { handles: handles.cloned().collect() };
     let output = runtime.block_on(async { main(workers).await });
     drop(others);
+    drop(tenancy);
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     Ok(output)
 }
@@ -116,8 +128,11 @@ impl Other {
         let (stop, stopped) = oneshot::channel();
         let (alive, over) = mpsc::channel();
         thread::Builder::new().name(format!("tidewire-{number}")).spawn(move || {
+            let tenancy = Tenancy::begin();
+            runtime.spawn(tenancy.task());
             // It is never sent to: it ends when the other end is dropped.
             let _ = runtime.block_on(stopped);
+            drop(tenancy);
             runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
             drop(alive);
         })?;
