@@ -141,6 +141,11 @@ impl Alarm {
         (self.waits, self.at, self.waker) = (Waits::Deadline, at, Some(waker.clone()));
     }
 
+    /// Its next deadline may be before the one that it was last polled for.
+    pub(crate) fn comes_sooner(&mut self) {
+        self.waits = Waits::Nothing;
+    }
+
     /// Whether the deadline that it was last polled for may have come, without a look at the clock: surely not before the
     /// queue's task has looked and found it due.
     pub(crate) fn may_have_come(&self) -> bool {

@@ -1,4 +1,4 @@
-//! A drain reaches a WebSocket whoever polls it: its owner, a half of it, a driver.
+//! A drain reaches a WebSocket whoever polls it: its owner, who reads or writes, a half of it, a driver; silent or in a flood.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tidewire_tokio::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
 
 fn connected(buffer_len: usize, drain: &Drain) -> (DuplexStream, WebSocket<DuplexStream>) {
@@ -56,6 +56,18 @@ async fn who_reads() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_writes_now_and_then() {
+    is_told(1024, |mut websocket, _| async move {
+        while websocket.feed_text("tick").is_ok() {
+            websocket.flush().await;
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert_eq!(websocket.next().await, None);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn half_of_it() {
     is_told(1024, |websocket, _| async move {
         let (mut read, _write) = websocket.split();
@@ -86,4 +98,37 @@ async fn whoever_is_there_when_it_has_begun() {
     client.await.unwrap();
     // There is nobody else to be told first.
     assert_eq!(start.elapsed().as_secs(), 0);
+}
+
+/// A peer that sends faster than it is read lets nobody wait for anything, and the deadline before had been a long way off.
+#[tokio::test]
+async fn in_a_flood() {
+    let mut lifecycle = tidewire_lifecycle::Config::default();
+    lifecycle.closing_timeout = Some(Duration::from_millis(50));
+    let (drain, (client, server)) = (Drain::new(), duplex(1 << 20));
+    let config = Config::new(Default::default(), lifecycle);
+    let mut websocket = WebSocket::accepted(server, b"", &config).with_notice(drain.notice());
+    assert!(timeout(Duration::from_millis(1), websocket.next()).await.is_err());
+    let (mut read, mut write) = tokio::io::split(client);
+    let flood = tokio::spawn(async move {
+        let frames = b"\x82\x81\0\0\0\0a".repeat(100_000);
+        while write.write_all(&frames).await.is_ok() {}
+    });
+    let mut count = 0;
+    while websocket.next().await.is_some() {
+        count += 1;
+        if count == 50_000 {
+            drain.begin();
+        }
+        if count % 1000 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(websocket.ended().unwrap().cause, Cause::Timeout(Timer::Drain));
+    drop(websocket);
+    let mut heard = Vec::new();
+    read.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"\x88\x0c\x03\xE9going away");
+    drop(read);
+    flood.await.unwrap();
 }

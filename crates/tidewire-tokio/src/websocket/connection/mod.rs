@@ -140,11 +140,13 @@ impl<IO> Connection<IO> {
         let now = self.look();
         let expiry = expires_in.map(|after| now.saturating_add(after));
         self.writer.set_credential_expiry(now, expiry);
+        self.alarm.comes_sooner();
     }
 
     pub(super) fn begin_drain(&mut self, told_in: Duration) {
         let now = self.look();
         self.writer.begin_drain(now, now.saturating_add(told_in));
+        self.alarm.comes_sooner();
     }
 
     /// There is nobody to take what waits.

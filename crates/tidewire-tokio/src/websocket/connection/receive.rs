@@ -77,6 +77,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         if let Some(Poll::Ready(told_in)) = self.notice.as_mut().map(|notice| notice.poll_told(cx)) {
             self.notice = None;
             self.writer.begin_drain(now, now.saturating_add(told_in));
+            self.alarm.comes_sooner();
         }
         now
     }
@@ -132,7 +133,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     /// A peer that sends on and on does not outlive its deadlines.
     #[cold]
-    fn act_if_due(&mut self) {
+    pub(super) fn act_if_due(&mut self) {
         let now = self.look();
         if self.writer.poll_timeout().is_some_and(|(at, _)| at <= now) {
             self.writer.handle_timeout(now, self.output.tail());

@@ -118,7 +118,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 continue;
             }
             if written.is_ready() && is_done(self) {
-                return Poll::Ready(());
+                // Who never waits does not outlive its deadlines.
+                if self.alarm.may_have_come() {
+                    self.act_if_due();
+                }
+                if is_done(self) {
+                    return Poll::Ready(());
+                }
+                continue;
             }
             if written.is_ready() && !self.output.is_done() {
                 // What was read is answered at once.
