@@ -70,6 +70,7 @@ impl<IO> Connection<IO> {
         reason: &str,
     ) -> Result<(), SendError> {
         let now = self.look();
+        self.alarm.comes_sooner();
         self.writer.close(now, Some((code, reason)), self.output.tail())
     }
 
