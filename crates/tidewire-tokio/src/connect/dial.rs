@@ -102,11 +102,9 @@ async fn race<T, F: Future<Output = io::Result<T>>>(
     let nobody = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     let mut failed = ConnectError::Resolve(nobody);
     loop {
-        match waiting.next() {
-            Some(address) => under_way.push((address, Box::pin(connect(address)))),
-            None if under_way.is_empty() => return Err(failed),
-            None => {}
-        }
+        // It comes back here for the next address, or when none is left and all have failed.
+        let Some(address) = waiting.next() else { return Err(failed) };
+        under_way.push((address, Box::pin(connect(address))));
         let mut pause = pin!(sleep(delay));
         let connected = poll_fn(|cx| {
             let mut index = 0;
