@@ -174,12 +174,15 @@ impl ConnectError {
     }
 }
 
-/// Whether TLS fails for who the server is, and would again.
+/// Whether TLS fails for who the server is or what it speaks, and would again.
 #[cfg(feature = "tls")]
 fn is_final(error: &io::Error) -> bool {
-    use rustls::Error::{InvalidCertificate, PeerIncompatible};
+    use rustls::Error::{InvalidCertificate, InvalidMessage, PeerIncompatible, PeerMisbehaved};
     let reason = error.get_ref().and_then(|reason| reason.downcast_ref());
-    matches!(reason, Some(InvalidCertificate(_) | PeerIncompatible(_)))
+    matches!(
+        reason,
+        Some(InvalidCertificate(_) | InvalidMessage(_) | PeerIncompatible(_) | PeerMisbehaved(_))
+    )
 }
 
 #[cfg(not(feature = "tls"))]

@@ -12,7 +12,11 @@ use tidewire_tokio::{
     websocket::{Cause, ClosingHandshake, Endpoint},
 };
 use tidewire_ws::frame::CloseCode;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    task::JoinHandle,
+};
 use tokio_rustls::TlsAcceptor;
 
 /// A certificate for these names, of a server and of the only authority that a client is to trust.
@@ -123,14 +127,21 @@ async fn what_is_no_tls_and_what_says_nothing_are_errors_of_their_kind() {
     let gone = tokio::spawn(async move { drop(listener.accept().await.unwrap()) });
     // The first in the backlog is the silent one, which has left.
     gone.await.unwrap();
-    let plain = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = plain.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        let (mut stream, _) = plain.accept().await.unwrap();
-        let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
-    });
-    let plain = error_of(Connector::default().tls(client), port).await;
-    assert!(matches!(plain, ConnectError::Tls(_)), "{plain}");
+    // What speaks something else will do so again; one that leaves may be back.
+    for (said, back) in [(&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], false), (b"", true)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            // The greeting is taken, so that no reset takes away what is said.
+            let _ = stream.read(&mut [0; 4096]).await;
+            stream.write_all(said).await.unwrap();
+        });
+        let error = error_of(Connector::default().tls(client.clone()), port).await;
+        assert!(matches!(error, ConnectError::Tls(_)), "{error}");
+        assert_eq!(error.invites_back(), back, "{error}");
+        server.await.unwrap();
+    }
 }
 
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.1
