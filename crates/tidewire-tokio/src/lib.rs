@@ -75,6 +75,8 @@ pub mod sse;
 #[cfg(any(feature = "client", feature = "tls"))]
 mod tls;
 #[cfg(feature = "hyper")]
+pub mod stream_server;
+#[cfg(feature = "hyper")]
 pub mod upgrade;
 pub mod websocket;
 

@@ -100,6 +100,8 @@ impl<S> Sse<S> {
         for (name, value) in HEADERS {
             response.headers_mut().insert(name, HeaderValue::from_static(value));
         }
+        #[cfg(feature = "hyper")]
+        response.extensions_mut().insert(crate::stream_server::Streamed);
         response
     }
 }
