@@ -16,6 +16,7 @@ use http::{HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 use tidewire_hub::{ConnectionId, Position, PublishError, PublishOptions, TopicName};
+use tidewire_tokio::accept::Acceptor;
 use tidewire_tokio::clock::{self, Clock};
 use tidewire_tokio::drain::Drain;
 use tidewire_tokio::hub::SharedHub;
@@ -49,7 +50,7 @@ pub(crate) struct App {
     clock: Clock,
     max_message_len: usize,
     streams: Arc<tidewire_lifecycle::Config>,
-    websockets: tidewire_tokio::websocket::Config,
+    acceptor: Acceptor,
 }
 
 impl App {
@@ -67,7 +68,7 @@ impl App {
             clock: Clock::start(),
             max_message_len,
             streams: Arc::new(tidewire_lifecycle::Config::event_stream()),
-            websockets: ws::config(max_message_len),
+            acceptor: Acceptor::new(ws::config(max_message_len)),
         }
     }
 
@@ -96,9 +97,9 @@ impl App {
         &self.streams
     }
 
-    /// The limits of WebSockets.
-    pub(crate) fn websockets(&self) -> &tidewire_tokio::websocket::Config {
-        &self.websockets
+    /// How WebSockets are opened, and their limits.
+    pub(crate) fn acceptor(&self) -> &Acceptor {
+        &self.acceptor
     }
 
     /// Publishes, stamped with the time of day.
@@ -209,7 +210,7 @@ async fn close_after_refused_upgrade(State(app): State<Arc<App>>, request: Reque
         let close = HeaderValue::from_static("close");
         response.headers_mut().entry(header::CONNECTION).or_insert(close);
         if let Some(pending) = pending {
-            app.drain().spawn(close_refused(pending, app.websockets().lifecycle.clone()));
+            app.drain().spawn(close_refused(pending, app.acceptor().websocket.lifecycle.clone()));
         }
     }
     response

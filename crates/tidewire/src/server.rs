@@ -7,14 +7,13 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use std::io::{self, Write};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tidewire_tokio::drain::ShutdownSignals;
-use tidewire_tokio::linger::{self, Lingering};
 use tidewire_tokio::listener::{Limits, Listener, Permit, Stream};
+use tidewire_tokio::stream_server::{self, StreamServer};
 use tower::Service;
 use tracing::{debug, info, warn};
 
@@ -53,13 +52,13 @@ pub(crate) async fn serve(options: Serve) -> Result<(), String> {
 
     let app = Arc::new(App::new(options.max_message, options.history));
     let router = app::router(app.clone());
-    let http = http();
+    let server = StreamServer::new(http(), stream_server::Limits::default());
     let signal = loop {
         tokio::select! {
             (stream, peer, permit) = listener.accept() => {
                 debug!(%peer, "accepted");
                 let place = Place { _permit: Arc::new(permit) };
-                app.drain().spawn(connection(http.clone(), stream, router.clone(), app.clone(), place));
+                app.drain().spawn(connection(server.clone(), stream, router.clone(), app.clone(), place));
             }
             signal = signals.next() => break signal,
         }
@@ -94,25 +93,17 @@ fn http() -> http1::Builder {
     http
 }
 
-/// Serves the requests of one connection.
-async fn connection(http: http1::Builder, stream: Stream, router: Router, app: Arc<App>, place: Place) {
+/// Serves the requests of one connection. It has its place for as long as it is open, also when it is a stream, which goes on
+/// without the router.
+async fn connection(server: StreamServer, stream: Stream, router: Router, app: Arc<App>, place: Place) {
+    let held = place.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(place.clone());
         // A router is always ready, so it need not be asked.
         router.clone().call(request)
     });
-    let serving = http
-        .serve_connection(TokioIo::new(Lingering::new(stream, linger::Limits::default())), service)
-        .with_upgrades();
-    let mut serving = pin!(serving);
-    let outcome = tokio::select! {
-        outcome = serving.as_mut() => outcome,
-        () = app.drain().begun() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = outcome {
+    if let Err(error) = server.serve(stream, service, app.drain().begun()).await {
         debug!(%error, "connection");
     }
+    drop(held);
 }

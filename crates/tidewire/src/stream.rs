@@ -24,6 +24,7 @@ use tidewire_lifecycle::{Action, Lifecycle};
 use tidewire_sse::content::{HEADERS, LAST_EVENT_ID};
 use tidewire_tokio::alarm::Alarm;
 use tidewire_tokio::hub::{Budget, Kept};
+use tidewire_tokio::stream_server::Streamed;
 
 /// Where a stream starts, as a header.
 pub(crate) const CURSOR: HeaderName = HeaderName::from_static("tidewire-cursor");
@@ -86,6 +87,7 @@ pub(crate) async fn open<F: Format>(
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(F::CONTENT_TYPE));
     headers.extend(start_headers(&cursor, connection));
+    response.extensions_mut().insert(Streamed);
     Ok(response)
 }
 

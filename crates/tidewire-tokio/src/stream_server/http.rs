@@ -25,6 +25,7 @@ use super::{
     pump::Pump,
     watched::{Flushed, Watched},
 };
+use crate::linger::Lingering;
 
 /// A response that begins a stream.
 type Stream<B> = (Response<B>, Framing);
@@ -67,7 +68,7 @@ where
         let framing = framing(&request);
         divert(service.call(request), framing, stream.clone())
     });
-    let io = TokioIo::new(Watched { io, flushed: flushed.clone() });
+    let io = TokioIo::new(Watched::new(Lingering::new(io, limits.linger), flushed.clone()));
     let mut serving = http.serve_connection(io, service).with_upgrades();
     async move {
         let mut end = pin!(Some(end));
@@ -91,7 +92,7 @@ where
         .await?;
         let Some((response, framing)) = taken else { return Ok(None) };
         // Nothing that came behind the request is looked at.
-        let io = serving.into_parts().map(|parts| parts.io.into_inner().io);
+        let io = serving.into_parts().map(|parts| parts.io.into_inner().into_inner());
         Ok(io.map(|io| Pump::new(io, response, framing, limits)))
     }
 }

@@ -55,6 +55,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::linger::{self, Lingering};
 use pump::Pump;
+pub(crate) use watched::Watched;
 
 /// What a stream may cost.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,7 @@ pub struct Limits {
     pub max_output_len: usize,
     /// How long the client may take none of them. Default 10 s.
     pub write_stall_timeout: Duration,
-    /// How a stream that has ended sees its end read.
+    /// What it may cost to see the last answer of a connection read.
     pub linger: linger::Limits,
 }
 

@@ -1,4 +1,4 @@
-//! A transport that is hyper's for a while, and that knows whether hyper has written all it had.
+//! A transport that is hyper's for a while: it knows whether hyper has written all it had, and lingers when hyper closes it.
 
 use std::{
     io::{self, IoSlice},
@@ -11,6 +11,8 @@ use std::{
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::linger::Lingering;
 
 /// Whether everything was flushed since it was asked last. hyper flushes the transport at the end of each turn when it has
 /// nothing left to write, and else writes.
@@ -34,9 +36,20 @@ impl Flushed {
 
 /// The transport.
 #[derive(Debug)]
-pub(super) struct Watched<IO> {
-    pub(super) io: IO,
-    pub(super) flushed: Flushed,
+pub(crate) struct Watched<IO> {
+    io: Lingering<IO>,
+    flushed: Flushed,
+}
+
+impl<IO> Watched<IO> {
+    pub(super) fn new(io: Lingering<IO>, flushed: Flushed) -> Self {
+        Self { io, flushed }
+    }
+
+    /// The transport itself.
+    pub(crate) fn into_inner(self) -> IO {
+        self.io.into_inner()
+    }
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
@@ -49,7 +62,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Watched<IO> {
     }
 }
 
-impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.flushed.reset();
         Pin::new(&mut self.io).poll_write(cx, bytes)

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Upgraded, answer::Sent, refused::linger};
 use crate::{
     alarm::Alarm,
+    stream_server::Watched,
     websocket::{Config, WebSocket},
 };
 
@@ -142,8 +143,8 @@ impl Upgrading {
     }
 }
 
-/// What the server was given, whether hyper's own or that of hyper-util which tells the versions of HTTP apart; and what the
-/// client sent behind its request.
+/// What the server was given, whether hyper itself, or that of hyper-util which tells the versions of HTTP apart, or that of
+/// this crate; and what the client sent behind its request.
 pub(super) fn downcast<IO>(
     upgraded: hyper::upgrade::Upgraded,
 ) -> Result<(IO, Bytes), hyper::upgrade::Upgraded>
@@ -152,6 +153,10 @@ where
 {
     let upgraded = match upgraded.downcast::<TokioIo<IO>>() {
         Ok(parts) => return Ok((parts.io.into_inner(), parts.read_buf)),
+        Err(upgraded) => upgraded,
+    };
+    let upgraded = match upgraded.downcast::<TokioIo<Watched<IO>>>() {
+        Ok(parts) => return Ok((parts.io.into_inner().into_inner(), parts.read_buf)),
         Err(upgraded) => upgraded,
     };
     let parts = auto::upgrade::downcast::<TokioIo<IO>>(upgraded)?;

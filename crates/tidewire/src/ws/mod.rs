@@ -16,13 +16,11 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderValue, header};
-use hyper_util::rt::TokioIo;
 use session::{Dialect, Session};
+use std::error::Error;
 use std::sync::Arc;
-use tidewire_tokio::linger::Lingering;
-use tidewire_tokio::listener::Stream;
-use tidewire_tokio::websocket::{Config, WebSocket};
-use tidewire_ws::handshake::http as handshake;
+use tidewire_tokio::websocket::Config;
+use tidewire_ws::handshake;
 use tracing::debug;
 
 /// The limits of WebSockets whose messages have at most `max_message_len` bytes; heartbeat, idle rule and closing
@@ -35,8 +33,7 @@ pub(crate) fn config(max_message_len: usize) -> Config {
 
 /// Opens a WebSocket.
 pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -> Result<Response, ApiError> {
-    let accepted = handshake::accept(&request, &tidewire_ws::handshake::Config::default())
-        .map_err(|refusal| refused(&refusal))?;
+    let upgrade = app.acceptor().upgrade(&mut request).map_err(|refused| in_our_words(refused.refusal()))?;
     let in_path = request.uri().path().strip_prefix("/ws/").map(topic_in_path).transpose()?;
     let params = Params::parse(request.uri().query())?;
     let topics = params.topics(in_path)?;
@@ -46,11 +43,12 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -
     let (subscriber, connection) = app.subscriber(&topics, resume.as_ref())?;
 
     let cursor = subscriber.cursor();
-    let (mut parts, ()) = switching(&accepted)?.into_parts();
-    parts.headers.extend(start_headers(&cursor, connection));
+    let bare = handshake::Response::new();
+    let (mut response, upgrading) =
+        upgrade.respond(bare).map_err(|refused| in_our_words(refused.refusal()))?;
+    response.headers_mut().extend(start_headers(&cursor, connection));
 
     let place = request.extensions().get::<Place>().cloned();
-    let upgrading = hyper::upgrade::on(&mut request);
     let exclude = match exclude_self {
         ExcludeSelf::No => None,
         ExcludeSelf::Yes => Some(connection),
@@ -60,23 +58,16 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -
     };
     let drain = app.drain().clone();
     drain.spawn(async move {
-        let socket = match upgrading.await.map(hyper::upgrade::Upgraded::downcast::<Transport>) {
-            Ok(Ok(parts)) => {
-                let socket = parts.io.into_inner().into_inner();
-                WebSocket::accepted(socket, &parts.read_buf, app.websockets())
-            }
-            Ok(Err(_)) => return debug!("the transport is not the one that was accepted"),
-            Err(error) => return debug!(%error, "the upgrade did not come about"),
+        let socket = match upgrading.websocket_on().await {
+            Ok(socket) => socket,
+            Err(error) => return debug!(error = &error as &dyn Error, "the upgrade did not come about"),
         };
         let session = Session::new(app, socket, subscriber, topic, exclude);
         session.run(dialect.dialogue(&cursor, connection)).await;
         drop(place);
     });
-    Ok(Response::from_parts(parts, Body::empty()))
+    Ok(response.map(Body::new))
 }
-
-/// What the server gives to hyper, and gets back.
-type Transport = TokioIo<Lingering<Stream>>;
 
 /// Whether a connection's own messages come back to it.
 #[derive(Clone, Copy)]
@@ -85,14 +76,8 @@ enum ExcludeSelf {
     Yes,
 }
 
-/// The bare 101.
-fn switching(accepted: &handshake::Accepted) -> Result<http::Response<()>, ApiError> {
-    let bare = tidewire_ws::handshake::Response::new();
-    accepted.respond(&bare).map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))
-}
-
 /// A refused handshake, in the words of the gateway.
-fn refused(refusal: &tidewire_ws::handshake::Refusal) -> ApiError {
+fn in_our_words(refusal: &handshake::Refusal) -> ApiError {
     let (parts, ()) = refusal.to_http(http::Version::HTTP_11).into_parts();
     let mut headers = parts.headers;
     if headers.contains_key(header::UPGRADE) {
