@@ -58,7 +58,7 @@ pub(crate) async fn serve(options: Serve) -> Result<(), String> {
             (stream, peer, permit) = listener.accept() => {
                 debug!(%peer, "accepted");
                 let place = Place { _permit: Arc::new(permit) };
-                app.drain().spawn(connection(server.clone(), stream, router.clone(), app.clone(), place));
+                app.drain().spawn(connection(&server, stream, router.clone(), &app, place));
             }
             signal = signals.next() => break signal,
         }
@@ -95,15 +95,25 @@ fn http() -> http1::Builder {
 
 /// Serves the requests of one connection. It has its place for as long as it is open, also when it is a stream, which goes on
 /// without the router.
-async fn connection(server: StreamServer, stream: Stream, router: Router, app: Arc<App>, place: Place) {
+fn connection(
+    server: &StreamServer,
+    stream: Stream,
+    router: Router,
+    app: &App,
+    place: Place,
+) -> impl Future<Output = ()> + Send + use<> {
     let held = place.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(place.clone());
         // A router is always ready, so it need not be asked.
         router.clone().call(request)
     });
-    if let Err(error) = server.serve(stream, service, app.drain().begun()).await {
-        debug!(%error, "connection");
+    // On the heap, or the task would have room for it twice.
+    let serving = Box::pin(server.serve(stream, service, app.drain().begun()));
+    async move {
+        if let Err(error) = serving.await {
+            debug!(%error, "connection");
+        }
+        drop(held);
     }
-    drop(held);
 }
