@@ -12,6 +12,7 @@
 //!
 //!   an HTTP request, parsed ──▶ upgrade::Upgrade ──▶ WebSocket (feature `hyper`, `axum`)
 //!   a stream of events ──▶ sse::Sse ──▶ sse::Body ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
+//!   hyper's requests ──▶ stream_server::StreamServer ──▶ such a response, on the bare socket (feature `hyper`)
 //!   event_source::Builder ──▶ event_source::EventSource ──▶ Event, or Update (feature `client`)
 //! ```
 //!
@@ -26,6 +27,7 @@
 //! | opening handshake | `tidewire_lifecycle::Config::opening_timeout`, 5 s |
 //! | from the answer of an HTTP server to the WebSocket behind it | the same |
 //! | [`linger::Limits`]: time, bytes | 2 s, 256 KiB |
+//! | [`stream_server::Limits`]: output that waits, a client that takes none of it | 16 KiB, 10 s |
 //! | output that waits before reading stops | 1 MiB |
 //! | read buffers pooled per thread | 8 of 64 KiB |
 //! | `connect::Connector` | a table of its own, in its module |

@@ -6,7 +6,10 @@ use std::{
     convert::Infallible,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -30,7 +33,7 @@ use tidewire_tokio::{
 };
 use tidewire_ws::handshake;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::Instant,
@@ -173,6 +176,63 @@ async fn a_stream_is_chunks_behind_a_head_and_ends_with_the_connection() {
     assert_eq!(served.rest().await, "0\r\n\r\n");
     drop(served.client);
     served.task.await.unwrap().unwrap();
+}
+
+/// A transport that counts its writes.
+struct Counting {
+    io: DuplexStream,
+    writes: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Counting {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Counting {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Pin::new(&mut self.io).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_is_one_write() {
+    let (mut client, io) = duplex(1 << 16);
+    let writes = Arc::new(AtomicUsize::new(0));
+    let (pieces, frames) = mpsc::unbounded_channel::<io::Result<&'static [u8]>>();
+    let frames = std::sync::Mutex::new(Some(frames));
+    let service = service_fn(move |_: Request<Incoming>| {
+        let mut response = Response::new(Pieces(frames.lock().unwrap().take().unwrap()));
+        response.extensions_mut().insert(Streamed);
+        async { Ok::<_, Infallible>(response) }
+    });
+    let server = StreamServer::new(http1::Builder::new(), Limits::default());
+    let io = Counting { io, writes: Arc::clone(&writes) };
+    tokio::spawn(server.serve(io, service, std::future::pending()));
+    client.write_all(ASK.as_bytes()).await.unwrap();
+    let mut head = [0; 4096];
+    assert!(client.read(&mut head).await.unwrap() > 0);
+    assert_eq!(writes.load(Ordering::Relaxed), 1);
+    for _ in 0..100 {
+        pieces.send(Ok(b"eight to a burst, or a hundred")).unwrap();
+    }
+    let mut burst = vec![0; 100 * (4 + 30 + 2)];
+    client.read_exact(&mut burst).await.unwrap();
+    assert_eq!(writes.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,7 +61,7 @@ pub(crate) use watched::Watched;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes that wait for the client before the stream is asked for no more. Default 64 KiB.
+    /// Bytes that wait for the client before the stream is asked for no more. Default 16 KiB.
     pub max_output_len: usize,
     /// How long the client may take none of them. Default 10 s.
     pub write_stall_timeout: Duration,
@@ -72,7 +72,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_output_len: 64 * 1024,
+            max_output_len: 16 * 1024,
             write_stall_timeout: Duration::from_secs(10),
             linger: linger::Limits::default(),
         }
