@@ -3,6 +3,9 @@
 //! `GET /ticks` never ends, and resumes: a browser's `EventSource` sends the last ID that it saw when it reconnects, as
 //! `curl -N -H 'Last-Event-ID: 7' 127.0.0.1:9002/ticks` does. `GET /tokens` ends, and says so: its last event is `done`,
 //! and who reconnects behind that is told by a 204 to stop. Ctrl-C ends both.
+//!
+//! `axum::serve(listener, router)` would do, and cost 19 KiB for each stream that is idle. Served as here it is 1.1 KiB, over
+//! HTTP/1.1 alone.
 
 use std::{convert::Infallible, error::Error, future::ready, net::SocketAddr, time::Duration};
 
@@ -14,11 +17,18 @@ use axum::{
     routing::get,
 };
 use futures_util::{Stream, StreamExt, stream};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
 use tidewire_sse::{Encoded, Event, InvalidField, content::LAST_EVENT_ID};
 use tidewire_tokio::{
     drain::{Drain, ShutdownSignals},
+    listener::{Limits, Listener},
     sse::Sse,
+    stream_server::{self, StreamServer},
 };
+
+/// How long a request's head may take to come.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -30,15 +40,29 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router =
         Router::new().route("/ticks", get(ticks)).route("/tokens", get(tokens)).with_state(drain.clone());
 
-    let listener = tokio::net::TcpListener::bind(address).await?;
+    let listener = Listener::bind(address, Limits::default())?;
     println!("listening on http://{}", listener.local_addr()?);
     let mut signals = ShutdownSignals::listen()?;
-    let shutdown = async move {
-        signals.next().await;
-        // A graceful shutdown waits for every response, and `/ticks` has no end of its own.
-        drain.begin();
-    };
-    axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    let server = StreamServer::new(http, stream_server::Limits::default());
+    loop {
+        tokio::select! {
+            _ = signals.next() => break,
+            (socket, peer, permit) = listener.accept() => {
+                let service = TowerToHyperService::new(router.clone());
+                let serving = Box::pin(server.serve(socket, service, drain.begun()));
+                drain.spawn(async move {
+                    if let Err(error) = serving.await {
+                        eprintln!("{peer}: {error}");
+                    }
+                    drop(permit);
+                });
+            }
+        }
+    }
+    drop(listener);
+    drain.wound_up().await;
     Ok(())
 }
 
