@@ -148,9 +148,10 @@ impl WebSocketUpgrade {
             Err(refused) => return refused.into_response(),
         };
         let notice = drain.notice();
-        drain.spawn(async move {
+        // On the heap, so that the task of an open connection does not carry its opening.
+        let opening = Box::pin(async move {
             match (upgrading.websocket().await, on_failed) {
-                (Ok(websocket), _) => serve(websocket.with_notice(notice)).await,
+                (Ok(websocket), _) => return Some(websocket.with_notice(notice)),
                 (Err(error), Some(hear)) => hear(error),
                 (Err(error), None) => {
                     tracing::debug!(
@@ -158,6 +159,12 @@ impl WebSocketUpgrade {
                         "no WebSocket came of a request"
                     );
                 }
+            }
+            None
+        });
+        drain.spawn(async move {
+            if let Some(websocket) = opening.await {
+                serve(websocket).await;
             }
         });
         answer.map(Body::new)
