@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<String> {
-    let stadium = Stadium::build()?;
+    let stadium = Stadium::build(options.cores())?;
     let connections = options.connections(CONNECTIONS);
     let text = json(1024);
     let rows = stadium.contest(&roster::deflate(), "deflate", connections, options.pace(), |address| {

@@ -80,7 +80,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<&'static str> {
-    let stadium = Stadium::build()?;
+    let stadium = Stadium::build(options.cores())?;
     println!("Processor time of the server for each message\n");
     let show = |title: &str, rows: &[Row], goals| println!("{}", table(title, "ns a message", rows, goals));
     for work in &WORKS {

@@ -56,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> io::Result<&'static str> {
-    let stadium = Stadium::build()?;
+    let stadium = Stadium::build(options.cores())?;
     println!("Processor time of the server for each delivery of {LEN} bytes\n");
     for work in WORKS {
         let title = title(options, work, "WebSockets");

@@ -10,7 +10,7 @@ use clap::Parser;
 use tidewire_bench::{
     Server, echo, gateway,
     load::{
-        contest::{Kind, Stadium},
+        contest::{Cores, Kind, Stadium},
         events, open_websockets, roster,
         table::{Against, Goal, Row, table},
     },
@@ -69,7 +69,7 @@ struct Found {
 fn run(cli: &Cli) -> io::Result<String> {
     // Built and started before the load takes its core.
     let gateway = cli.wants("gateway").then(|| gateway::start(&[])).transpose()?;
-    let stadium = Stadium::build()?;
+    let stadium = Stadium::build(Cores::Apart)?;
     let connections = cli.connections();
     let mut found = Vec::new();
     for entrant in roster::echo().iter().filter(|entrant| cli.wants(entrant.name)) {

@@ -72,12 +72,23 @@ pub struct Pace {
     pub time: Duration,
 }
 
+/// Where servers and load run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cores {
+    /// A core for the server, another for the load: what one writes has to get to the other, which may take longer than all
+    /// the rest, and takes as long for everybody.
+    Apart,
+    /// One core for both.
+    Same,
+    /// Wherever the operating system likes: it knows no affinity.
+    Anywhere,
+}
+
 /// Where the servers' program lies, and where servers and load run.
 #[derive(Debug)]
 pub struct Stadium {
     program: PathBuf,
-    /// Whether they have cores of their own.
-    is_pinned: bool,
+    cores: Cores,
 }
 
 impl Stadium {
@@ -85,20 +96,20 @@ impl Stadium {
     ///
     /// # Errors
     /// They do not build.
-    pub fn build() -> io::Result<Self> {
+    pub fn build(cores: Cores) -> io::Result<Self> {
         pin::raise_open_files()?;
         let mut arguments = vec!["-p", "tidewire-bench", "--bin", "servers"];
         if cfg!(feature = "peers") {
             arguments.extend(["--features", "peers"]);
         }
         let program = gateway::build(&arguments)?.join("servers");
-        let is_pinned = pin::to_cores(&[LOAD_CORE]).is_ok();
-        if !is_pinned {
+        let cores = if pin::to_cores(&[LOAD_CORE]).is_ok() { cores } else { Cores::Anywhere };
+        if cores == Cores::Anywhere {
             println!(
                 "Servers and load have no cores of their own here: only large differences tell something.\n"
             );
         }
-        Ok(Self { program, is_pinned })
+        Ok(Self { program, cores })
     }
 
     /// Starts a server for some work (a subcommand of the program `servers`). One with several threads has the core
@@ -109,12 +120,14 @@ impl Stadium {
     pub fn start(&self, entrant: &Entrant, work: &str) -> io::Result<Server> {
         let mut command = Command::new(&self.program);
         command.args([entrant.name, work, "--threads", &entrant.threads.to_string()]);
-        if self.is_pinned {
-            let cores: &[usize] =
-                if entrant.threads == 1 { &[SERVER_CORE] } else { &[SERVER_CORE, LOAD_CORE] };
-            for core in cores {
-                command.args(["--core", &core.to_string()]);
-            }
+        let cores: &[usize] = match (self.cores, entrant.threads) {
+            (Cores::Apart, 1) => &[SERVER_CORE],
+            (Cores::Same, 1) => &[LOAD_CORE],
+            (Cores::Apart | Cores::Same, _) => &[SERVER_CORE, LOAD_CORE],
+            (Cores::Anywhere, _) => &[],
+        };
+        for core in cores {
+            command.args(["--core", &core.to_string()]);
         }
         Server::start(&mut command)
     }

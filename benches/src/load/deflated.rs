@@ -12,7 +12,7 @@ use super::{
     Load,
     incoming::{Came, Incoming},
     now,
-    sockets::Sockets,
+    sockets::{Sockets, Waiting},
 };
 use crate::{
     frames::{KEY, frame},
@@ -166,7 +166,7 @@ impl Load for Deflated {
         }
         let mut ready = std::mem::take(&mut self.ready);
         while busy > 0 {
-            self.sockets.wait(&mut ready)?;
+            self.sockets.wait(&mut ready, Waiting::Awake)?;
             let is_over = now() >= deadline;
             for number in ready.iter().copied() {
                 if self.turn(number)? {

@@ -1,8 +1,13 @@
-//! Echo: each connection sends so many messages in one write, waits for all of them to come back, and sends again.
+//! Echo in waves: each connection sends so many messages in one write, and when all of them have come back to everybody, again.
 
 use std::{io, net::TcpStream, time::Duration};
 
-use super::{Load, lane::Lane, now, sockets::Sockets};
+use super::{
+    Load,
+    lane::Lane,
+    now,
+    sockets::{Sockets, Waiting},
+};
 use crate::frames::{KEY, frame};
 
 /// Connections that want to hear what they say.
@@ -31,6 +36,11 @@ impl Echo {
         let burst = payloads.iter().flat_map(|payload| frame(2, payload, Some(KEY))).collect();
         let lanes = vec![Lane::new(2); open.len()];
         Ok(Self { sockets: Sockets::new(open)?, lanes, burst, payloads, ready: Vec::new() })
+    }
+
+    /// Whoever has something left to send does not sleep.
+    fn waiting(&self) -> Waiting {
+        if self.lanes.iter().any(|lane| lane.unsent > 0) { Waiting::Awake } else { Waiting::Napping }
     }
 
     fn begin(&mut self, number: usize) -> io::Result<()> {
@@ -65,29 +75,24 @@ impl Echo {
 impl Load for Echo {
     fn round(&mut self, time: Duration) -> io::Result<u64> {
         let deadline = now() + time;
-        let mut busy = self.lanes.len();
         let mut messages = 0;
-        for number in 0..self.lanes.len() {
-            self.begin(number)?;
-        }
-        while busy > 0 {
-            let mut ready = std::mem::take(&mut self.ready);
-            self.sockets.wait(&mut ready)?;
-            let is_over = now() >= deadline;
-            for number in ready.iter().copied() {
-                let was_missing = self.lanes[number].missing;
-                self.turn(number)?;
-                if was_missing > 0 && self.lanes[number].missing == 0 {
-                    messages += self.payloads.len() as u64;
-                    if is_over {
+        let mut ready = std::mem::take(&mut self.ready);
+        while messages == 0 || now() < deadline {
+            (0..self.lanes.len()).try_for_each(|number| self.begin(number))?;
+            let mut busy = self.lanes.len();
+            while busy > 0 {
+                self.sockets.wait(&mut ready, self.waiting())?;
+                for number in ready.iter().copied() {
+                    let was_missing = self.lanes[number].missing;
+                    self.turn(number)?;
+                    if was_missing > 0 && self.lanes[number].missing == 0 {
+                        messages += self.payloads.len() as u64;
                         busy -= 1;
-                    } else {
-                        self.begin(number)?;
                     }
                 }
             }
-            self.ready = ready;
         }
+        self.ready = ready;
         Ok(messages)
     }
 

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use super::{Load, now, sockets::Sockets};
+use super::{
+    Load, now,
+    sockets::{Sockets, Waiting},
+};
 use crate::{
     frames::text,
     http::{Response, get},
@@ -139,7 +142,7 @@ impl Load for Events {
             self.publisher.write_all(&self.request)?;
             let mut waiting = self.streams.len();
             while waiting > 0 {
-                self.sockets.wait(&mut ready)?;
+                self.sockets.wait(&mut ready, Waiting::Napping)?;
                 for number in ready.iter().copied() {
                     waiting -= usize::from(self.turn(number)?);
                 }

@@ -2,7 +2,13 @@
 
 use std::{io, net::TcpStream, time::Duration};
 
-use super::{Load, echo::payload, lane::Lane, now, sockets::Sockets};
+use super::{
+    Load,
+    echo::payload,
+    lane::Lane,
+    now,
+    sockets::{Sockets, Waiting},
+};
 use crate::frames::{KEY, frame};
 
 /// Connections that all hear what the first one says.
@@ -51,7 +57,7 @@ impl Load for FanOut {
             }
             let mut waiting = self.lanes.len();
             while waiting > 0 {
-                self.sockets.wait(&mut ready)?;
+                self.sockets.wait(&mut ready, Waiting::Napping)?;
                 for number in ready.iter().copied() {
                     waiting -= usize::from(self.turn(number)?);
                 }

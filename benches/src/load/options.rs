@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::contest::Pace;
+use super::contest::{Cores, Pace};
 
 /// What to run, and for how long.
 #[derive(Clone, Debug, Args)]
@@ -21,9 +21,18 @@ pub struct Options {
     /// Rounds that count. Default 11.
     #[arg(long)]
     rounds: Option<usize>,
+    /// Servers and load on one core: how far apart two cores are plays no part.
+    #[arg(long)]
+    same_core: bool,
 }
 
 impl Options {
+    /// Where servers and load run.
+    #[must_use]
+    pub fn cores(&self) -> Cores {
+        if self.same_core { Cores::Same } else { Cores::Apart }
+    }
+
     /// How long a contest takes.
     #[must_use]
     pub fn pace(&self) -> Pace {

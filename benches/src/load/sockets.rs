@@ -8,11 +8,27 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
+use super::now;
+use crate::rest;
+
 /// What is read at a time.
 const READ_LEN: usize = 256 * 1024;
 
 /// How long a server may keep everybody waiting.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a nap is: some hundred connections have their answers by then.
+const NAP: Duration = Duration::from_micros(200);
+
+/// How answers are waited for. Never by the operating system's waking us: to wake a client is work that a server on the same
+/// machine would do within each of its writes, or not, as the client happens to be slow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// By a nap before each look, so that the server writes to many before the first is read.
+    Napping,
+    /// By looking all the time.
+    Awake,
+}
 
 /// Open connections, known by their number.
 #[derive(Debug)]
@@ -52,16 +68,25 @@ impl Sockets {
         self.open.is_empty()
     }
 
-    /// Waits until some may be read or written, and collects their numbers.
+    /// Waits until some may be read or written, and collects their numbers; see [`Waiting`].
     ///
     /// # Errors
     /// None was for a long time, or whatever the operating system says.
-    pub fn wait(&mut self, ready: &mut Vec<usize>) -> io::Result<()> {
-        self.collect(ready, PATIENCE)?;
-        if ready.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "the server answers nobody"));
+    pub fn wait(&mut self, ready: &mut Vec<usize>, waiting: Waiting) -> io::Result<()> {
+        let deadline = now() + PATIENCE;
+        loop {
+            match waiting {
+                Waiting::Napping => rest(NAP),
+                Waiting::Awake => {}
+            }
+            self.look(ready)?;
+            if !ready.is_empty() {
+                return Ok(());
+            }
+            if now() > deadline {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "the server answers nobody"));
+            }
         }
-        Ok(())
     }
 
     /// Collects the numbers of those that may be read or written.
@@ -69,12 +94,8 @@ impl Sockets {
     /// # Errors
     /// Whatever the operating system says.
     pub fn look(&mut self, ready: &mut Vec<usize>) -> io::Result<()> {
-        self.collect(ready, Duration::ZERO)
-    }
-
-    fn collect(&mut self, ready: &mut Vec<usize>, patience: Duration) -> io::Result<()> {
         ready.clear();
-        while let Err(error) = self.poll.poll(&mut self.events, Some(patience)) {
+        while let Err(error) = self.poll.poll(&mut self.events, Some(Duration::ZERO)) {
             if error.kind() != io::ErrorKind::Interrupted {
                 return Err(error);
             }
