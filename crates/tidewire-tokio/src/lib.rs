@@ -74,10 +74,10 @@ pub mod runtime;
 pub mod server;
 #[cfg(feature = "http-body")]
 pub mod sse;
-#[cfg(any(feature = "client", feature = "tls"))]
-mod tls;
 #[cfg(feature = "hyper")]
 pub mod stream_server;
+#[cfg(any(feature = "client", feature = "tls"))]
+mod tls;
 #[cfg(feature = "hyper")]
 pub mod upgrade;
 pub mod websocket;
