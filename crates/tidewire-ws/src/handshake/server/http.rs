@@ -141,11 +141,7 @@ pub fn accept_connect<'r>(
     if head.version < Version::HTTP_2 {
         return Err(Refusal::bad_request("expected HTTP/2 or later"));
     }
-    //= https://www.rfc-editor.org/rfc/rfc9220#section-3
-    //# If a server advertises support for Extended CONNECT but receives an
-    //# Extended CONNECT request with a ":protocol" value that is unknown or is not
-    //# supported, the server SHOULD respond to the request with a 501 (Not
-    //# Implemented) status code
+    // RFC 9220 §3 (of HTTP/3, and as right here): a protocol that is unknown gets a 501.
     if !protocol.eq_ignore_ascii_case(PROTOCOL) {
         return Err(Refusal::new(501, "expected the protocol websocket"));
     }
