@@ -1,4 +1,4 @@
-//! Event streams through axum, from a topic of a shared hub whose messages are events that are encoded once.
+//! Event streams of an axum router that go on without hyper, from a topic of a shared hub whose messages are events that are encoded once.
 
 use std::{
     hash::Hasher,
@@ -16,13 +16,18 @@ use axum::{
     routing::get,
 };
 use futures_util::{StreamExt, stream};
+use hyper::server::conn::http1;
+use hyper_util::service::TowerToHyperService;
 use tidewire_sse::{Encoded, Event, InvalidField};
 use tidewire_tokio::{
+    drain::Drain,
     hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, TopicName},
     sse::Sse,
+    stream_server::{Limits, StreamServer},
 };
 
-use crate::{Failed, listen};
+use super::listen;
+use crate::Failed;
 
 /// An event as it goes to everyone.
 #[derive(Clone)]
@@ -49,8 +54,18 @@ pub(super) async fn serve() -> Result<(), Failed> {
     let hub = SharedHub::new(Config::default());
     let app = App { hub, topic: TopicName::new("room")?, connections: Arc::default() };
     let router = Router::new().route("/", get(follow).post(publish)).with_state(app);
-    axum::serve(listen().await?, router).await?;
-    Ok(())
+    let service = TowerToHyperService::new(router);
+    let (listener, drain) = (listen()?, Drain::new());
+    let server = StreamServer::new(http1::Builder::new(), Limits::default());
+    loop {
+        let (socket, _, permit) = listener.accept().await;
+        let serving = Box::pin(server.serve(socket, service.clone(), drain.begun()));
+        drain.spawn(async move {
+            // A client that breaks off is no failure of the server's.
+            let _ = serving.await;
+            drop(permit);
+        });
+    }
 }
 
 async fn follow(State(app): State<App>) -> Response {
