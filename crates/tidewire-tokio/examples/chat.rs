@@ -13,24 +13,21 @@
 
 use std::{
     error::Error,
-    future::poll_fn,
-    mem,
     net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    task::Poll,
 };
 
 use serde_json::json;
 use tidewire_tokio::{
     accept::Acceptor,
     drain::{Drain, ShutdownSignals},
-    hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
+    hub::{Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
     listener::{Limits, Listener, Stream},
     server::Server,
-    websocket::{Message, WebSocket},
+    websocket::{Message, Outbox, WebSocket, WriteHalf},
 };
 use tidewire_ws::{
     frame::CloseCode,
@@ -71,8 +68,7 @@ pub(crate) async fn serve(listener: Listener, hub: SharedHub<Line>, drain: &Drai
             Ok((Response::new(), (guest, join(request, guest, &rooms)?)))
         })
         .run(listener, drain, move |websocket, (guest, (room, reader))| {
-            let hub = hub.clone();
-            Guest { websocket, reader, hub, room, name: format!("guest {guest}") }.chat()
+            chat(websocket, reader, hub.clone(), room, format!("guest {guest}"))
         })
         .await;
 }
@@ -98,53 +94,49 @@ fn join(
 }
 
 struct Guest {
-    websocket: WebSocket<Stream>,
-    reader: Subscriber<Line>,
+    write: WriteHalf<Stream>,
     hub: SharedHub<Line>,
     room: TopicName,
     name: String,
 }
 
-/// What happened to a guest.
-enum Turn {
-    Said(Message),
-    Heard,
-    Left,
+/// Until the guest leaves, or the drain has told it to.
+async fn chat(
+    websocket: WebSocket<Stream>,
+    reader: Subscriber<Line>,
+    hub: SharedHub<Line>,
+    room: TopicName,
+    name: String,
+) {
+    let (mut read, mut write) = websocket.split();
+    // Who drops before the first line has a place to come back to.
+    let cursor = reader.progress().cursor().encode();
+    let _ = write.feed_text(&json!({ "type": "open", "name": name, "cursor": cursor }).to_string());
+    // What is said in the room goes from the hub straight to the socket, and nothing is taken from it for one that is full:
+    // a guest who does not read is a cursor that falls behind, and no queue.
+    let _delivering = write.deliver(reader, hear);
+    let mut guest = Guest { write, hub, room, name };
+    while let Some(message) = read.next().await {
+        guest.say(message);
+    }
+}
+
+fn hear(reader: &mut Subscriber<Line>, delivered: Delivered<Line>, outbox: &mut Outbox<'_, Stream>) {
+    let cursor = reader.cursor_after(&delivered).encode();
+    let record = match &delivered {
+        Delivered::Message(kept) => json!({ "type": "line", "text": &*kept.message, "cursor": cursor }),
+        Delivered::Gap(gap) => json!({ "type": "gap", "reason": gap.reason.as_str(), "cursor": cursor }),
+        // Neither is asked for here: nobody has a guest's address, and its policy skips what it has no time for.
+        Delivered::Direct(_) | Delivered::Dismissed(_) => {
+            let _ = outbox.start_close(CloseCode::TRY_AGAIN_LATER, "too slow");
+            return;
+        }
+    };
+    // A connection that is closing takes nothing more; the rest of its closing handshake goes on.
+    let _ = outbox.feed_text(&record.to_string());
 }
 
 impl Guest {
-    /// Until the guest leaves, or the drain has told it to.
-    async fn chat(mut self) {
-        let mut batch = Vec::new();
-        // Who drops before the first line has a place to come back to.
-        let cursor = self.reader.progress().cursor().encode();
-        self.send(&json!({ "type": "open", "name": self.name, "cursor": cursor }));
-        loop {
-            let turn = poll_fn(|cx| {
-                // This writes, too: what was fed goes out when the input is drained.
-                if let Poll::Ready(message) = self.websocket.poll_message(cx) {
-                    return Poll::Ready(message.map_or(Turn::Left, Turn::Said));
-                }
-                // Nothing is taken from the hub for a socket that is full: a guest who does not read is a cursor
-                // that falls behind, and no queue. (So this comes last: what was written above made room, or will
-                // wake us.)
-                if self.websocket.output_len() == 0 && !self.reader.is_dismissed() {
-                    return self.reader.poll_batch(cx, Budget::default(), &mut batch).map(|_| Turn::Heard);
-                }
-                Poll::Pending
-            });
-            match turn.await {
-                Turn::Said(message) => self.say(message),
-                Turn::Heard => {
-                    for delivered in mem::take(&mut batch) {
-                        self.hear(&delivered);
-                    }
-                }
-                Turn::Left => return,
-            }
-        }
-    }
-
     fn say(&mut self, message: Message) {
         let published = match message {
             Message::Text(text) => {
@@ -154,28 +146,8 @@ impl Guest {
             Message::Binary(_) => Err("expected text, got bytes".to_owned()),
         };
         if let Err(detail) = published {
-            self.send(&json!({ "type": "error", "detail": detail }));
+            // It goes out when the reading half is asked for the next message.
+            let _ = self.write.feed_text(&json!({ "type": "error", "detail": detail }).to_string());
         }
-    }
-
-    fn hear(&mut self, delivered: &Delivered<Line>) {
-        let cursor = self.reader.cursor_after(delivered).encode();
-        match delivered {
-            Delivered::Message(kept) => {
-                self.send(&json!({ "type": "line", "text": &*kept.message, "cursor": cursor }));
-            }
-            Delivered::Gap(gap) => {
-                self.send(&json!({ "type": "gap", "reason": gap.reason.as_str(), "cursor": cursor }));
-            }
-            // Neither is asked for here: nobody has a guest's address, and its policy skips what it has no time for.
-            Delivered::Direct(_) | Delivered::Dismissed(_) => {
-                let _ = self.websocket.start_close(CloseCode::TRY_AGAIN_LATER, "too slow");
-            }
-        }
-    }
-
-    fn send(&mut self, record: &serde_json::Value) {
-        // A connection that is closing takes nothing more; the rest of its closing handshake goes on.
-        let _ = self.websocket.feed_text(&record.to_string());
     }
 }

@@ -6,7 +6,8 @@
 //!   listener::Listener ──▶ accept::Acceptor ──▶ websocket::WebSocket ──▶ Message
 //!                               │ Refusal             ▲ feed, flush
 //!   drain::Drain tells all      ▼ (lingers)           │
-//!   in their turns                        hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up
+//!   in their turns                        hub::SharedHub ──▶ hub::Subscriber, a batch per wake-up;
+//!                                         or WriteHalf::deliver: from the hub straight to the socket
 //!   connect::Connector ──▶ name, socket, proxy, TLS, handshake ──▶ WebSocket, or ConnectError (feature `connect`)
 //!   reconnect::ReconnectingWebSocket ──▶ Message, or Update: the same, again and again
 //!
@@ -29,7 +30,8 @@
 //! | [`linger::Limits`]: time, bytes | 2 s, 256 KiB |
 //! | [`stream_server::Limits`]: output that waits, a client that takes none of it | 16 KiB, 10 s |
 //! | output that waits before reading stops | 1 MiB |
-//! | read buffers pooled per thread | 8 of 64 KiB |
+//! | read buffers pooled per thread, and kept by busy applications in all | 8 and 64 of 64 KiB |
+//! | [`websocket::Driver`]: messages and bytes that wait for who does not ask | 64 · 64 KiB |
 //! | `connect::Connector` | a table of its own, in its module |
 //! | `reconnect::ReconnectingWebSocket` | another in its module |
 //! | `sse::Sse`: silence before a keep-alive | `tidewire_lifecycle::Config::event_stream`, 15 s |
