@@ -8,9 +8,9 @@ use std::{
     pin::pin,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU16, AtomicU64, Ordering},
     },
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Wake, Waker},
     time::Duration,
 };
 
@@ -63,8 +63,9 @@ enum Waits {
     /// The deadline that the place in the queue is set for.
     Deadline,
     /// A deadline has come and was not told of. The runtime may not have looked at its sockets since a thread was blocked, and
-    /// what makes the deadline void may wait there: it looks first.
-    Look,
+    /// what makes the deadline void may wait there: it looks first. This is the turn of the runtime in which it was found,
+    /// of several parties by the first.
+    Look(u16),
 }
 
 impl Alarm {
@@ -115,13 +116,21 @@ impl Alarm {
 
     #[cold]
     fn poll_due(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
-        if self.waits == Waits::Look && self.at == at {
-            self.waits = Waits::Nothing;
-            return Poll::Ready(());
+        let turn = self.queue.turn.load(Ordering::Acquire);
+        match self.waits {
+            Waits::Look(found) if self.at == at && found != turn => {
+                self.waits = Waits::Nothing;
+                return Poll::Ready(());
+            }
+            Waits::Look(_) if self.at == at => {}
+            Waits::Look(_) | Waits::Nothing | Waits::Deadline => {
+                (self.waits, self.at) = (Waits::Look(turn), at)
+            }
         }
-        (self.waits, self.at) = (Waits::Look, at);
         // It wakes the task behind the next look, and needs not be kept for that.
-        let _ = pin!(yield_now()).poll(cx);
+        let behind =
+            Waker::from(Arc::new(NextTurn { queue: Arc::clone(&self.queue), waker: cx.waker().clone() }));
+        let _ = pin!(yield_now()).poll(&mut Context::from_waker(&behind));
         Poll::Pending
     }
 
@@ -151,7 +160,7 @@ impl Alarm {
     pub(crate) fn may_have_come(&self) -> bool {
         match self.waits {
             Waits::Deadline => self.queue.looked_at.load(Ordering::Relaxed) >= nanos(self.at),
-            Waits::Nothing | Waits::Look => true,
+            Waits::Nothing | Waits::Look(_) => true,
         }
     }
 }
@@ -173,6 +182,8 @@ struct Queue {
     state: Mutex<State>,
     /// The time at which its task last took those who were due, in nanoseconds.
     looked_at: AtomicU64,
+    /// Changes when the runtime has looked at its sockets, where somebody waits for that.
+    turn: AtomicU16,
     /// Something is due before the task wakes.
     changed: Notify,
 }
@@ -198,7 +209,14 @@ impl Queue {
         let timers = TimerQueue::new(clock.now());
         let state = Mutex::new(State { timers, wakes_at: None });
         let looked_at = AtomicU64::new(0);
-        let queue = Arc::new(Self { runtime, clock, state, looked_at, changed: Notify::new() });
+        let queue = Arc::new(Self {
+            runtime,
+            clock,
+            state,
+            looked_at,
+            turn: AtomicU16::new(0),
+            changed: Notify::new(),
+        });
         queues.insert(runtime, Arc::downgrade(&queue));
         tokio::spawn(wake(Arc::clone(&queue)));
         queue
@@ -219,6 +237,19 @@ impl Queue {
         state.wakes_at = state.timers.poll_timeout();
         self.looked_at.store(nanos(now), Ordering::Relaxed);
         state.wakes_at
+    }
+}
+
+/// Wakes a task behind the runtime's next look at its sockets, and says that there was one.
+struct NextTurn {
+    queue: Arc<Queue>,
+    waker: Waker,
+}
+
+impl Wake for NextTurn {
+    fn wake(self: Arc<Self>) {
+        self.queue.turn.fetch_add(1, Ordering::Release);
+        self.waker.wake_by_ref();
     }
 }
 
@@ -314,7 +345,11 @@ mod tests {
         assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, first))).await.is_pending());
         // The first was void. The second comes while nobody looks.
         tokio::time::advance(Duration::from_secs(2)).await;
-        assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, second))).await.is_pending());
+        for _ in 0..2 {
+            // Whoever asks in the same turn, and of several parties each: the runtime has not looked.
+            assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, second))).await.is_pending());
+        }
+        yield_now().await;
         assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, second))).await.is_ready());
         assert!(poll_fn(|cx| Poll::Ready(alarm.poll(cx, second))).await.is_pending());
     }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -92,7 +93,10 @@ async fn work(courier: Arc<Courier>) {
         }
         // One look at the clock is enough for all.
         let now = Instant::now();
-        bag.drain(..).for_each(|outlet: Arc<dyn Deliver>| outlet.deliver(now));
+        for outlet in bag.drain(..) {
+            // A transport that panics, as none should, stops nobody else's delivery.
+            let _ = catch_unwind(AssertUnwindSafe(|| outlet.deliver(now)));
+        }
         yield_now().await;
     }
 }

@@ -117,10 +117,12 @@ impl ReadBuffer {
     /// A buffer for who keeps it while the application is busy: it is one of a few, or at most twice as long as what is
     /// unread.
     pub(crate) fn settled(mut self) -> Self {
-        if self.inner.bytes.len() / 2 <= self.len() {
+        if self.inner.kept.is_some() || self.inner.bytes.len() / 2 <= self.len() {
             return self;
         }
-        self.inner.kept = Kept::take();
+        if self.inner.bytes.len() == READ_BUFFER_LEN {
+            self.inner.kept = Kept::take();
+        }
         if self.inner.kept.is_some() {
             return self;
         }
@@ -206,6 +208,10 @@ mod tests {
         assert_eq!(again.room().len(), READ_BUFFER_LEN);
         drop(again);
         few.push(settled(1000));
+        // One that was more than half full is asked about again when it is not.
+        let mut full = settled(READ_BUFFER_LEN - 1);
+        full.consume(READ_BUFFER_LEN - 101);
+        assert_eq!(full.settled().room().len(), 100);
         assert_eq!((settled(1000).room().len(), KEPT.load(Ordering::Relaxed)), (1000, MAX_KEPT));
     }
 }

@@ -104,7 +104,7 @@ async fn whoever_is_there_when_it_has_begun() {
 #[tokio::test]
 async fn in_a_flood() {
     let mut lifecycle = tidewire_lifecycle::Config::default();
-    lifecycle.closing_timeout = Some(Duration::from_millis(50));
+    lifecycle.closing_timeout = Some(Duration::from_millis(500));
     let (drain, (client, server)) = (Drain::new(), duplex(1 << 20));
     let config = Config::new(Default::default(), lifecycle);
     let mut websocket = WebSocket::accepted(server, b"", &config).with_notice(drain.notice());

@@ -390,3 +390,33 @@ async fn a_socket_that_waits_for_a_busy_application_holds_what_came_and_no_more(
     }
     assert!(websocket.ended().is_none(), "who was not read from was not silent");
 }
+
+/// When a connection ends whose peer said one message or none, takes everything, and says nothing more.
+async fn ends_after(
+    first: &[u8],
+    mut turn: impl AsyncFnMut(&mut tidewire_tokio::websocket::WriteHalf<DuplexStream>),
+) -> Duration {
+    let (mut client, websocket) = connected(1024);
+    let (read_half, mut write_half) = websocket.into_driven(&Driver::default());
+    client.write_all(first).await.unwrap();
+    let (mut from, _to) = tokio::io::split(client);
+    tokio::spawn(async move { while from.read(&mut [0; 1024]).await.unwrap() > 0 {} });
+    let start = Instant::now();
+    while read_half.ended().is_none() {
+        sleep(second(5)).await;
+        turn(&mut write_half).await;
+        assert!(start.elapsed() < second(3600), "a dead peer is never found");
+    }
+    start.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_peer_is_found_whoever_sends_and_whatever_waits() {
+    for first in [&b""[..], &text("nobody asks for it")] {
+        assert_eq!(ends_after(first, async |_| ()).await, second(35), "silent {first:?}");
+        let sends = async |write: &mut tidewire_tokio::websocket::WriteHalf<DuplexStream>| {
+            let _ = write.send("tick".into()).await;
+        };
+        assert_eq!(ends_after(first, sends).await, second(35), "sends {first:?}");
+    }
+}

@@ -72,20 +72,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self,
         limits: &Driver,
     ) -> (ReadHalf<IO>, WriteHalf<IO>, impl Future<Output = ()> + use<IO>) {
-        let ahead = Ahead { messages: limits.max_messages.max(1), bytes: limits.max_bytes };
-        let shared = Shared::new(*self.connection);
+        let mut connection = *self.connection;
+        let at_most = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);
+        connection.ahead =
+            Ahead { messages: at_most(limits.max_messages.max(1)), bytes: at_most(limits.max_bytes) };
+        let shared = Shared::new(connection);
         let dropped = Arc::new(AtomicBool::new(false));
         let handle = Arc::new(Handle { shared: Arc::clone(&shared), dropped: Arc::clone(&dropped) });
         let (read, write) = halves(&shared, Some(handle));
-        (read, write, drive(shared, dropped, ahead))
+        (read, write, drive(shared, dropped))
     }
 }
 
-async fn drive<IO: AsyncRead + AsyncWrite + Unpin>(
-    shared: Arc<Shared<IO>>,
-    dropped: Arc<AtomicBool>,
-    ahead: Ahead,
-) {
+async fn drive<IO: AsyncRead + AsyncWrite + Unpin>(shared: Arc<Shared<IO>>, dropped: Arc<AtomicBool>) {
     let go_away = |connection: &mut Connection<IO>| {
         if connection.writer.is_open() {
             // It is open, and there is no reason that could be too long.
@@ -98,7 +97,7 @@ async fn drive<IO: AsyncRead + AsyncWrite + Unpin>(
                 go_away(connection);
                 return connection.poll_closed(cx);
             }
-            connection.poll_driven(cx, ahead)
+            connection.poll_driven(cx)
         })
     })
     .await;

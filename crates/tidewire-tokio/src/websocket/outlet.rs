@@ -181,8 +181,8 @@ struct Hands<M: hub::Message, H> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Socket {
     Free,
-    /// It wakes the outlet when it takes more.
-    Full,
+    /// It wakes the outlet when it takes more, by this key.
+    Full(usize),
 }
 
 /// How far a delivery came.
@@ -216,8 +216,10 @@ where
 
     fn end(&self) {
         let hands = self.hands().take();
-        if let Some(shared) = self.shared.upgrade() {
-            shared.forget(Party::Outlet);
+        if let (Some(shared), Some(Socket::Full(key))) =
+            (self.shared.upgrade(), hands.as_ref().map(|hands| hands.socket))
+        {
+            shared.forget_outlet(key);
         }
         drop(hands);
     }
@@ -325,14 +327,18 @@ impl<M: hub::Message + Clone, H> Hands<M, H> {
     {
         let mut cx = Context::from_waker(shared.waker());
         let mut written = connection.poll_written(&mut cx);
-        if written.is_pending() && self.socket == Socket::Free {
-            self.socket = Socket::Full;
-            shared.register(Party::Outlet, &Waker::from(Arc::clone(outlet)));
-            written = connection.poll_written(&mut cx);
+        match (self.socket, written) {
+            (Socket::Free, Poll::Pending) => {
+                let key = shared.register_outlet(Waker::from(Arc::clone(outlet)));
+                self.socket = Socket::Full(key);
+                // It may have taken more before it knew whom to wake.
+                written = connection.poll_written(&mut cx);
+            }
+            (Socket::Free, Poll::Ready(())) | (Socket::Full(_), _) => {}
         }
-        if written.is_ready() && self.socket == Socket::Full {
+        if let (Socket::Full(key), Poll::Ready(())) = (self.socket, written) {
             self.socket = Socket::Free;
-            shared.forget(Party::Outlet);
+            shared.forget_outlet(key);
         }
         written
     }

@@ -5,6 +5,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
+use slab::Slab;
 use tidewire_connection::websocket::Transport;
 
 use super::connection::Connection;
@@ -24,7 +25,20 @@ pub(super) enum Party {
     Reader,
     Writer,
     Driver,
+    /// One of any number, each of which has a place of its own while the socket is full.
     Outlet,
+}
+
+impl Party {
+    /// The place of its waker, unless outlets have one.
+    fn place(self) -> Option<usize> {
+        match self {
+            Self::Reader => Some(0),
+            Self::Writer => Some(1),
+            Self::Driver => Some(2),
+            Self::Outlet => None,
+        }
+    }
 }
 
 /// What may let another party go on.
@@ -94,14 +108,16 @@ impl<IO> Shared<IO> {
         &self.waker
     }
 
-    /// A party that is woken by this from here on, whenever another can go on.
-    pub(super) fn register(&self, party: Party, waker: &Waker) {
-        self.wakers.register(party, waker);
+    /// An outlet is woken from here on, whenever somebody can go on; answers with its key.
+    pub(super) fn register_outlet(&self, waker: Waker) -> usize {
+        self.wakers.places().outlets.insert(waker)
     }
 
-    /// A party that is woken no longer.
-    pub(super) fn forget(&self, party: Party) {
-        self.wakers.forget(party);
+    /// It is woken no longer.
+    pub(super) fn forget_outlet(&self, key: usize) {
+        let before = self.wakers.places().outlets.try_remove(key);
+        // It may be the last of its outlet, which is not to be dropped under the lock.
+        drop(before);
     }
 
     /// Wakes everybody.
@@ -110,20 +126,28 @@ impl<IO> Shared<IO> {
     }
 }
 
-/// Whom to wake: a place for each party.
+/// Whom to wake.
 #[derive(Debug, Default)]
 struct Wakers {
-    places: Mutex<[Option<Waker>; 4]>,
+    places: Mutex<Places>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    parties: [Option<Waker>; 3],
+    /// Those that wait for a socket that is full.
+    outlets: Slab<Waker>,
 }
 
 impl Wakers {
-    fn places(&self) -> MutexGuard<'_, [Option<Waker>; 4]> {
+    fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn register(&self, party: Party, waker: &Waker) {
+        let Some(place) = party.place() else { return };
         let mut places = self.places();
-        let place = &mut places[party as usize];
+        let place = &mut places.parties[place];
         if place.as_ref().is_some_and(|known| known.will_wake(waker)) {
             return;
         }
@@ -134,19 +158,28 @@ impl Wakers {
     }
 
     fn forget(&self, party: Party) {
-        let before = self.places()[party as usize].take();
+        let before = party.place().and_then(|place| self.places().parties[place].take());
         drop(before);
     }
 
+    /// Wakes all but one party, each without the lock: whoever wakes may want it. Outlets do not wait for themselves.
     fn wake_others(&self, but: Option<Party>) {
-        for party in [Party::Reader, Party::Writer, Party::Driver, Party::Outlet] {
-            if but == Some(party) {
-                continue;
-            }
-            let waker = self.places()[party as usize].clone();
-            if let Some(waker) = waker {
-                waker.wake();
-            }
+        let but = but.and_then(Party::place);
+        for place in (0..3).filter(|place| but != Some(*place)) {
+            let waker = self.places().parties[place].clone();
+            waker.into_iter().for_each(Waker::wake);
+        }
+        let mut next = 0;
+        loop {
+            let outlet = self
+                .places()
+                .outlets
+                .iter()
+                .find(|(key, _)| *key >= next)
+                .map(|(key, waker)| (key, waker.clone()));
+            let Some((key, waker)) = outlet else { return };
+            waker.wake();
+            next = key + 1;
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::websocket::Message;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::websocket) struct Ahead {
     /// Messages; at least one.
-    pub(in crate::websocket) messages: usize,
+    pub(in crate::websocket) messages: u32,
     /// Bytes of their payloads, beyond which none is added.
-    pub(in crate::websocket) bytes: usize,
+    pub(in crate::websocket) bytes: u32,
 }
 
 impl Ahead {
@@ -37,7 +37,8 @@ pub(in crate::websocket) struct Inbox {
 
 impl Inbox {
     fn has_room(&self, ahead: Ahead) -> bool {
-        self.messages.is_empty() || (self.messages.len() < ahead.messages && self.bytes < ahead.bytes)
+        self.messages.is_empty()
+            || (self.messages.len() < ahead.messages as usize && self.bytes < ahead.bytes as usize)
     }
 }
 
@@ -61,27 +62,31 @@ impl<IO> Connection<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// Reads once, unless messages fill `ahead`; `Ready` when something came of it.
-    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>, now: Duration, ahead: Ahead) -> Poll<()> {
+    pub(super) fn poll_ahead(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<()> {
         match self.writer.transport() {
             Transport::ShutDown | Transport::Finish | Transport::Closed => return Poll::Pending,
             Transport::Open | Transport::Discard => {}
         }
-        if !self.fill(ahead) || self.is_output_full() {
+        if !self.fill() || self.is_output_full() {
             self.writer.handle_read_paused(now);
             return Poll::Pending;
         }
         ready!(self.poll_read(cx, now));
-        self.fill(ahead);
+        self.fill();
         Poll::Ready(())
     }
 
     /// Takes messages of what was read until nothing is left of that, or `ahead` is full. Whether there is room for more.
-    fn fill(&mut self, ahead: Ahead) -> bool {
+    fn fill(&mut self) -> bool {
+        let ahead = self.ahead;
         loop {
             if !self.inbox.as_ref().is_none_or(|inbox| inbox.has_room(ahead)) {
                 return false;
             }
+            let turn = self.turn;
             let Some(message) = self.take_message() else { return true };
+            // The application was given nothing.
+            self.turn = turn;
             let inbox = self.inbox.get_or_insert_default();
             inbox.bytes += message.len();
             inbox.messages.push_back(message);

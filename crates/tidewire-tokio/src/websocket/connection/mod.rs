@@ -26,6 +26,8 @@ pub(super) struct Connection<IO> {
     unread: Option<ReadBuffer>,
     /// Messages that came while nobody asked for one.
     inbox: Option<Box<Inbox>>,
+    /// How many may: for all who poll it, so that none says that nothing is read while another reads.
+    pub(super) ahead: Ahead,
     pub(super) alarm: Alarm,
     /// The last look at the clock: a look costs more than a small message.
     looked_at: Duration,
@@ -73,6 +75,7 @@ impl<IO> Connection<IO> {
             output,
             unread,
             inbox: None,
+            ahead: Ahead::ONE,
             alarm,
             looked_at,
             turn: Turn::Ours,

@@ -124,10 +124,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         unread.consume(len);
         if unread.is_empty() {
             unread.give_back();
-        } else if self.turn == Turn::Ours {
-            self.unread = Some(unread.settled());
         } else {
-            self.unread = Some(unread);
+            self.unread = Some(unread.settled());
         }
     }
 

@@ -10,7 +10,7 @@ use tidewire_ws::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Ahead, Connection, receive::MAX_READS_PER_POLL};
+use super::{Connection, receive::MAX_READS_PER_POLL};
 use crate::websocket::Message;
 
 /// A message that is given away goes out without being copied from this length on; a shorter one is copied behind the
@@ -83,26 +83,21 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// `Ready` when all output is taken, or nobody is there to take it. What the peer sends meanwhile is read, as far as one
     /// message.
     pub(in crate::websocket) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = self.poll_until(cx, Ahead::ONE, |connection| connection.output.is_done());
+        let polled = self.poll_until(cx, |connection| connection.output.is_done());
         self.output.rest();
         polled
     }
 
     /// `Ready` when the connection is over. What the peer sends meanwhile is read, as far as `ahead` goes.
-    pub(in crate::websocket) fn poll_driven(&mut self, cx: &mut Context<'_>, ahead: Ahead) -> Poll<()> {
-        let polled = self.poll_until(cx, ahead, |_| false);
+    pub(in crate::websocket) fn poll_driven(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let polled = self.poll_until(cx, |_| false);
         self.output.rest();
         polled
     }
 
     /// Does all that is due while nobody asks for messages; `Ready` when the connection is over, or when `is_done` after
     /// what was there to be written and to be read.
-    fn poll_until(
-        &mut self,
-        cx: &mut Context<'_>,
-        ahead: Ahead,
-        is_done: impl Fn(&Self) -> bool,
-    ) -> Poll<()> {
+    fn poll_until(&mut self, cx: &mut Context<'_>, is_done: impl Fn(&Self) -> bool) -> Poll<()> {
         let now = self.begin_turn(cx);
         for _ in 0..MAX_READS_PER_POLL {
             let transport = self.writer.transport();
@@ -114,7 +109,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Transport::ShutDown | Transport::Finish => self.poll_last_output(cx, now),
                 Transport::Open | Transport::Discard => self.poll_output(cx, now),
             };
-            let read = self.poll_ahead(cx, now, ahead);
+            let read = self.poll_ahead(cx, now);
             if self.writer.transport() != transport {
                 continue;
             }
