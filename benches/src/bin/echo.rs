@@ -65,6 +65,7 @@ const WORKS: [Work; 7] = [
 
 const THREADS: &[Goal] = &[
     Goal::between("tidewire, 2 threads", "tidewire", 1.15),
+    Goal::between("tidewire-each, 2 threads", "tidewire", 1.15),
     Goal::between("floor, 2 threads", "floor", 1.15),
 ];
 

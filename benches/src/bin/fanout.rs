@@ -47,6 +47,7 @@ const EVENTS: &[Goal] = &[Goal::new(Against::Floor, 1.3)];
 
 const THREADS: &[Goal] = &[
     Goal::between("tidewire, 2 threads", "tidewire", 1.15),
+    Goal::between("tidewire-each, 2 threads", "tidewire", 1.15),
     Goal::between("floor, 2 threads", "floor", 1.15),
 ];
 

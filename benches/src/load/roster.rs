@@ -72,8 +72,9 @@ pub fn own() -> [Entrant; 2] {
     [FLOOR, OURS]
 }
 
-/// The same with one thread and with two.
+/// The same with one thread, and with two: in one runtime, and ours with a runtime for each.
 #[must_use]
-pub fn own_on_two_threads() -> [Entrant; 4] {
-    [FLOOR, OURS, FLOOR.threads(2), OURS.threads(2)]
+pub fn own_on_two_threads() -> [Entrant; 5] {
+    let each = Entrant::new("tidewire-each", Kind::Ours);
+    [FLOOR, OURS, FLOOR.threads(2), OURS.threads(2), each.threads(2)]
 }

@@ -19,6 +19,7 @@ use std::{error::Error, future::Future, io, net::SocketAddr};
 
 use clap::{Parser, ValueEnum};
 use tidewire_bench::pin;
+use tidewire_tokio::runtime;
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
@@ -55,10 +56,12 @@ fn main() -> Result<(), Failed> {
     if !cli.core.is_empty() {
         pin::to_cores(&cli.core)?;
     }
-    runtime(cli.threads)?.block_on(async {
+    if let Some(threads) = ours::threads(&cli.server, cli.threads)? {
+        return runtime::run(threads, |workers| ours::serve(cli.work, workers))?;
+    }
+    tokio_runtime(cli.threads)?.block_on(async {
         match cli.server.as_str() {
             "floor" => floor::serve(cli.work).await,
-            "tidewire" => ours::serve(cli.work).await,
             #[cfg(feature = "peers")]
             peer => peers::serve(peer, cli.work).await,
             #[cfg(not(feature = "peers"))]
@@ -67,7 +70,7 @@ fn main() -> Result<(), Failed> {
     })
 }
 
-fn runtime(threads: usize) -> io::Result<Runtime> {
+fn tokio_runtime(threads: usize) -> io::Result<Runtime> {
     match threads {
         1 => Builder::new_current_thread().enable_all().build(),
         threads => Builder::new_multi_thread().worker_threads(threads).enable_all().build(),

@@ -10,6 +10,7 @@ use tidewire_tokio::{
     drain::Drain,
     hub::{Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
     listener::Stream,
+    runtime::Workers,
     server::Server,
     websocket::{Message, WebSocket},
 };
@@ -32,11 +33,12 @@ impl tidewire_hub::Message for Shared {
     }
 }
 
-pub(super) async fn serve() -> Result<(), Failed> {
+pub(super) async fn serve(workers: Workers) -> Result<(), Failed> {
     let hub = SharedHub::<Shared>::new(Config::default());
     let topic = TopicName::new("room")?;
     let connections = AtomicU64::new(0);
     Server::new(Acceptor::default())
+        .on(workers)
         .run(listen()?, &Drain::new(), move |websocket, _| {
             let connection = ConnectionId::new(connections.fetch_add(1, Ordering::Relaxed) + 1);
             let (hub, topic) = (hub.clone(), topic.clone());

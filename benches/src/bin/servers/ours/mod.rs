@@ -4,18 +4,33 @@ mod echo;
 mod events;
 mod fanout;
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, num::NonZeroUsize};
 
-use tidewire_tokio::listener::{Limits, Listener};
+use tidewire_tokio::{
+    listener::{Limits, Listener},
+    runtime::{Threads, Workers},
+};
 
 use crate::{Failed, Work, say};
 
+/// The threads of one of our servers: `tidewire` has one runtime for all of them, `tidewire-each` one for each. `None` for
+/// another's.
+pub(crate) fn threads(server: &str, count: usize) -> Result<Option<Threads>, Failed> {
+    let several = NonZeroUsize::new(count).ok_or("expected threads, got 0")?;
+    Ok(match (server, count) {
+        ("tidewire", 1) => Some(Threads::One),
+        ("tidewire", _) => Some(Threads::Shared(several)),
+        ("tidewire-each", _) => Some(Threads::Each(several)),
+        (_, _) => None,
+    })
+}
+
 /// Serves for ever.
-pub(crate) async fn serve(work: Work) -> Result<(), Failed> {
+pub(crate) async fn serve(work: Work, workers: Workers) -> Result<(), Failed> {
     match work {
-        Work::Echo => echo::serve(None).await,
-        Work::Deflate => echo::serve(Some(tidewire_ws::deflate::Config::default())).await,
-        Work::Fanout => fanout::serve().await,
+        Work::Echo => echo::serve(None, workers).await,
+        Work::Deflate => echo::serve(Some(tidewire_ws::deflate::Config::default()), workers).await,
+        Work::Fanout => fanout::serve(workers).await,
         Work::Events => events::serve().await,
     }
 }
