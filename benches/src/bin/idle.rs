@@ -35,8 +35,8 @@ struct Cli {
 /// What a WebSocket may cost, in bytes.
 const WEBSOCKET_GOAL: Goal = Goal::new(Against::Bytes, 1536.0);
 
-/// What an event stream through hyper may cost, in bytes.
-const EVENTS_GOAL: Goal = Goal::new(Against::Bytes, 12.0 * 1024.0);
+/// What an event stream on our own server may cost, in bytes.
+const EVENTS_GOAL: Goal = Goal::new(Against::Bytes, 2048.0);
 
 /// Lengths of the echoes, in bytes; before the first a connection is fresh.
 const ECHOES: [usize; 2] = [1024, 64 * 1024];

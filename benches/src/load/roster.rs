@@ -60,10 +60,12 @@ pub fn deflate() -> Vec<Entrant> {
     roster
 }
 
-/// Event streams.
+/// Event streams: ours on a server of our own, and on axum's.
 #[must_use]
 pub fn events() -> Vec<Entrant> {
-    with_peers(&[Entrant::new("axum", Kind::Peer)])
+    let mut roster = with_peers(&[Entrant::new("axum", Kind::Peer)]);
+    roster.push(Entrant::new("tidewire-on-axum", Kind::Ours));
+    roster
 }
 
 /// Ours and the floor alone, where they are compared with themselves.

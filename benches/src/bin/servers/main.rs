@@ -62,6 +62,7 @@ fn main() -> Result<(), Failed> {
     tokio_runtime(cli.threads)?.block_on(async {
         match cli.server.as_str() {
             "floor" => floor::serve(cli.work).await,
+            "tidewire-on-axum" => ours::serve_by_axum(cli.work).await,
             #[cfg(feature = "peers")]
             peer => peers::serve(peer, cli.work).await,
             #[cfg(not(feature = "peers"))]

@@ -1,4 +1,4 @@
-//! Event streams of an axum router that go on without hyper, from a topic of a shared hub whose messages are events that are encoded once.
+//! Event streams by axum's handlers, on our own server or on axum's, from a topic of a shared hub whose messages are events that are encoded once.
 
 use std::{
     hash::Hasher,
@@ -17,13 +17,13 @@ use axum::{
 };
 use futures_util::{StreamExt, stream};
 use hyper::server::conn::http1;
-use hyper_util::service::TowerToHyperService;
+use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
 use tidewire_sse::{Encoded, Event, InvalidField};
 use tidewire_tokio::{
     drain::Drain,
     hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, TopicName},
     sse::Sse,
-    stream_server::{Limits, StreamServer},
+    stream_server::{self, StreamServer},
 };
 
 use super::listen;
@@ -50,22 +50,35 @@ struct App {
     connections: Arc<AtomicU64>,
 }
 
-pub(super) async fn serve() -> Result<(), Failed> {
+fn router() -> Result<Router, Failed> {
     let hub = SharedHub::new(Config::default());
     let app = App { hub, topic: TopicName::new("room")?, connections: Arc::default() };
-    let router = Router::new().route("/", get(follow).post(publish)).with_state(app);
-    let service = TowerToHyperService::new(router);
-    let (listener, drain) = (listen()?, Drain::new());
-    let server = StreamServer::new(http1::Builder::new(), Limits::default());
+    Ok(Router::new().route("/", get(follow).post(publish)).with_state(app))
+}
+
+/// On a server whose streams keep no buffer.
+pub(super) async fn serve() -> Result<(), Failed> {
+    let (router, listener, drain) = (router()?, listen()?, Drain::new());
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new());
+    let server = StreamServer::new(http, stream_server::Limits::default());
     loop {
         let (socket, _, permit) = listener.accept().await;
-        let serving = Box::pin(server.serve(socket, service.clone(), drain.begun()));
+        let service = TowerToHyperService::new(router.clone());
+        let serving = Box::pin(server.serve(socket, service, drain.begun()));
         drain.spawn(async move {
-            // A client that breaks off is no failure of the server's.
-            let _ = serving.await;
+            drop(serving.await);
             drop(permit);
         });
     }
+}
+
+/// On axum's own.
+pub(super) async fn serve_by_axum() -> Result<(), Failed> {
+    let listener =
+        axum::serve::ListenerExt::tap_io(crate::listen().await?, |stream| drop(stream.set_nodelay(true)));
+    axum::serve(listener, router()?).await?;
+    Ok(())
 }
 
 async fn follow(State(app): State<App>) -> Response {

@@ -11,7 +11,7 @@ use tidewire_tokio::{
     runtime::{Threads, Workers},
 };
 
-use crate::{Failed, Work, say};
+use crate::{Failed, Work, say, unknown};
 
 /// The threads of one of our servers: `tidewire` has one runtime for all of them, `tidewire-each` one for each. `None` for
 /// another's.
@@ -32,6 +32,14 @@ pub(crate) async fn serve(work: Work, workers: Workers) -> Result<(), Failed> {
         Work::Deflate => echo::serve(Some(tidewire_ws::deflate::Config::default()), workers).await,
         Work::Fanout => fanout::serve(workers).await,
         Work::Events => events::serve().await,
+    }
+}
+
+/// The same by another's server.
+pub(crate) async fn serve_by_axum(work: Work) -> Result<(), Failed> {
+    match work {
+        Work::Events => events::serve_by_axum().await,
+        Work::Echo | Work::Fanout | Work::Deflate => Err(unknown(work)),
     }
 }
 
