@@ -67,7 +67,11 @@ step_transports() {
 
 step_bench_smoke() {
   cargo bench --quiet -p tidewire-bench --benches -- --test &&
-    cargo run --quiet --release -p tidewire-bench --bin hub_memory
+    cargo run --quiet --release -p tidewire-bench --bin hub_memory || return 1
+  local program
+  for program in echo fanout handshake deflate; do
+    cargo run --quiet --release -p tidewire-bench --bin "$program" -- --quick || return 1
+  done
 }
 
 step_clients() {
