@@ -1,5 +1,6 @@
-//! What Tidewire's tests, fuzz targets and benches share: properties over bytes, and strategies.
+//! What Tidewire's tests, fuzz targets and benches share: properties over bytes, strategies, and bad inputs.
 
+pub mod catalogue;
 pub mod conformance;
 pub mod inflate;
 pub mod properties;

@@ -32,7 +32,14 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("tidewire-testkit", &["tidewire-ws", "tidewire-sse", "tidewire-lifecycle", "tidewire-hub"]),
     (
         "tidewire-bench",
-        &["tidewire-ws", "tidewire-lifecycle", "tidewire-sse", "tidewire-hub", "tidewire-tokio"],
+        &[
+            "tidewire-ws",
+            "tidewire-lifecycle",
+            "tidewire-sse",
+            "tidewire-hub",
+            "tidewire-tokio",
+            "tidewire-testkit",
+        ],
     ),
 ];
 

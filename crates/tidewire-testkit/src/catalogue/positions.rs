@@ -1,9 +1,9 @@
 //! Rows in which good frames come first: what is bad may depend on them (RFC 6455 §5.4), or has to be bad regardless.
 
-use crate::rows::{Row, encode, frame, header};
+use super::{Row, encode, frame, header};
 use tidewire_ws::Role;
 
-pub(crate) fn within_streams(role: Role, rows: &mut Vec<Row>) {
+pub(super) fn within_streams(role: Role, rows: &mut Vec<Row>) {
     first_bytes_behind_messages(role, rows);
     first_bytes_within_a_message(role, rows);
     lengths_within_a_message(role, rows);

@@ -3,27 +3,13 @@
 //! inputs, which a status answers, are in `handshake`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod rows;
-
-mod positions;
-
-mod grids;
-
-use rows::Row;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tidewire_testkit::catalogue::{self, Row};
 use tidewire_testkit::splits;
 use tidewire_ws::Role;
 use tidewire_ws::frame::{MaskingKey, mask};
 use tidewire_ws::message::{Config, Reader, Writer};
-
-/// The limits of every row.
-fn config() -> Arc<Config> {
-    let mut config = Config::default();
-    config.max_message_len = rows::MAX_MESSAGE_LEN;
-    config.max_fragments = rows::MAX_FRAGMENTS;
-    Arc::new(config)
-}
 
 fn halves(row: &Row, config: &Arc<Config>) -> (Reader, Writer) {
     let reader = Reader::new(row.role, config.clone());
@@ -144,9 +130,9 @@ fn run(row: &Row, pieces: &[&[u8]], config: &Arc<Config>) {
 //# (Section 7.4) before proceeding to _Close the WebSocket Connection_.
 #[test]
 fn every_bad_input_is_answered_with_its_close_code_whole_and_in_pieces() {
-    let (config, mut counts) = (config(), BTreeMap::new());
+    let (config, mut counts) = (Arc::new(catalogue::config()), BTreeMap::new());
     let good = [good_frames(Role::Server), good_frames(Role::Client)];
-    for row in rows::all() {
+    for row in catalogue::all() {
         let after = match row.role {
             Role::Server => &good[0],
             Role::Client => &good[1],
@@ -180,10 +166,10 @@ fn every_bad_input_is_answered_with_its_close_code_whole_and_in_pieces() {
 /// What is not in the catalogue of close codes must be taken.
 #[test]
 fn every_good_close_code_is_echoed() {
-    let config = config();
+    let config = Arc::new(catalogue::config());
     for role in [Role::Server, Role::Client] {
-        for code in (0..=u16::MAX).filter(|code| rows::is_good_close_code(*code)) {
-            let row = Row::new("", role, 0, rows::frame(role, 0x88, &code.to_be_bytes()));
+        for code in (0..=u16::MAX).filter(|code| catalogue::is_good_close_code(*code)) {
+            let row = Row::new("", role, 0, catalogue::frame(role, 0x88, &code.to_be_bytes()));
             let (mut reader, mut writer) = halves(&row, &config);
             let (mut input, mut output) = (row.stream.clone(), Vec::new());
             assert!(reader.receive(&mut input).next(&mut writer, &mut output).unwrap().is_ok());

@@ -1,6 +1,6 @@
 //! Every kind of bad UTF-8 at every offset and cut everywhere (RFC 3629 §3, §4; RFC 6455 §8.1).
 
-use crate::rows::{Row, frame};
+use super::{Row, frame};
 use tidewire_ws::Role;
 
 /// One of each kind, by the table of RFC 3629 §4.
@@ -56,7 +56,7 @@ fn prefixes() -> Vec<String> {
     prefixes
 }
 
-pub(crate) fn texts(role: Role, rows: &mut Vec<Row>) {
+pub(super) fn texts(role: Role, rows: &mut Vec<Row>) {
     for kind in KINDS {
         assert!(std::str::from_utf8(kind).is_err());
         for prefix in prefixes() {

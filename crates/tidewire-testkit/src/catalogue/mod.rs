@@ -1,44 +1,56 @@
-//! The rows of the catalogue, by rules that are the standard's and not the codec's.
+//! Bad inputs, each with the close code that answers it (RFC 6455 §5, §7.4, §8.1; RFC 7692), by rules that are the
+//! standard's and not the codec's.
 
-use crate::{grids, positions};
-use tidewire_ws::Role;
-#[cfg(feature = "deflate")]
-use tidewire_ws::deflate::{Agreement, Pool};
+mod grids;
+mod positions;
 
-pub(crate) const MAX_MESSAGE_LEN: usize = 1_000;
-pub(crate) const MAX_FRAGMENTS: u32 = 8;
+use tidewire_ws::{
+    Role,
+    deflate::{Agreement, Pool},
+    message::Config,
+};
 
-pub(crate) const ROLES: [Role; 2] = [Role::Server, Role::Client];
+const MAX_MESSAGE_LEN: usize = 1_000;
+const MAX_FRAGMENTS: u32 = 8;
+
+/// Whom an input is sent to.
+const ROLES: [Role; 2] = [Role::Server, Role::Client];
+
+/// The limits that the rows are beyond.
+#[must_use]
+pub fn config() -> Config {
+    let mut config = Config::default();
+    config.max_message_len = MAX_MESSAGE_LEN;
+    config.max_fragments = MAX_FRAGMENTS;
+    config
+}
 
 /// One bad input.
 #[derive(Debug)]
-pub(crate) struct Row {
-    pub(crate) class: &'static str,
-    pub(crate) role: Role,
+pub struct Row {
+    /// What is wrong with it.
+    pub class: &'static str,
+    /// Who receives it.
+    pub role: Role,
     /// The close code that answers it.
-    pub(crate) code: u16,
-    pub(crate) stream: Vec<u8>,
+    pub code: u16,
+    /// All of it.
+    pub stream: Vec<u8>,
     /// Good events before the error.
-    pub(crate) events_before: usize,
-    #[cfg(feature = "deflate")]
-    pub(crate) agreement: Option<Agreement>,
+    pub events_before: usize,
+    /// What was agreed to in the opening handshake: the bare `permessage-deflate`, for a server.
+    pub agreement: Option<Agreement>,
 }
 
 impl Row {
-    pub(crate) fn new(class: &'static str, role: Role, code: u16, stream: Vec<u8>) -> Self {
-        Self {
-            class,
-            role,
-            code,
-            stream,
-            events_before: 0,
-            #[cfg(feature = "deflate")]
-            agreement: None,
-        }
+    /// A row without good events, and without compression.
+    #[must_use]
+    pub fn new(class: &'static str, role: Role, code: u16, stream: Vec<u8>) -> Self {
+        Self { class, role, code, stream, events_before: 0, agreement: None }
     }
 
     /// The same behind frames that are good.
-    pub(crate) fn behind(mut self, good: &[u8], events_before: usize) -> Self {
+    fn behind(mut self, good: &[u8], events_before: usize) -> Self {
         self.stream.splice(0..0, good.iter().copied());
         self.events_before = events_before;
         self
@@ -48,7 +60,7 @@ impl Row {
 const KEY: [u8; 4] = [0xA1, 0x02, 0xB3, 0x04];
 
 /// A frame with its shortest length, masked or not.
-pub(crate) fn encode(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
+fn encode(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
     let mut frame = vec![first];
     let flag = if masked { 0x80 } else { 0 };
     match payload.len() {
@@ -68,16 +80,20 @@ pub(crate) fn encode(first: u8, payload: &[u8], masked: bool) -> Vec<u8> {
 }
 
 /// A frame as the peer of `role` has to write it.
-pub(crate) fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn frame(role: Role, first: u8, payload: &[u8]) -> Vec<u8> {
     encode(first, payload, role == Role::Server)
 }
 
 /// RFC 6455 §7.4, as the registry stands.
-pub(crate) fn is_good_close_code(code: u16) -> bool {
+#[must_use]
+pub fn is_good_close_code(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
 
-pub(crate) fn all() -> Vec<Row> {
+/// All of them, for servers and for clients.
+#[must_use]
+pub fn all() -> Vec<Row> {
     let mut rows = Vec::new();
     for role in ROLES {
         first_bytes(role, &mut rows);
@@ -87,7 +103,6 @@ pub(crate) fn all() -> Vec<Row> {
         closes(role, &mut rows);
         positions::within_streams(role, &mut rows);
         grids::texts(role, &mut rows);
-        #[cfg(feature = "deflate")]
         deflated(role, &mut rows);
     }
     rows
@@ -116,7 +131,7 @@ fn first_bytes(role: Role, rows: &mut Vec<Row>) {
 }
 
 /// A header with a length in a form of its own, and no payload.
-pub(crate) fn header(role: Role, first: u8, field: u8, extended: &[u8]) -> Vec<u8> {
+fn header(role: Role, first: u8, field: u8, extended: &[u8]) -> Vec<u8> {
     let flag = if role == Role::Server { 0x80 } else { 0 };
     let key: &[u8] = if role == Role::Server { &KEY } else { &[] };
     [&[first, flag | field], extended, key].concat()
@@ -269,14 +284,16 @@ fn closes(role: Role, rows: &mut Vec<Row>) {
 }
 
 /// Classes D and E: what is compressed and should not be, is not DEFLATE, or is too long inside.
-#[cfg(feature = "deflate")]
 fn deflated(role: Role, rows: &mut Vec<Row>) {
     let pool = Pool::default();
     let agreement = match role {
-        Role::Server => pool.accept([&b"permessage-deflate"[..]]).unwrap(),
+        Role::Server => accepted(&pool),
         Role::Client => {
             let response = b"permessage-deflate; server_no_context_takeover";
-            pool.offer().agree([&response[..]]).unwrap().unwrap()
+            let Ok(Some(agreement)) = pool.offer().agree([&response[..]]) else {
+                unreachable!("a response to what was offered")
+            };
+            agreement
         }
     };
     let mut push = |class, code, stream| {
@@ -311,14 +328,24 @@ fn deflated(role: Role, rows: &mut Vec<Row>) {
     }
     let bomb = |len: u32| {
         let mut output = Vec::new();
-        let server = pool.accept([&b"permessage-deflate"[..]]).unwrap();
+        let server = accepted(&pool);
         let mut writer =
             tidewire_ws::message::Writer::server(std::sync::Arc::default()).with_deflate(&server);
-        writer.send_binary(&vec![0; len as usize], &mut output).unwrap();
+        if writer.send_binary(&vec![0; len as usize], &mut output).is_err() {
+            unreachable!("it is open");
+        }
         let header_len = if output[1] == 126 { 4 } else { 2 };
         output.split_off(header_len)
     };
     for len in (MAX_MESSAGE_LEN as u32 + 1..20_000).step_by(499).chain([MAX_MESSAGE_LEN as u32 + 1]) {
         push("inflates beyond the limit", 1009, frame(role, 0xC2, &bomb(len)));
+    }
+}
+
+/// What a server agrees to when it is offered the bare extension.
+fn accepted(pool: &Pool) -> Agreement {
+    match pool.accept([&b"permessage-deflate"[..]]) {
+        Some(agreement) => agreement,
+        None => unreachable!("an offer without conditions"),
     }
 }
