@@ -58,11 +58,12 @@ step_alone() {
 step_sim() { cargo run --quiet --release -p tidewire-sim -- --seeds 50 --hours 1; }
 
 step_transports() {
-  cargo build --quiet --release -p tidewire && cargo build --quiet --release -p tidewire-bench --bin resume --bin stuck || return 1
+  cargo build --quiet --release -p tidewire && cargo build --quiet --release -p tidewire-bench --bin resume --bin stuck --bin siege || return 1
   local program
   for program in resume stuck; do
     TIDEWIRE_BIN="$PWD/target/release/tidewire" "target/release/$program" --quick || return 1
   done
+  target/release/siege --quick
 }
 
 step_bench_smoke() {

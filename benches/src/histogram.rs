@@ -10,7 +10,7 @@ const POWERS: usize = 28;
 
 /// How many latencies were in each bucket.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Histogram {
+pub struct Histogram {
     counts: Vec<u64>,
 }
 
@@ -28,22 +28,29 @@ fn upper(bucket: usize) -> u64 {
 
 impl Histogram {
     /// One more.
-    pub(crate) fn record(&mut self, latency: Duration) {
+    pub fn record(&mut self, latency: Duration) {
         self.counts.resize(POWERS * STEPS, 0);
         self.counts[bucket(latency.as_micros() as u64)] += 1;
     }
 
     /// Those of another, too.
-    pub(crate) fn add(&mut self, other: &Self) {
+    pub fn add(&mut self, other: &Self) {
         self.counts.resize(POWERS * STEPS, 0);
         for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
             *sum += count;
         }
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
     /// What so many of a thousand do not exceed; zero where there are none.
-    pub(crate) fn per_mille(&self, share: u64) -> Duration {
-        let all: u64 = self.counts.iter().sum();
+    #[must_use]
+    pub fn per_mille(&self, share: u64) -> Duration {
+        let all = self.count();
         let mut seen = 0;
         for (bucket, count) in self.counts.iter().enumerate() {
             seen += count;

@@ -4,6 +4,7 @@
 pub mod chance;
 pub mod frames;
 pub mod gateway;
+pub mod histogram;
 pub mod http;
 pub mod load;
 #[cfg(feature = "peers")]
@@ -16,7 +17,7 @@ use std::{
     fmt,
     io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Child, Command, ExitCode, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -102,6 +103,22 @@ impl Server {
         kib.map(|kib| kib * 1024).ok_or_else(|| io::Error::other(format!("no {name}")))
     }
 
+    /// The files that it has open (Linux), sockets among them.
+    ///
+    /// # Errors
+    /// The process is gone, or the system is not Linux.
+    pub fn open_files(&self) -> io::Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// With what it ended, if it has.
+    ///
+    /// # Errors
+    /// Whatever the operating system says.
+    pub fn ended(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.child.try_wait()
+    }
+
     /// The processor time that it has taken, in seconds (Linux).
     ///
     /// # Errors
@@ -135,7 +152,11 @@ impl Server {
         }
     }
 
-    fn processor_time(&self) -> io::Result<Duration> {
+    /// The processor time that its threads have taken (Linux, to the nanosecond).
+    ///
+    /// # Errors
+    /// The process is gone, or the system is not Linux.
+    pub fn processor_time(&self) -> io::Result<Duration> {
         let mut nanos = 0;
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
             let statistics = std::fs::read_to_string(thread?.path().join("schedstat"))?;

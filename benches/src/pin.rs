@@ -44,3 +44,22 @@ pub fn raise_open_files() -> io::Result<u64> {
 pub fn raise_open_files() -> io::Result<u64> {
     Ok(u64::MAX)
 }
+
+/// Lowers the limit of open files of this process.
+///
+/// # Errors
+/// It is lower already, or this is not Linux.
+#[cfg(target_os = "linux")]
+pub fn limit_open_files(count: u64) -> io::Result<()> {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    Ok(setrlimit(Resource::Nofile, Rlimit { current: Some(count), maximum: Some(count) })?)
+}
+
+/// Lowers the limit of open files of this process.
+///
+/// # Errors
+/// Always: this is not Linux.
+#[cfg(not(target_os = "linux"))]
+pub fn limit_open_files(_: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}

@@ -9,7 +9,6 @@
 //!                                     └─ WebSocket ─▶ stuck: reads when all is over, and sees how it was ended
 //! ```
 
-mod histogram;
 mod options;
 mod publisher;
 mod reader;
@@ -19,10 +18,9 @@ mod stuck;
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
-use tidewire_bench::{Server, gateway, open_websocket};
+use tidewire_bench::{Server, gateway, histogram::Histogram, open_websocket};
 use tokio::{task::JoinSet, time::Instant};
 
-use histogram::Histogram;
 use options::{Cli, Options};
 use report::{Report, Run};
 

@@ -2,7 +2,7 @@
 
 use std::{net, sync::Arc};
 
-use tidewire_bench::websocket;
+use tidewire_bench::{histogram::Histogram, websocket};
 use tidewire_ws::message::{Event, Reader, Writer};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,7 +10,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{Failed, World, histogram::Histogram};
+use crate::{Failed, World};
 
 /// Bytes of a message that say which it is.
 const NUMBER_LEN: usize = 8;

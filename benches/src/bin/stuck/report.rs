@@ -2,7 +2,9 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{histogram::Histogram, options::Options, stuck::Ends};
+use tidewire_bench::histogram::Histogram;
+
+use crate::{options::Options, stuck::Ends};
 
 /// The bytes that all topics of the gateway keep together, at most.
 const HUB_BUDGET: u64 = 256 * 1024 * 1024;
