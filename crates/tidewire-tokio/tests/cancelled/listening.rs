@@ -1,0 +1,74 @@
+//! `Listener::accept`, and the waits of a `Drain`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use tidewire_tokio::{
+    drain::Drain,
+    listener::{Limits, Listener},
+};
+use tokio::{io::AsyncReadExt, net::TcpStream, time::sleep};
+
+use crate::cut::everywhere;
+
+/// One place, which is there again when the one before is gone: the listener waits for a place, and for clients. (Time is
+/// not paused: the operating system has a say.)
+#[tokio::test]
+async fn accept_loses_no_client_and_no_place() {
+    const CLIENTS: usize = 4;
+    everywhere(async |cut| {
+        let mut limits = Limits::default();
+        limits.max_connections = 1;
+        let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits).unwrap();
+        let address = listener.local_addr().unwrap();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|_| {
+                tokio::spawn(async move {
+                    let mut client = TcpStream::connect(address).await.unwrap();
+                    client.read_u8().await.unwrap_err().kind()
+                })
+            })
+            .collect();
+        for _ in 0..CLIENTS {
+            let accepted = cut.again(async || listener.accept().await).await;
+            // It goes while the next is waited for.
+            tokio::spawn(async move {
+                tokio::task::yield_now().await;
+                drop(accepted);
+            });
+        }
+        for client in clients {
+            assert_eq!(client.await.unwrap(), std::io::ErrorKind::UnexpectedEof, "served, and closed");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_drain_is_told_though_they_asked_before() {
+    let points = everywhere(async |cut| {
+        let drain = Drain::new();
+        let running = drain.spawn({
+            let drain = drain.clone();
+            async move {
+                drain.begun().await;
+                sleep(Duration::from_secs(3)).await;
+            }
+        });
+        tokio::spawn({
+            let drain = drain.clone();
+            async move {
+                sleep(Duration::from_secs(1)).await;
+                drain.begin();
+            }
+        });
+        cut.again(async || drain.begun().await).await;
+        assert!(drain.has_begun());
+        let mut notice = drain.notice();
+        cut.again(async || (&mut notice).await).await;
+        let _ = cut.once(drain.finished(Duration::from_secs(1))).await;
+        assert_eq!(cut.again(async || drain.wound_up().await).await, 0, "{cut:?}");
+        running.await.unwrap();
+    })
+    .await;
+    assert!(points >= 2, "{points}");
+}
