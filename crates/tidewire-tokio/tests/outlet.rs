@@ -307,6 +307,17 @@ async fn more_topics_join_and_inboxes_too() {
         hub.publish(&other, "from another".into(), &PublishOptions::new()).unwrap();
         assert_eq!(frame(&mut client).await, "from another");
     }
+    for (start, first) in [(Start::Earliest, "from another"), (Start::Unknown, "!")] {
+        let again = TopicName::new("other 7").unwrap();
+        delivering.reader(|reader| {
+            reader.unsubscribe(&again);
+            reader.subscribe(&again, start).unwrap();
+        });
+        assert_eq!(frame(&mut client).await, first, "what is there comes at once");
+        if first == "!" {
+            assert_eq!(frame(&mut client).await, "from another");
+        }
+    }
     let address = delivering.reader(|reader| reader.address().unwrap()).unwrap();
     address.send("to you alone".into()).unwrap();
     assert_eq!(frame(&mut client).await, "to you alone");

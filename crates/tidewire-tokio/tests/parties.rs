@@ -97,6 +97,21 @@ async fn a_flush_that_waits_for_the_peer_still_answers_it() {
     server.await.unwrap();
 }
 
+#[tokio::test]
+async fn a_peer_that_pings_on_and_on_holds_up_no_message() {
+    let (client, mut websocket) = connected(1 << 16);
+    let (mut from, mut to) = tokio::io::split(client);
+    let flood = tokio::spawn(async move { while to.write_all(&MASKED_PING.repeat(1000)).await.is_ok() {} });
+    let reading =
+        tokio::spawn(async move { while from.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {} });
+    for _ in 0..100 {
+        timeout(second(10), websocket.send("x".into())).await.expect("held up by pings").unwrap();
+    }
+    drop(websocket);
+    flood.await.unwrap();
+    reading.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn halves_in_two_tasks_carry_everything_and_come_together_again() {
     for buffer_len in [1, 7, 1 << 16] {

@@ -137,7 +137,8 @@ impl<M: hub::Message> Delivering<M> {
     /// `None` when nothing is delivered any more: the connection is over.
     pub fn reader<R>(&self, change: impl FnOnce(&mut Subscriber<M>) -> R) -> Option<R> {
         let (mut change, mut changed) = (Some(change), None);
-        self.feed.with_reader(&mut |reader| changed = change.take().map(|change| change(reader)));
+        let feed = Arc::clone(&self.feed);
+        feed.with_reader(&mut |reader| changed = change.take().map(|change| change(reader)));
         changed
     }
 }
@@ -156,7 +157,7 @@ impl<M: hub::Message> fmt::Debug for Delivering<M> {
 
 /// An outlet, whatever its transport and its hand.
 trait Feed<M: hub::Message>: Send + Sync {
-    fn with_reader(&self, change: &mut dyn FnMut(&mut Subscriber<M>));
+    fn with_reader(self: Arc<Self>, change: &mut dyn FnMut(&mut Subscriber<M>));
     fn end(&self);
 }
 
@@ -204,14 +205,16 @@ impl<IO, M: hub::Message, H> Outlet<IO, M, H> {
 
 impl<IO, M, H> Feed<M> for Outlet<IO, M, H>
 where
-    IO: Send,
-    M: hub::Message + Send,
-    H: Send,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    M: hub::Message + Clone + Send + 'static,
+    H: FnMut(&mut Subscriber<M>, Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
 {
-    fn with_reader(&self, change: &mut dyn FnMut(&mut Subscriber<M>)) {
+    fn with_reader(self: Arc<Self>, change: &mut dyn FnMut(&mut Subscriber<M>)) {
         if let Some(hands) = &mut *self.hands() {
             change(&mut hands.reader);
         }
+        // A topic that is followed from its past has something already.
+        self.wake();
     }
 
     fn end(&self) {

@@ -1,6 +1,9 @@
 //! What goes: messages, shared frames, and the close.
 
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use tidewire_connection::websocket::Transport;
@@ -19,6 +22,15 @@ const OWNED_MIN_LEN: usize = 4096;
 
 /// Messages dropped in one poll while closing.
 const MAX_DROPPED_PER_POLL: usize = 64;
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Until {
+    /// What was fed is written.
+    Written,
+    /// The connection is over.
+    Over,
+}
 
 impl<IO> Connection<IO> {
     pub(in crate::websocket) fn feed(&mut self, message: Message) -> Result<(), SendError> {
@@ -83,49 +95,44 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// `Ready` when all output is taken, or nobody is there to take it. What the peer sends meanwhile is read, as far as one
     /// message.
     pub(in crate::websocket) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = self.poll_until(cx, |connection| connection.output.is_done());
+        let polled = self.poll_until(cx, Until::Written);
         self.output.rest();
         polled
     }
 
     /// `Ready` when the connection is over. What the peer sends meanwhile is read, as far as `ahead` goes.
     pub(in crate::websocket) fn poll_driven(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let polled = self.poll_until(cx, |_| false);
+        let polled = self.poll_until(cx, Until::Over);
         self.output.rest();
         polled
     }
 
-    /// Does all that is due while nobody asks for messages; `Ready` when the connection is over, or when `is_done` after
-    /// what was there to be written and to be read.
-    fn poll_until(&mut self, cx: &mut Context<'_>, is_done: impl Fn(&Self) -> bool) -> Poll<()> {
+    /// Does all that is due while nobody asks for messages.
+    fn poll_until(&mut self, cx: &mut Context<'_>, until: Until) -> Poll<()> {
         let now = self.begin_turn(cx);
         for _ in 0..MAX_READS_PER_POLL {
             let transport = self.writer.transport();
-            let written = match transport {
-                Transport::Closed => {
-                    self.drop_output();
-                    return Poll::Ready(());
-                }
-                Transport::ShutDown | Transport::Finish => self.poll_last_output(cx, now),
-                Transport::Open | Transport::Discard => self.poll_output(cx, now),
-            };
+            if transport == Transport::Closed {
+                self.drop_output();
+                return Poll::Ready(());
+            }
+            let written = self.poll_due_output(cx, now);
             let read = self.poll_ahead(cx, now);
             if self.writer.transport() != transport {
                 continue;
             }
-            if written.is_ready() && is_done(self) {
-                // Who never waits does not outlive its deadlines.
-                if self.alarm.may_have_come() {
-                    self.act_if_due();
-                }
-                if is_done(self) {
+            match until {
+                Until::Written if written.is_ready() => {
+                    // Who never waits does not outlive its deadlines.
+                    if self.alarm.may_have_come() {
+                        self.act_if_due();
+                    }
+                    // What was read is answered at once, but a peer that asks on and on is not waited for.
+                    let _ = self.poll_due_output(cx, now);
                     return Poll::Ready(());
                 }
-                continue;
-            }
-            if written.is_ready() && !self.output.is_done() {
-                // What was read is answered at once.
-                continue;
+                Until::Over if written.is_ready() && !self.output.is_done() => continue,
+                Until::Written | Until::Over => {}
             }
             if read.is_pending() && self.poll_timers(cx, now).is_pending() {
                 return Poll::Pending;
@@ -135,6 +142,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         let _ = self.poll_timers(cx, now);
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    /// Writes what waits, and then shuts down where that is due.
+    fn poll_due_output(&mut self, cx: &mut Context<'_>, now: Duration) -> Poll<()> {
+        match self.writer.transport() {
+            Transport::ShutDown | Transport::Finish => self.poll_last_output(cx, now),
+            Transport::Open | Transport::Discard => self.poll_output(cx, now),
+            Transport::Closed => Poll::Ready(()),
+        }
     }
 
     /// Drops messages until the end.
