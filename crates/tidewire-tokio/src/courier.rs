@@ -16,13 +16,16 @@ use tokio::{
 /// Outlets that are seen to before other tasks get a turn.
 const MAX_PER_TURN: usize = 64;
 
+/// Messages that are handed on before other tasks get a turn; the outlet that reaches it comes to its end.
+const MAX_HANDS_PER_TURN: usize = 1024;
+
 /// The couriers of the runtimes that have one.
 static COURIERS: LazyLock<Mutex<HashMap<Id, Weak<Courier>>>> = LazyLock::new(Mutex::default);
 
 /// What a courier is called for.
 pub(crate) trait Deliver: Send + Sync {
-    /// Hands on what is there at `now`.
-    fn deliver(self: Arc<Self>, now: Instant);
+    /// Hands on what is there at `now`; says how much that was.
+    fn deliver(self: Arc<Self>, now: Instant) -> usize;
 }
 
 /// Those who called, the first first, and the tasks that see to them.
@@ -91,11 +94,15 @@ async fn work(courier: Arc<Courier>) {
             courier.changed.notified().await;
             continue;
         }
-        // One look at the clock is enough for all.
-        let now = Instant::now();
+        // One look at the clock is enough for a turn.
+        let (mut now, mut hands) = (Instant::now(), 0);
         for outlet in bag.drain(..) {
+            if hands >= MAX_HANDS_PER_TURN {
+                yield_now().await;
+                (now, hands) = (Instant::now(), 0);
+            }
             // A transport that panics, as none should, stops nobody else's delivery.
-            let _ = catch_unwind(AssertUnwindSafe(|| outlet.deliver(now)));
+            hands += catch_unwind(AssertUnwindSafe(|| outlet.deliver(now))).unwrap_or(0);
         }
         yield_now().await;
     }

@@ -5,7 +5,7 @@
 //! given its sockets in a [`Lingering`]. The acceptor and the WebSocket of this crate linger by themselves.
 
 use std::{
-    io,
+    io, mem,
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -65,6 +65,8 @@ pub struct Lingering<IO> {
 enum State {
     Open,
     /// Our side is shut down.
+    /// The transport's own end is under way, under the same deadline.
+    ShuttingDown(Box<Discarding>),
     Discarding(Box<Discarding>),
     Done,
 }
@@ -107,13 +109,15 @@ impl Discarding {
                 }
                 // The peer has closed, or is gone.
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => {
-                    let deadline = self.deadline;
-                    return self.alarm.poll(cx, deadline);
-                }
+                Poll::Pending => return self.poll_deadline(cx),
             }
         }
         Poll::Ready(())
+    }
+
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = self.deadline;
+        self.alarm.poll(cx, deadline)
     }
 }
 
@@ -156,10 +160,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<IO> {
         let Self { io, limits, state } = &mut *self;
         loop {
             *state = match state {
-                State::Open => {
-                    ready!(Pin::new(&mut *io).poll_shutdown(cx))?;
-                    State::Discarding(Discarding::begin(*limits))
-                }
+                State::Open => State::ShuttingDown(Discarding::begin(*limits)),
+                State::ShuttingDown(discarding) => match Pin::new(&mut *io).poll_shutdown(cx) {
+                    Poll::Ready(Ok(())) => match mem::replace(state, State::Done) {
+                        State::ShuttingDown(discarding) => State::Discarding(discarding),
+                        State::Open | State::Discarding(_) | State::Done => State::Done,
+                    },
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                    // That of TLS has something to write, and a peer may take nothing.
+                    Poll::Pending => {
+                        ready!(discarding.poll_deadline(cx));
+                        State::Done
+                    }
+                },
                 State::Discarding(discarding) => {
                     ready!(discarding.poll_end(io, cx));
                     State::Done
@@ -191,6 +204,39 @@ mod tests {
         assert_eq!(start.elapsed(), limits().timeout);
         // Once is enough.
         lingering.shutdown().await.unwrap();
+        assert_eq!(start.elapsed(), limits().timeout);
+    }
+
+    /// A transport whose own end wants to be written, to a peer that takes nothing.
+    struct Stuck(tokio::io::DuplexStream);
+
+    impl AsyncRead for Stuck {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            room: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, room)
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_end_that_cannot_be_written_has_the_same_deadline() {
+        let start = Instant::now();
+        let (near, _far) = duplex(64);
+        Lingering::new(Stuck(near), limits()).shutdown().await.unwrap();
         assert_eq!(start.elapsed(), limits().timeout);
     }
 

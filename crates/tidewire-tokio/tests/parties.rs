@@ -435,3 +435,46 @@ async fn a_dead_peer_is_found_whoever_sends_and_whatever_waits() {
         assert_eq!(ends_after(first, sends).await, second(35), "sends {first:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_is_found_late_is_finished_all_the_same() {
+    for busy in [0, 20] {
+        let (mut client, mut websocket) = connected(1024);
+        client.write_all(&[&text("work")[..], MASKED_CLOSE].concat()).await.unwrap();
+        assert_eq!(websocket.next().await, Some(Message::text("work")));
+        sleep(second(busy)).await;
+        let start = Instant::now();
+        let server = tokio::spawn(async move { websocket.next().await });
+        sleep(second(1)).await;
+        assert_eq!(read::<4>(&mut client).await, *CLOSE);
+        client.write_all(b"still on its way").await.expect("the transport is dropped");
+        drop(client);
+        assert_eq!(server.await.unwrap(), None);
+        assert!(start.elapsed() < second(2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_is_not_judged_while_what_it_sent_is_worked_off() {
+    let (client, mut websocket) = connected(1 << 20);
+    let (mut from, mut to) = tokio::io::split(client);
+    to.write_all(&text("").repeat(10_000)).await.unwrap();
+    // It answers each ping at once.
+    let peer = tokio::spawn(async move {
+        let mut ping = [0; 6];
+        while from.read_exact(&mut ping).await.is_ok() {
+            let _ = to.write_all(&[b"\x8A\x84\0\0\0\0", &ping[2..]].concat()).await;
+        }
+    });
+    for number in 0..10_000 {
+        assert_eq!(websocket.next().await, Some(Message::text("")), "{number}: {:?}", websocket.ended());
+        // Never as long as a millisecond, and 99 s in all.
+        tokio::time::advance(Duration::from_micros(990)).await;
+        if number % 100 == 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::time::advance(Duration::from_millis(9)).await;
+    }
+    drop(websocket);
+    peer.await.unwrap();
+}

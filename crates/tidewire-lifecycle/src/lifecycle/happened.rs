@@ -173,6 +173,14 @@ impl Lifecycle {
         self.enter(Input::Close, now, at);
     }
 
+    /// The close that has begun was found only at `now`, by an owner who was busy before: its deadline runs from here.
+    pub fn handle_closing_found(&mut self, now: Duration) {
+        let at = self.tick(now);
+        if self.phase == Phase::Closing && self.ends_by == EndsBy::Closing {
+            self.ends = at.plus_limit(self.config.closing_timeout);
+        }
+    }
+
     /// Our writing side is shut down, and what the peer still sends is thrown away until its stream ends. Begins the
     /// close if nothing has; the lingering has a deadline of its own beside the close's, and the earlier one ends it.
     /// Repeating it changes nothing.

@@ -89,7 +89,8 @@ where
     /// Takes what the body gives, until it gives nothing or enough waits.
     fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<Source, BrokenOff> {
         let mut this = self.project();
-        while this.output.len() < this.limits.max_output_len {
+        // Whatever the limit is, nothing but what waits holds the body up.
+        while this.output.len() == 0 || this.output.len() < this.limits.max_output_len {
             let Some(body) = this.body.as_mut().as_pin_mut() else { return Ok(Source::Ended) };
             match body.poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => {

@@ -125,7 +125,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WriteHalf<IO> {
             hands: Mutex::new(None),
         });
         reader.hand_to(Waker::from(Arc::clone(&outlet)));
-        *outlet.hands() = Some(Hands { reader, hand, socket: Socket::Free });
+        *outlet.hands() = Some(Hands { reader, hand, socket: Socket::Free, count: 0 });
         Arc::clone(&outlet).wake();
         Delivering { feed: outlet }
     }
@@ -176,6 +176,8 @@ struct Hands<M: hub::Message, H> {
     reader: Subscriber<M>,
     hand: H,
     socket: Socket,
+    /// How much it was handed in this turn.
+    count: usize,
 }
 
 /// Whether the socket took everything.
@@ -248,11 +250,12 @@ where
     M: hub::Message + Clone + Send + 'static,
     H: FnMut(&mut Subscriber<M>, Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
 {
-    fn deliver(self: Arc<Self>, now: Instant) {
+    fn deliver(self: Arc<Self>, now: Instant) -> usize {
         // Whoever wakes it from here on calls the courier again.
         self.called.store(false, Ordering::Release);
         let mut guard = self.hands();
-        let Some(hands) = &mut *guard else { return };
+        let Some(hands) = &mut *guard else { return 0 };
+        hands.count = 0;
         let turn = match self.shared.upgrade() {
             Some(shared) => shared.change(Party::Outlet, |connection| {
                 let turn = AssertUnwindSafe(|| {
@@ -268,6 +271,7 @@ where
             }),
             None => Turn::Over,
         };
+        let count = hands.count;
         match turn {
             Turn::Done => {}
             Turn::More => {
@@ -279,6 +283,7 @@ where
                 self.end();
             }
         }
+        count
     }
 }
 
@@ -305,6 +310,7 @@ impl<M: hub::Message + Clone, H> Hands<M, H> {
             }
             let mut batch = self.reader.hub().lend_batch();
             let left = self.reader.take_batch(now, BATCH, &mut batch);
+            self.count += batch.len();
             for delivered in batch.drain(..) {
                 (self.hand)(&mut self.reader, delivered, &mut Outbox { connection });
             }

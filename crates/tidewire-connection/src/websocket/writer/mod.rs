@@ -244,6 +244,12 @@ impl Writer {
         self.course.lifecycle.handle_active(now);
     }
 
+    /// What ended the connection was found only at `now`, by an owner who was busy before; see
+    /// [`Lifecycle::handle_closing_found`].
+    pub fn handle_closing_found(&mut self, now: Duration) {
+        self.course.lifecycle.handle_closing_found(now);
+    }
+
     // What happened to the transport.
 
     /// `len` bytes were read; call it once per read, before [`Reader::receive`](super::Reader::receive).

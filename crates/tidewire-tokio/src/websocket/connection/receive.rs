@@ -23,6 +23,9 @@ pub(super) const MAX_READS_PER_POLL: usize = 16;
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// The next message; `None` when the connection is over.
     pub(in crate::websocket) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        if self.unread.is_some() && self.alarm.may_have_come() {
+            self.poll_due(cx);
+        }
         if let Some(message) = self.take_ahead().or_else(|| self.take_message()) {
             return Poll::Ready(Some(message));
         }
@@ -101,7 +104,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Some(Event::Binary(payload)) => Some(Message::Binary(payload.into_owned())),
                 Some(Event::Ping(_) | Event::Pong(_)) => None,
                 // It is asked for when the transport was left as the protocol wants.
-                Some(Event::Ended(_)) | None => break,
+                Some(Event::Ended(_)) => {
+                    let now = self.alarm.now();
+                    self.writer.handle_closing_found(now);
+                    break;
+                }
+                None => break,
             };
         }
         let consumed = events.consumed();
@@ -112,9 +120,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
         self.consume(consumed);
         self.turn = Turn::Theirs;
-        if self.alarm.may_have_come() {
-            self.act_if_due();
-        }
         message
     }
 
@@ -129,12 +134,25 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         }
     }
 
-    /// A peer that sends on and on does not outlive its deadlines.
+    /// A peer that sends on and on does not outlive its deadlines. While what was read is worked off nothing more is: its
+    /// silence, and the reply to a ping that goes out here, are not judged before the next read.
     #[cold]
-    pub(super) fn act_if_due(&mut self) {
-        let now = self.look();
-        if self.writer.poll_timeout().is_some_and(|(at, _)| at <= now) {
-            self.writer.handle_timeout(now, self.output.tail());
+    fn poll_due(&mut self, cx: &mut Context<'_>) {
+        let now = self.alarm.now();
+        match self.writer.poll_timeout() {
+            Some((at, _)) if at <= now => {}
+            Some((at, _)) => {
+                // From here on the queue's task tells.
+                let _ = self.alarm.poll_at(cx, now, at);
+                return;
+            }
+            None => return,
+        }
+        let now = self.begin_turn(cx);
+        self.writer.handle_read_paused(now);
+        let _ = self.poll_output(cx, now);
+        if self.poll_timers(cx, now).is_ready() {
+            let _ = self.poll_output(cx, now);
         }
     }
 

@@ -125,7 +125,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
                 Until::Written if written.is_ready() => {
                     // Who never waits does not outlive its deadlines.
                     if self.alarm.may_have_come() {
-                        self.act_if_due();
+                        let _ = self.poll_timers(cx, now);
                     }
                     // What was read is answered at once, but a peer that asks on and on is not waited for.
                     let _ = self.poll_due_output(cx, now);
