@@ -18,7 +18,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use hyper::server::conn::http1;
-use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
+use hyper_util::service::TowerToHyperService;
 use tidewire_sse::{Encoded, Event, InvalidField, content::LAST_EVENT_ID};
 use tidewire_tokio::{
     drain::{Drain, ShutdownSignals},
@@ -26,9 +26,6 @@ use tidewire_tokio::{
     sse::Sse,
     stream_server::{self, StreamServer},
 };
-
-/// How long a request's head may take to come.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -43,9 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind(address, Limits::default())?;
     println!("listening on http://{}", listener.local_addr()?);
     let mut signals = ShutdownSignals::listen()?;
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let server = StreamServer::new(http, stream_server::Limits::default());
+    let server = StreamServer::new(http1::Builder::new(), stream_server::Limits::default());
     loop {
         tokio::select! {
             _ = signals.next() => break,

@@ -378,3 +378,19 @@ async fn an_event_stream_is_kept_alive() {
     drop(served.client);
     served.task.await.unwrap().unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_drips_is_not_waited_for() {
+    let (mut client, socket) = duplex(1024);
+    let service = service_fn(|_: Request<Incoming>| async {
+        let none = futures_util::stream::empty::<Result<tidewire_sse::Encoded, Infallible>>();
+        Ok::<_, Infallible>(Sse::new(none).into_http())
+    });
+    let server = StreamServer::new(http1::Builder::new(), Limits::default());
+    let start = tokio::time::Instant::now();
+    let serving = tokio::spawn(server.serve(socket, service, std::future::pending()));
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a\r\n").await.unwrap();
+    let _ = serving.await.unwrap();
+    let waited = start.elapsed().as_secs_f64();
+    assert!((5.0..8.0).contains(&waited), "{waited}");
+}

@@ -50,6 +50,7 @@ use ::http::{Request, Response};
 use bytes::Bytes;
 use http_body::Body;
 use hyper::{body::Incoming, server::conn::http1, service::Service};
+use hyper_util::rt::TokioTimer;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -61,6 +62,8 @@ pub(crate) use watched::Watched;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
+    /// How long a request's head may take to come, and a connection may wait for the next request. Default 5 s.
+    pub head_timeout: Duration,
     /// Bytes that wait for the client before the stream is asked for no more. Default 16 KiB.
     pub max_output_len: usize,
     /// How long the client may take none of them. Default 10 s.
@@ -72,6 +75,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            head_timeout: Duration::from_secs(5),
             max_output_len: 16 * 1024,
             write_stall_timeout: Duration::from_secs(10),
             linger: linger::Limits::default(),
@@ -92,11 +96,12 @@ pub struct StreamServer {
 
 impl StreamServer {
     /// A server whose requests are read and answered as `http` says, but that answers are not kept back for others
-    /// (`pipeline_flush`).
+    /// (`pipeline_flush`), and that heads have the deadline of the limits, by tokio's clock.
     #[must_use]
     pub fn new(mut http: http1::Builder, limits: Limits) -> Self {
         // What is not flushed at the end of a turn is known not to be.
         http.pipeline_flush(false);
+        http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout);
         Self { http, limits: Arc::new(limits) }
     }
 

@@ -28,12 +28,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     /// Closes with 1000, and waits for the end.
-    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         if self.writer.is_open() {
             // It is open, and there is no reason that could be too long.
             let _ = self.start_close(CloseCode::NORMAL, "");
         }
-        self.poll_closed(cx)
+        ready!(self.poll_closed(cx));
+        // Whether all went out that was fed.
+        self.poll_sent(cx)
     }
 }
 
@@ -47,7 +49,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<IO> {
 }
 
 /// Messages that go. It takes 64 KiB before it wants to be flushed; closed, it says 1000, drops what comes meanwhile and
-/// waits for the end.
+/// waits for the end. It fails when the connection ended before all was taken.
 impl<IO: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<IO> {
     type Error = SendError;
 
@@ -60,11 +62,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<IO> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_flush(cx).map(Ok)
+        self.get_mut().connection.poll_sent(cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().connection.poll_close(cx).map(Ok)
+        self.get_mut().connection.poll_close(cx)
     }
 }
 
@@ -90,10 +92,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WriteHalf<IO> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.get_mut().poll_flush(cx).map(Ok)
+        self.shared.poll(Party::Writer, cx, Connection::poll_sent)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.shared.poll(Party::Writer, cx, Connection::poll_close).map(Ok)
+        self.shared.poll(Party::Writer, cx, Connection::poll_close)
     }
 }

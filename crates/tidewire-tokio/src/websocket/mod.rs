@@ -41,9 +41,9 @@ use crate::{alarm::Alarm, clock::Clock, drain::Notice};
 
 /// A WebSocket after its opening handshake.
 ///
-/// Pings are answered, heartbeats sent and deadlines kept while any of its methods is polled. What is fed goes out, all in
-/// one write, when the input is drained, or with [`flush`](Self::flush). While idle it owns neither a read nor a write
-/// buffer; it is one pointer wide.
+/// Pings are answered, heartbeats sent and deadlines kept while any of its methods is polled. What is fed goes out when
+/// the input is drained, or with [`flush`](Self::flush), all in one write (of 32 pieces: a message of 4 KiB or more is two).
+/// While idle it owns neither a read nor a write buffer; it is one pointer wide.
 pub struct WebSocket<IO> {
     connection: Box<Connection<IO>>,
 }

@@ -89,6 +89,12 @@ impl<IO> Outbox<'_, IO> {
         self.connection.feed_pieces(kind, pieces)
     }
 
+    /// Bytes that were fed and that the transport has not taken.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.connection.output_len()
+    }
+
     /// As [`WebSocket::start_close`](super::WebSocket::start_close): the rest is the reading half's.
     ///
     /// # Errors
@@ -103,7 +109,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WriteHalf<IO> {
     /// once; until the connection or the [`Delivering`] ends. No task waits for it: a few tasks of the runtime go from
     /// socket to socket, so that a message for very many costs little more than to write it to each.
     ///
-    /// `hand` is to be short, as it keeps the next socket waiting, and it may ask the reader for the
+    /// `hand` is to be short, as it keeps the next socket waiting. It has the connection to itself meanwhile: to ask one of the
+    /// halves for anything would wait for ever, and what it may want is in the [`Outbox`]. It may ask the reader for the
     /// [`cursor_after`](Subscriber::cursor_after) what it is handed. Nothing is taken from the hub for a socket that is
     /// full: the reader falls behind, and its policy says what becomes of that. Where it is
     /// [`Dismissed`](Delivered::Dismissed), `hand` is told, and begins the close.

@@ -65,11 +65,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// the message goes out with later calls.
     ///
     /// # Errors
-    /// Our close frame is out, or the connection is over.
+    /// Our close frame is out, or the connection is over: also when it ended before the transport took all.
     pub async fn send(&mut self, message: Message) -> Result<(), SendError> {
         self.feed(message)?;
-        self.flush().await;
-        Ok(())
+        poll_fn(|cx| self.connection.poll_sent(cx)).await
     }
 
     /// Waits until the transport took all output, or is gone: then [`ended`](Self::ended) says so. Deadlines run

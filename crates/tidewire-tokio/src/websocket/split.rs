@@ -89,7 +89,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ReadHalf<IO> {
         connection.writer.usage(connection.alarm.now())
     }
 
-    /// The WebSocket again.
+    /// The WebSocket again. A delivery that is not dropped before finds the connection gone, and ends.
     ///
     /// # Errors
     /// The halves are of two, or it is [driven](WebSocket::into_driven): they come back.
@@ -97,14 +97,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ReadHalf<IO> {
         if !Arc::ptr_eq(&self.shared, &write.shared) || self.handle.is_some() {
             return Err(Unrelated(self, write));
         }
-        let handle = self.handle.clone();
         drop(write);
-        match Arc::try_unwrap(self.shared) {
-            Ok(shared) => Ok(WebSocket { connection: shared.into_connection() }),
-            Err(shared) => {
-                let (read, write) = halves(&shared, handle);
-                Err(Unrelated(read, write))
+        let mut shared = self.shared;
+        loop {
+            match Arc::try_unwrap(shared) {
+                Ok(shared) => return Ok(WebSocket { connection: shared.into_connection() }),
+                // A delivery is at it, on another thread, and soon done.
+                Err(held) => shared = held,
             }
+            std::thread::yield_now();
         }
     }
 }
@@ -167,8 +168,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WriteHalf<IO> {
     /// Our close frame is out, or the connection is over.
     pub async fn send(&mut self, message: Message) -> Result<(), SendError> {
         self.feed(message)?;
-        self.flush().await;
-        Ok(())
+        poll_fn(|cx| self.shared.poll(Party::Writer, cx, Connection::poll_sent)).await
     }
 
     /// As [`WebSocket::flush`]. Cancel safe.

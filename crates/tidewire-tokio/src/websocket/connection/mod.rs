@@ -32,6 +32,7 @@ pub(super) struct Connection<IO> {
     /// The last look at the clock: a look costs more than a small message.
     looked_at: Duration,
     turn: Turn,
+    lost: Lost,
     /// By which it hears of a drain, until it has.
     pub(super) notice: Option<Notice>,
 }
@@ -45,6 +46,13 @@ enum Turn {
     Theirs,
     /// An outlet's, which looked at the clock.
     Outlet,
+}
+
+/// Whether something was fed that nobody will get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lost {
+    Nothing,
+    Something,
 }
 
 /// What is left of a connection for who takes its transport.
@@ -79,6 +87,7 @@ impl<IO> Connection<IO> {
             alarm,
             looked_at,
             turn: Turn::Ours,
+            lost: Lost::Nothing,
             notice: None,
         }
     }
@@ -154,6 +163,9 @@ impl<IO> Connection<IO> {
 
     /// There is nobody to take what waits.
     fn drop_output(&mut self) {
+        if self.output.len() > 0 {
+            self.lost = Lost::Something;
+        }
         self.output.clear();
     }
 }

@@ -13,7 +13,7 @@ use tidewire_ws::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Connection, receive::MAX_READS_PER_POLL};
+use super::{Connection, Lost, receive::MAX_READS_PER_POLL};
 use crate::websocket::Message;
 
 /// A message that is given away goes out without being copied from this length on; a shorter one is copied behind the
@@ -98,6 +98,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         let polled = self.poll_until(cx, Until::Written);
         self.output.rest();
         polled
+    }
+
+    /// The same for who wants to know whether all of it was taken.
+    pub(in crate::websocket) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_flush(cx).map(|()| match self.lost {
+            Lost::Nothing => Ok(()),
+            Lost::Something => Err(SendError::NotOpen),
+        })
     }
 
     /// `Ready` when the connection is over. What the peer sends meanwhile is read, as far as `ahead` goes.
