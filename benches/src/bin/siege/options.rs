@@ -68,12 +68,12 @@ pub(crate) struct Options {
     pub(crate) hurry: u32,
     /// What this machine may add to a deadline.
     pub(crate) slack: Duration,
-    /// How late an echo may be, whatever it was without an attack.
+    /// How late an echo may be, whatever it is without an attack.
     pub(crate) noise: Duration,
 }
 
 /// An echo that takes longer is one that an honest client feels.
-pub(crate) const PROMPT: Duration = Duration::from_millis(50);
+const PROMPT: Duration = Duration::from_millis(50);
 
 /// The same for a run of a few seconds, which a single hiccup is a large part of.
 const QUICK_NOISE: Duration = Duration::from_millis(250);

@@ -2,13 +2,9 @@
 
 use std::{fmt, process::ExitStatus, time::Duration};
 
-use crate::{
-    attacks::Attack,
-    canary::Felt,
-    options::{Options, PROMPT},
-};
+use crate::{attacks::Attack, canary::Felt, options::Options};
 
-/// What the latency of the honest clients may be multiplied by where a machine is slow without an attack.
+/// What an attack may multiply the latency of honest clients by where the machine is slow.
 const LATENCY_FACTOR: u32 = 2;
 
 /// Errors that are told in full.
@@ -69,11 +65,13 @@ pub(crate) struct Row {
     pub(crate) attack: Attack,
     pub(crate) found: Vec<Check>,
     pub(crate) canary: Felt,
+    /// What others felt meanwhile, of a server that was left alone.
+    pub(crate) beside: Felt,
     /// What the server ended with, which it should not have.
     pub(crate) ended: Option<ExitStatus>,
 }
 
-/// What all gave; the first is without an attack.
+/// What all gave.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) options: Options,
@@ -81,19 +79,18 @@ pub(crate) struct Report {
 }
 
 impl Row {
-    fn p99(&self) -> Duration {
-        self.canary.latencies.per_mille(990)
+    /// What 99 % of the honest clients' echoes may take: what is promised, or where the machine is slower than that just
+    /// then and even without an attack, so many times what it takes there.
+    fn prompt(&self, options: &Options) -> Duration {
+        options.noise.max(p99(&self.beside) * LATENCY_FACTOR)
     }
 }
 
-impl Report {
-    /// What 99 % of the honest clients' echoes may take: what is promised, or where this machine is slower than that even
-    /// without an attack, so many times what it takes then.
-    fn prompt(&self) -> Duration {
-        let alone = self.rows.first().map(Row::p99).unwrap_or_default();
-        self.options.noise.max(alone * LATENCY_FACTOR)
-    }
+fn p99(felt: &Felt) -> Duration {
+    felt.latencies.per_mille(990)
+}
 
+impl Report {
     /// What was promised and not kept, a line each.
     fn broken(&self) -> Vec<String> {
         let mut broken = Vec::new();
@@ -108,8 +105,9 @@ impl Report {
             for error in errors.iter().take(SHOWN) {
                 broken.push(format!("{attack}: {} honest clients failed: {error}", errors.len()));
             }
-            if row.p99() > self.prompt() {
-                broken.push(format!("{attack}: an honest client's echo took {:?}", row.p99()));
+            let (took, prompt) = (p99(&row.canary), row.prompt(&self.options));
+            if took > prompt {
+                broken.push(format!("{attack}: 99 % of honest echoes took {took:?}, promised {prompt:?}"));
             }
             if let Some(ended) = row.ended {
                 broken.push(format!("{attack}: the server ended, with {ended}: see what it may not see"));
@@ -140,19 +138,27 @@ impl fmt::Display for Report {
                 writeln!(f, "| {} | {} | {} | {promise} |", row.attack, check.what, check.found)?;
             }
         }
-        writeln!(f, "\n| The honest clients | echoes | p50 ms | p99 ms | errors |\n|---|---|---|---|---|")?;
+        writeln!(
+            f,
+            "\n| The honest clients | echoes | errors | p50 ms | p99 ms | p99 without an attack | promised |\n\
+             |---|---|---|---|---|---|---|"
+        )?;
+        let millis = |time: Duration| time.as_secs_f64() * 1000.0;
         for row in &self.rows {
-            let (felt, millis) = (&row.canary, |time: Duration| time.as_secs_f64() * 1000.0);
-            let latencies = &felt.latencies;
-            let (p50, p99) = (millis(latencies.per_mille(500)), millis(latencies.per_mille(990)));
-            let (count, errors) = (latencies.count(), felt.errors.len());
-            writeln!(f, "| {} | {count} | {p50:.2} | {p99:.2} | {errors} |", row.attack)?;
+            let felt = &row.canary;
+            writeln!(
+                f,
+                "| {} | {} | {} | {:.2} | {:.2} | {:.2} | {:.0} |",
+                row.attack,
+                felt.latencies.count(),
+                felt.errors.len(),
+                millis(felt.latencies.per_mille(500)),
+                millis(p99(felt)),
+                millis(p99(&row.beside)),
+                millis(row.prompt(&self.options))
+            )?;
         }
-        let prompt = self.prompt();
-        writeln!(f, "\np99: at most {} ms", prompt.as_millis())?;
-        if prompt > self.options.noise {
-            writeln!(f, "(this machine is too slow for {} ms, even without an attack)", PROMPT.as_millis())?;
-        }
+        writeln!(f)?;
         let broken = self.broken();
         for line in &broken {
             writeln!(f, "broken: {line}")?;

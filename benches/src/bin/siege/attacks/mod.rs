@@ -24,8 +24,6 @@ use crate::{
 /// What is done to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Attack {
-    /// Nothing: what the others are compared with.
-    None,
     /// S1: handshakes that drip.
     Slow,
     /// S2: one address with more connections than it may have.
@@ -50,7 +48,6 @@ const OPEN_FILES: u64 = 256;
 impl fmt::Display for Attack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::None => "none",
             Self::Slow => "S1 slow",
             Self::Crowd => "S2 crowd",
             Self::Descriptors => "S3 descriptors",
@@ -64,15 +61,14 @@ impl fmt::Display for Attack {
 }
 
 impl Attack {
-    /// All that are attacks.
+    /// All of them.
     pub(crate) fn all() -> Vec<Self> {
-        Self::value_variants().iter().copied().filter(|attack| *attack != Self::None).collect()
+        Self::value_variants().to_vec()
     }
 
     /// In a few words.
     pub(crate) fn what(self) -> &'static str {
         match self {
-            Self::None => "the honest clients alone",
             Self::Slow => "handshakes that drip",
             Self::Crowd => "one address opens more than it may",
             Self::Descriptors => "out of file descriptors",
@@ -104,10 +100,6 @@ impl Attack {
     /// Attacks, and looks what the server does.
     pub(crate) async fn run(self, server: &Server, options: &Options) -> Result<Vec<Check>, Failed> {
         match self {
-            Self::None => {
-                sleep(options.hurried(Duration::from_secs(10))).await;
-                Ok(Vec::new())
-            }
             Self::Slow => slow::run(server, options).await,
             Self::Crowd => crowd::run(server, options).await,
             Self::Descriptors => descriptors::run(server, OPEN_FILES, options).await,
