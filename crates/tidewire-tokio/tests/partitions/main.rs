@@ -26,7 +26,7 @@ use tidewire_testkit::splits::Seeded;
 use turmoil::Builder;
 
 /// Seeds of the default run.
-const SEEDS: u64 = 6;
+const SEEDS: u64 = 4;
 
 /// For how long there are faults, and for how long there are none behind them.
 const FAULTS: Duration = Duration::from_secs(60);
