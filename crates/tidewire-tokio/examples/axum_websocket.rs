@@ -89,13 +89,14 @@ async fn visit(mut websocket: WebSocket<Upgraded>, app: App) {
                 None => return,
             },
             heard = said.recv() => {
-                let text = match &heard {
+                let text: &str = match &heard {
                     Ok(text) => text,
                     Err(RecvError::Lagged(_)) => "(you missed something)",
                     Err(RecvError::Closed) => return,
                 };
-                // It goes out when nothing more is said at once. Behind a close nothing goes.
-                let _ = websocket.feed_text(text);
+                // The room waits for a visitor who is slow, as far as it holds; what is fed would wait without a limit.
+                // Behind a close nothing goes.
+                let _ = websocket.send(text.into()).await;
             }
         }
     }
