@@ -1,7 +1,8 @@
-//! Follows an event stream and says what happens to it: `cargo run --features client --example event_source -- URL`
-#![allow(missing_docs)]
+//! Follows an event stream and says what happens to it: `cargo run -p tidewire-tokio --features client --example
+//! event_source -- http://127.0.0.1:9002/ticks`, an address that `axum_sse` serves.
 
 use std::error::Error;
+
 use tidewire_tokio::event_source::{EventSource, Update};
 
 #[tokio::main(flavor = "current_thread")]
