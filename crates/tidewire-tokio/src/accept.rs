@@ -80,10 +80,14 @@ impl Acceptor {
         Self { websocket, ..Self::default() }
     }
 
-    /// Reads a request, answers it with a bare 101, and hands out the connection.
+    /// Reads a request, answers it with a bare 101, and hands out the connection. Not cancel safe: dropped half way, it drops
+    /// the transport with it.
     ///
     /// # Errors
     /// [`AcceptError`]; a refused client was answered with the status that fits.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time enabled.
     pub async fn accept<IO>(&self, io: IO) -> Result<WebSocket<IO>, AcceptError>
     where
         IO: AsyncRead + AsyncWrite + Unpin,

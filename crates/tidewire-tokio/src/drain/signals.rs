@@ -28,7 +28,7 @@ impl ShutdownSignals {
         Ok(Self {})
     }
 
-    /// Waits for the next of the two and gives its name.
+    /// Waits for the next of the two and gives its name. Cancel safe.
     pub async fn next(&mut self) -> &'static str {
         #[cfg(unix)]
         tokio::select! {
