@@ -29,7 +29,7 @@
 //! | from the answer of an HTTP server to the WebSocket behind it | the same |
 //! | [`linger::Limits`]: time, bytes | 2 s, 256 KiB |
 //! | [`stream_server::Limits`]: output that waits, a client that takes none of it | 16 KiB, 10 s |
-//! | output that waits before reading stops | 1 MiB |
+//! | output that waits before reading stops; what is fed beyond it has no limit | 1 MiB |
 //! | read buffers pooled per thread, and kept by busy applications in all | 8 and 64 of 64 KiB |
 //! | [`websocket::Driver`]: messages and bytes that wait for who does not ask | 64 · 64 KiB |
 //! | `connect::Connector` | a table of its own, in its module |

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use tidewire_ws::message::MessageKind;
 
-/// A whole message.
+/// A whole message, which owns its payload: a clone copies it. One that goes to many connections is encoded once and shared,
+/// by [`feed_encoded`](super::WebSocket::feed_encoded) or [`feed_pieces`](super::WebSocket::feed_pieces).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Message {
     /// UTF-8 text.

@@ -3,8 +3,9 @@
 //! | Who | polls what |
 //! |---|---|
 //! | one task, message by message | [`next`](WebSocket::next), [`feed`](WebSocket::feed), [`flush`](WebSocket::flush) or [`send`](WebSocket::send) |
-//! | combinators | the [`Stream`](futures_core::Stream) and the [`Sink`](futures_sink::Sink) of whole messages |
-//! | one task that reads, another that writes | the two of [`split`](WebSocket::split) |
+//! | combinators | the [`Stream`](futures_core::Stream) and the [`Sink`](futures_sink::Sink) of whole messages; a method of the same name comes before one of `SinkExt` |
+//! | one task that reads, another that writes | the two of [`split`](WebSocket::split); `examples/split.rs` |
+//! | the hub, for what it has for this socket | [`deliver`](WriteHalf::deliver), beside one that reads |
 //! | nobody, for long times | a driver: [`into_driven`](WebSocket::into_driven) |
 //!
 //! Any of these answers pings, echoes a close, sends heartbeats and keeps deadlines: who only reads, who only writes, and

@@ -15,7 +15,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{Message, WebSocket};
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
-    /// Queues a message that is given away: a large one goes out without being copied.
+    /// Queues a message that is given away: a large one goes out without being copied. It goes out when the input is drained,
+    /// or with [`flush`](Self::flush).
+    ///
+    /// There is no limit on what is queued: whoever feeds what others say looks at [`output_len`](Self::output_len), or waits
+    /// in [`send`](Self::send).
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
@@ -39,7 +43,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self.connection.feed_binary(payload)
     }
 
-    /// Queues a frame that other connections share; a large one goes out without being copied.
+    /// Queues a frame that other connections share, from [`EncodedFrame::text`] or [`EncodedFrame::binary`]; a large one goes
+    /// out without being copied.
     ///
     /// # Errors
     /// Our close frame is out, the connection is over, or this is a client.
