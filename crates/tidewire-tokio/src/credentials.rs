@@ -1,8 +1,25 @@
-//! Credentials as HTTP sends them: a user name and a password (RFC 7617).
+//! Credentials as HTTP sends them: a user name and a password (RFC 7617), and which headers prove who we are.
 
 use base64::Engine as _;
 use percent_encoding::percent_decode_str;
 use url::Url;
+
+/// Headers that prove who we are, whatever their caller says of them.
+const PROOFS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
+
+/// Whether a header stays with its origin, and out of debug output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    Plain,
+    Secret,
+}
+
+impl Secrecy {
+    /// What a header of this name has, of which its caller says this.
+    pub(crate) fn of(name: &str, said: Self) -> Self {
+        if PROOFS.iter().any(|proof| name.eq_ignore_ascii_case(proof)) { Self::Secret } else { said }
+    }
+}
 
 /// The value of an `Authorization` for a user name and a password.
 pub(crate) fn basic(user: &[u8], password: &[u8]) -> String {

@@ -63,6 +63,8 @@ mod credentials;
 pub mod drain;
 #[cfg(feature = "client")]
 pub mod event_source;
+#[cfg(any(feature = "client", feature = "connect"))]
+mod give_way;
 pub mod hub;
 pub mod linger;
 pub mod listener;

@@ -3,13 +3,10 @@
 use tidewire_ws::handshake::{InvalidField, client};
 
 use super::address::{Address, InvalidUrl};
-use crate::credentials;
+use crate::credentials::{self, Secrecy};
 
 /// What a request calls us where the caller says nothing else.
 const USER_AGENT: &str = concat!("tidewire/", env!("CARGO_PKG_VERSION"));
-
-/// Headers that prove who we are, whatever their caller says of them.
-const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// Why a request cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +78,6 @@ struct Header {
     name: String,
     value: String,
     secrecy: Secrecy,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Secrecy {
-    Plain,
-    Secret,
 }
 
 impl Request {
@@ -239,10 +230,7 @@ impl Prepared {
     /// The same at another address. What proves who we are to one server is no other's business.
     pub(super) fn redirected(mut self, address: Address) -> Self {
         if !address.is_same_origin(&self.address) {
-            self.headers.retain(|header| {
-                let proves = SECRET.iter().any(|secret| header.name.eq_ignore_ascii_case(secret));
-                !proves && header.secrecy == Secrecy::Plain
-            });
+            self.headers.retain(|header| Secrecy::of(&header.name, header.secrecy) == Secrecy::Plain);
         }
         Self { address, ..self }
     }

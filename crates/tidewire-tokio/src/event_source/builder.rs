@@ -9,6 +9,7 @@ use tidewire_sse::{Event, content::LAST_EVENT_ID};
 use super::request::{InvalidUrl, Target};
 use super::source::EventSource;
 use super::transport::Connector;
+use crate::credentials::Secrecy;
 
 /// Why a request cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +71,6 @@ pub struct Builder {
     idle_timeout: Option<Option<Duration>>,
     tls: Option<rustls::ClientConfig>,
     max_chunk_len: usize,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Secrecy {
-    Plain,
-    Secret,
 }
 
 impl Builder {
@@ -215,8 +210,7 @@ impl Builder {
             let invalid = || InvalidRequest::Header(text.clone());
             let name = HeaderName::from_bytes(text.as_bytes()).map_err(|_| invalid())?;
             let mut value = HeaderValue::from_str(value).map_err(|_| invalid())?;
-            let proves = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION, header::COOKIE].contains(&name);
-            value.set_sensitive(proves || *secrecy == Secrecy::Secret);
+            value.set_sensitive(Secrecy::of(name.as_str(), *secrecy) == Secrecy::Secret);
             if [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING].contains(&name)
                 || name == LAST_EVENT_ID
             {

@@ -21,7 +21,7 @@ use super::error::Error;
 use super::request::Target;
 use super::transport::{Connector, Transport};
 use super::update::{Event, Update};
-use crate::alarm::Alarm;
+use crate::{alarm::Alarm, give_way::give_way};
 
 /// How long the beginning of a refusal's body is waited for.
 const REFUSED_BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -294,10 +294,4 @@ impl Stream for EventSource {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.get_mut().poll_event(cx)
     }
-}
-
-/// Lets other tasks have their turn: a server that never pauses must not hold them up.
-fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }

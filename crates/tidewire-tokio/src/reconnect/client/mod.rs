@@ -23,6 +23,7 @@ use super::update::{Error, Update};
 use crate::{
     alarm::Alarm,
     connect::{self, ConnectError, InvalidRequest, Opened, Request},
+    give_way::give_way,
     websocket::{Message, WebSocket},
 };
 use step::Step;
@@ -300,10 +301,4 @@ impl<R: std::fmt::Debug, IO> std::fmt::Debug for ReconnectingWebSocket<R, IO> {
             .field("ended", &self.ended)
             .finish_non_exhaustive()
     }
-}
-
-/// Lets other tasks have their turn: a server that never pauses must not hold them up.
-fn give_way<T>(cx: &mut Context<'_>) -> Poll<T> {
-    cx.waker().wake_by_ref();
-    Poll::Pending
 }
