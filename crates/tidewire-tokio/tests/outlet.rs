@@ -1,6 +1,9 @@
 //! From the hub straight to the sockets: all of it, in order, in few writes, and never more than a socket takes.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/counted.rs"]
+mod counted;
+
 use std::{
     io,
     pin::Pin,
@@ -25,6 +28,8 @@ use tokio::{
     task::yield_now,
     time::{sleep, timeout},
 };
+
+use counted::Counted;
 
 type Line = Arc<str>;
 type Hub = SharedHub<Line>;
@@ -78,35 +83,6 @@ async fn settle() {
     }
 }
 
-/// Counts the writes of a transport.
-struct Counted {
-    inner: DuplexStream,
-    writes: Arc<AtomicUsize>,
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        room: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, room)
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_burst_reaches_each_of_very_many_in_one_write() {
     let hub = Hub::new(HubConfig::default());
@@ -114,7 +90,7 @@ async fn a_burst_reaches_each_of_very_many_in_one_write() {
     let mut clients = Vec::new();
     for number in 1..=300 {
         let (client, inner) = duplex(1024);
-        clients.push((client, deliver(&hub, number, Counted { inner, writes: Arc::clone(&writes) })));
+        clients.push((client, deliver(&hub, number, Counted::new(inner, &writes))));
     }
     for number in 0..8 {
         publish(&hub, &number.to_string());

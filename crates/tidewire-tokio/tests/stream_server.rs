@@ -2,6 +2,9 @@
 #![cfg(all(feature = "axum", feature = "hyper"))]
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/counted.rs"]
+mod counted;
+
 use std::{
     convert::Infallible,
     io,
@@ -33,11 +36,13 @@ use tidewire_tokio::{
 };
 use tidewire_ws::handshake;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     sync::{mpsc, oneshot},
     task::JoinHandle,
     time::Instant,
 };
+
+use counted::Counted;
 
 type Answer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 type Frames = mpsc::UnboundedReceiver<io::Result<&'static [u8]>>;
@@ -178,37 +183,6 @@ async fn a_stream_is_chunks_behind_a_head_and_ends_with_the_connection() {
     served.task.await.unwrap().unwrap();
 }
 
-/// A transport that counts its writes.
-struct Counting {
-    io: DuplexStream,
-    writes: Arc<AtomicUsize>,
-}
-
-impl AsyncRead for Counting {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Counting {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        Pin::new(&mut self.io).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_burst_is_one_write() {
     let (mut client, io) = duplex(1 << 16);
@@ -221,7 +195,7 @@ async fn a_burst_is_one_write() {
         async { Ok::<_, Infallible>(response) }
     });
     let server = StreamServer::new(http1::Builder::new(), Limits::default());
-    let io = Counting { io, writes: Arc::clone(&writes) };
+    let io = Counted::new(io, &writes);
     tokio::spawn(server.serve(io, service, std::future::pending()));
     client.write_all(ASK.as_bytes()).await.unwrap();
     let mut head = [0; 4096];

@@ -1,6 +1,9 @@
 //! The adapter on in-memory transports and under paused time: it moves bytes, and every deadline runs.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+#[path = "common/counted.rs"]
+mod counted;
+
 use std::{
     io,
     pin::Pin,
@@ -21,6 +24,8 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex},
     time::{Instant, timeout},
 };
+
+use counted::Counted;
 
 const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -58,40 +63,11 @@ async fn echo<IO: AsyncRead + AsyncWrite + Unpin>(mut websocket: WebSocket<IO>) 
     websocket
 }
 
-/// Counts the writes of a transport.
-struct Counted {
-    inner: DuplexStream,
-    writes: Arc<AtomicUsize>,
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.writes.fetch_add(1, Ordering::Relaxed);
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_hundred_pipelined_messages_are_answered_in_one_write() {
     let (mut client, inner) = duplex(1 << 20);
     let writes = Arc::new(AtomicUsize::new(0));
-    let io = Counted { inner, writes: Arc::clone(&writes) };
+    let io = Counted::new(inner, &writes);
     let server = tokio::spawn(echo(WebSocket::accepted(io, b"", &Config::default())));
     client.write_all(&masked(0x81, b"hello").repeat(100)).await.unwrap();
     let mut back = vec![0; 700];
