@@ -28,7 +28,7 @@
 //! | opening handshake | `tidewire_lifecycle::Config::opening_timeout`, 5 s |
 //! | from the answer of an HTTP server to the WebSocket behind it | the same |
 //! | [`linger::Limits`]: time, bytes | 2 s, 256 KiB |
-//! | [`stream_server::Limits`]: output that waits, a client that takes none of it | 16 KiB, 10 s |
+//! | `stream_server::Limits`: output that waits, a client that takes none of it | 16 KiB, 10 s |
 //! | output that waits before reading stops; what is fed beyond it has no limit | 1 MiB |
 //! | read buffers pooled per thread, and kept by busy applications in all | 8 and 64 of 64 KiB |
 //! | [`websocket::Driver`]: messages and bytes that wait for who does not ask | 64 · 64 KiB |

@@ -29,8 +29,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What is a stream, its response says by [`Streamed`]: an [`Sse`](crate::sse::Sse) does. It is not in answer to a HEAD, nor
-//! with a `Content-Length`; then hyper sends it like any other.
+//! What is a stream, its response says by [`Streamed`]: an `sse::Sse` (feature `http-body`) does. It is not in answer to a
+//! HEAD, nor with a `Content-Length`; then hyper sends it like any other.
 
 mod head;
 mod http;

@@ -33,7 +33,7 @@
 //! assert_eq!(refused.into_http().status(), 400);
 //! ```
 //!
-//! With axum a handler takes a [`WebSocketUpgrade`] (feature `axum`).
+//! With axum a handler takes a `WebSocketUpgrade` (feature `axum`).
 //!
 //! # What the server must be told
 //!
