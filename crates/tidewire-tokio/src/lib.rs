@@ -29,6 +29,9 @@
 //! | from the answer of an HTTP server to the WebSocket behind it | the same |
 //! | [`linger::Limits`]: time, bytes | 2 s, 256 KiB |
 //! | `stream_server::Limits`: output that waits, a client that takes none of it | 16 KiB, 10 s |
+//! | [`websocket::Config`]: bytes of a message that comes, its fragments | 1 MiB · 1,024 |
+//! | [`websocket::Config`]: silence before a ping, from there to its pong, a client that takes nothing, a close | 25 s · 8 s · 10 s · 5 s |
+//! | what the `Sink` of a WebSocket takes before it wants to be flushed | 64 KiB |
 //! | output that waits before reading stops; what is fed beyond it has no limit | 1 MiB |
 //! | read buffers pooled per thread, and kept by busy applications in all | 8 and 64 of 64 KiB |
 //! | [`websocket::Driver`]: messages and bytes that wait for who does not ask | 64 · 64 KiB |
