@@ -47,6 +47,10 @@ step_alone() {
       cargo check --quiet -p "$crate" --no-default-features &&
       cargo check --quiet -p "$crate" --all-features || return 1
   done
+  local feature
+  for feature in deflate client http-body json connect tls hyper axum; do
+    cargo check --quiet -p tidewire-tokio --features "$feature" || return 1
+  done
   rustup target list --installed | grep -q '^x86_64-unknown-none$' || rustup target add x86_64-unknown-none || return 1
   for crate in "${NO_STD[@]}"; do
     cargo check --quiet -p "$crate" --no-default-features --target x86_64-unknown-none || return 1

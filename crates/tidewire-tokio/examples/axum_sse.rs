@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     drop(listener);
-    drain.wound_up().await;
+    drain.wind_up().await;
     Ok(())
 }
 

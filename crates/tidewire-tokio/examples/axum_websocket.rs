@@ -60,7 +60,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
     // axum does not wait for the connections that it has handed out.
-    drain.wound_up().await;
+    drain.wind_up().await;
     Ok(())
 }
 
@@ -96,7 +96,7 @@ async fn visit(mut websocket: WebSocket<Upgraded>, app: App) {
                 };
                 // The room waits for a visitor who is slow, as far as it holds; what is fed would wait without a limit.
                 // Behind a close nothing goes.
-                let _ = websocket.send(text.into()).await;
+                let _ = websocket.send(text).await;
             }
         }
     }
@@ -104,7 +104,7 @@ async fn visit(mut websocket: WebSocket<Upgraded>, app: App) {
 
 /// Tells how many visitors there are, each time that it is asked.
 async fn count(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
-    let upgrade = upgrade.protocols(["count.v1"]);
+    let upgrade = upgrade.choose_subprotocol(["count.v1"]);
     if upgrade.subprotocol().is_none() {
         return upgrade.refuse(Refusal::new(400, "expected the subprotocol count.v1")).into_response();
     }

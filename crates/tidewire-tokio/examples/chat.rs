@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     // A second signal does not wait for the guests.
     tokio::select! {
-        _ = drain.wound_up() => {}
+        _ = drain.wind_up() => {}
         _ = signals.next() => {}
     }
     Ok(())

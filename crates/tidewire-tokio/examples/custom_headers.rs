@@ -52,7 +52,7 @@ async fn ask(url: &str) -> Result<(), Box<dyn Error>> {
     let (mut websocket, response) = connector.connect(request.bearer_auth(TOKEN)).await?;
     let shard = response.header("x-shard").unwrap_or_default();
     println!("with it: {:?}, shard {}", response.subprotocol(), String::from_utf8_lossy(shard));
-    websocket.send("hello".into()).await?;
+    websocket.send("hello").await?;
     println!("{:?}", websocket.next().await);
     websocket.close(CloseCode::NORMAL, "").await?;
     Ok(())

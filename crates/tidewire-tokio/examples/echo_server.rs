@@ -47,7 +47,7 @@ async fn serve(address: SocketAddr, workers: Workers) -> Result<(), Box<dyn Erro
     }
     // A second signal does not wait for the connections.
     tokio::select! {
-        _ = drain.wound_up() => {}
+        _ = drain.wind_up() => {}
         _ = signals.next() => {}
     }
     Ok(())

@@ -33,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         () = server.run(listener, &drain, |websocket, _| serve(websocket)) => {}
         _ = signals.next() => {}
     }
-    drain.wound_up().await;
+    drain.wind_up().await;
     Ok(())
 }
 

@@ -49,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     // A second signal does not wait for the connections.
     tokio::select! {
-        _ = drain.wound_up() => {}
+        _ = drain.wind_up() => {}
         _ = signals.next() => {}
     }
     Ok(())

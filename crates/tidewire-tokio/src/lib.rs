@@ -34,7 +34,7 @@
 //! | what the `Sink` of a WebSocket takes before it wants to be flushed | 64 KiB |
 //! | output that waits before reading stops; what is fed beyond it has no limit | 1 MiB |
 //! | read buffers pooled per thread, and kept by busy applications in all | 8 and 64 of 64 KiB |
-//! | [`websocket::Driver`]: messages and bytes that wait for who does not ask | 64 · 64 KiB |
+//! | [`websocket::ReadAhead`]: messages and bytes that wait for who does not ask | 64 · 64 KiB |
 //! | `connect::Connector` | a table of its own, in its module |
 //! | `reconnect::ReconnectingWebSocket` | another in its module |
 //! | `sse::Sse`: silence before a keep-alive | `tidewire_lifecycle::Config::event_stream`, 15 s |
@@ -88,6 +88,9 @@ mod tls;
 #[cfg(feature = "hyper")]
 pub mod upgrade;
 pub mod websocket;
+
+pub use tidewire_lifecycle as lifecycle;
+pub use tidewire_ws as ws;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -43,7 +43,8 @@ use http_body::Frame;
 use pin_project_lite::pin_project;
 use tidewire_connection::event_stream::EventStream;
 use tidewire_lifecycle::{Config, Heartbeat, Timer};
-use tidewire_sse::{Encoded, body, content::HEADERS};
+pub use tidewire_sse::{Encoded, Event, InvalidField};
+use tidewire_sse::{body, content::HEADERS};
 
 use crate::{
     alarm::Alarm,

@@ -142,7 +142,7 @@ async fn who_is_cut_off_comes_back_and_misses_nothing() {
         assert_eq!((first, &payload[..2]), (0x88, &1001u16.to_be_bytes()[..]));
     }
     drop(broken);
-    assert_eq!(chat.drain.wound_up().await, 0);
+    assert_eq!(chat.drain.wind_up().await, 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tidewire_lifecycle::Timer;
 use tidewire_tokio::{
     drain::Drain,
-    websocket::{Cause, Config, Driver, WebSocket},
+    websocket::{Cause, Config, ReadAhead, WebSocket},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
@@ -79,7 +79,7 @@ async fn half_of_it() {
 #[tokio::test(start_paused = true)]
 async fn a_driver() {
     is_told(1024, |websocket, drain| async move {
-        let (read, _write, driver) = websocket.with_driver(&Driver::default());
+        let (read, _write, driver) = websocket.with_driver(&ReadAhead::default());
         drain.spawn(driver);
         assert_eq!(drain.finished(Duration::from_secs(10)).await, 0);
         assert_eq!(read.ended().unwrap().cause, Cause::Timeout(Timer::Drain));

@@ -64,6 +64,16 @@ async fn what_is_no_such_value_is_told_and_the_next_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_value_that_is_lost_with_the_connection_is_told() {
+    let (client, server) = duplex(16);
+    let mut websocket = WebSocket::accepted(server, b"", &Config::default());
+    let sending = tokio::spawn(async move { websocket.send_json(&"x".repeat(1000)).await });
+    tokio::task::yield_now().await;
+    drop(client);
+    assert!(matches!(sending.await.unwrap(), Err(JsonError::Send(SendError::NotOpen))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_has_no_form_in_json_is_not_sent() {
     let (mut client, mut websocket) = connected();
     let map = BTreeMap::from([([1, 2], 3)]);

@@ -5,7 +5,7 @@
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
 use futures_util::{SinkExt, StreamExt, future::join};
-use tidewire_tokio::websocket::{Cause, Config, Driver, Endpoint, Message, WebSocket};
+use tidewire_tokio::websocket::{Cause, Config, Endpoint, Message, ReadAhead, WebSocket};
 use tidewire_ws::{
     frame::{CloseCode, EncodedFrame},
     message::{MessageKind, SendError},
@@ -45,11 +45,11 @@ async fn read<const N: usize>(client: &mut DuplexStream) -> [u8; N] {
 async fn who_only_writes_answers_pings_and_echoes_a_close() {
     let (mut client, mut websocket) = connected(1024);
     client.write_all(MASKED_PING).await.unwrap();
-    websocket.send("a".into()).await.unwrap();
+    websocket.send("a").await.unwrap();
     assert_eq!(read::<9>(&mut client).await, *[b"\x81\x01a", PONG].concat());
     client.write_all(&[&text("kept")[..], MASKED_PING].concat()).await.unwrap();
     for _ in 0..3 {
-        websocket.send("b".into()).await.unwrap();
+        websocket.send("b").await.unwrap();
     }
     assert_eq!(read::<9>(&mut client).await, *b"\x81\x01b\x81\x01b\x81\x01b");
     assert_eq!(websocket.next().await, Some(Message::text("kept")), "the message was kept");
@@ -58,7 +58,7 @@ async fn who_only_writes_answers_pings_and_echoes_a_close() {
     websocket.flush().await;
     assert_eq!(read::<6>(&mut client).await, *PONG);
     assert_eq!(read::<4>(&mut client).await, *CLOSE);
-    assert_eq!(websocket.send("c".into()).await, Err(SendError::NotOpen));
+    assert_eq!(websocket.send("c").await, Err(SendError::NotOpen));
     assert_eq!(websocket.ended().unwrap().by, Endpoint::Remote);
 }
 
@@ -105,7 +105,7 @@ async fn a_peer_that_pings_on_and_on_holds_up_no_message() {
     let reading =
         tokio::spawn(async move { while from.read(&mut [0; 4096]).await.is_ok_and(|len| len > 0) {} });
     for _ in 0..100 {
-        timeout(second(10), websocket.send("x".into())).await.expect("held up by pings").unwrap();
+        timeout(second(10), websocket.send("x")).await.expect("held up by pings").unwrap();
     }
     drop(websocket);
     flood.await.unwrap();
@@ -142,8 +142,27 @@ async fn halves_in_two_tasks_carry_everything_and_come_together_again() {
         sender.await.unwrap();
         let (read, write) = (reader.await.unwrap(), writer.await.unwrap());
         let mut websocket = read.reunite(write).unwrap();
-        websocket.send("whole".into()).await.unwrap();
+        let whole = tokio::spawn(async move {
+            let mut whole = [0; 7];
+            from.read_exact(&mut whole).await.unwrap();
+            whole
+        });
+        websocket.send("whole").await.unwrap();
+        assert_eq!(whole.await.unwrap(), *b"\x81\x05whole");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_lost_with_the_connection_is_told_to_who_sent_it() {
+    let (client, mut websocket) = connected(16);
+    let sending = tokio::spawn(async move {
+        let sent = websocket.send("x".repeat(1000)).await;
+        (sent, SinkExt::flush(&mut websocket).await, SinkExt::close(&mut websocket).await)
+    });
+    tokio::task::yield_now().await;
+    drop(client);
+    let not_open = Err(SendError::NotOpen);
+    assert_eq!(sending.await.unwrap(), (not_open, not_open, not_open));
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +215,7 @@ async fn halves_of_two_do_not_come_together() {
 #[tokio::test(start_paused = true)]
 async fn a_driver_answers_for_who_does_neither() {
     let (mut client, websocket) = connected(1024);
-    let (mut read_half, mut write_half) = websocket.into_driven(&Driver::default());
+    let (mut read_half, mut write_half) = websocket.into_driven(&ReadAhead::default());
     for round in 0..3 {
         client.write_all(&[MASKED_PING, &text(&round.to_string())].concat()).await.unwrap();
         assert_eq!(read::<6>(&mut client).await, *PONG, "behind messages that nobody took");
@@ -217,7 +236,7 @@ async fn a_driver_answers_for_who_does_neither() {
 
 #[tokio::test(start_paused = true)]
 async fn a_driver_keeps_as_much_as_it_may_and_not_one_message_more() {
-    let mut limits = Driver::default();
+    let mut limits = ReadAhead::default();
     limits.max_messages = 3;
     let (mut client, websocket) = connected(1 << 20);
     let (mut read_half, _write_half) = websocket.into_driven(&limits);
@@ -228,7 +247,7 @@ async fn a_driver_keeps_as_much_as_it_may_and_not_one_message_more() {
     assert_eq!(read::<6>(&mut client).await, *PONG);
     // By bytes: the message that reaches the limit is the last.
     drop(read_half);
-    let (mut limits, four) = (Driver::default(), text("four"));
+    let (mut limits, four) = (ReadAhead::default(), text("four"));
     limits.max_bytes = 8;
     let (mut client, websocket) = connected(1 << 20);
     let (mut read_half, _write_half) = websocket.into_driven(&limits);
@@ -241,7 +260,7 @@ async fn a_driver_keeps_as_much_as_it_may_and_not_one_message_more() {
 #[tokio::test(start_paused = true)]
 async fn a_driver_is_a_future_for_who_tracks_their_tasks() {
     let (client, websocket) = connected(64);
-    let (_read, mut write, driver) = websocket.with_driver(&Driver::default());
+    let (_read, mut write, driver) = websocket.with_driver(&ReadAhead::default());
     let driver = tokio::spawn(driver);
     drop(client);
     timeout(second(1), driver).await.unwrap().unwrap();
@@ -305,7 +324,7 @@ async fn whoever_takes_the_transport_gets_what_is_on_its_way() {
 
     let (mut client, mut websocket) = connected(1024);
     client.write_all(&text("ahead")).await.unwrap();
-    websocket.send("x".into()).await.unwrap();
+    websocket.send("x").await.unwrap();
     assert_eq!(websocket.into_inner().messages, [Message::text("ahead")]);
 }
 
@@ -412,7 +431,7 @@ async fn ends_after(
     mut turn: impl AsyncFnMut(&mut tidewire_tokio::websocket::WriteHalf<DuplexStream>),
 ) -> Duration {
     let (mut client, websocket) = connected(1024);
-    let (read_half, mut write_half) = websocket.into_driven(&Driver::default());
+    let (read_half, mut write_half) = websocket.into_driven(&ReadAhead::default());
     client.write_all(first).await.unwrap();
     let (mut from, _to) = tokio::io::split(client);
     tokio::spawn(async move { while from.read(&mut [0; 1024]).await.unwrap() > 0 {} });
@@ -430,7 +449,7 @@ async fn a_dead_peer_is_found_whoever_sends_and_whatever_waits() {
     for first in [&b""[..], &text("nobody asks for it")] {
         assert_eq!(ends_after(first, async |_| ()).await, second(35), "silent {first:?}");
         let sends = async |write: &mut tidewire_tokio::websocket::WriteHalf<DuplexStream>| {
-            let _ = write.send("tick".into()).await;
+            let _ = write.send("tick").await;
         };
         assert_eq!(ends_after(first, sends).await, second(35), "sends {first:?}");
     }

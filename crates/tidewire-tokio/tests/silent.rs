@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use tidewire_lifecycle::{Heartbeat, Timer};
-use tidewire_tokio::websocket::{Cause, ClosingHandshake, Config, Driver, Ended, Message, WebSocket};
+use tidewire_tokio::websocket::{Cause, ClosingHandshake, Config, Ended, Message, ReadAhead, WebSocket};
 use tidewire_ws::frame::CloseCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split},
@@ -89,7 +89,7 @@ impl Who {
 
     async fn lives_in_halves(self, websocket: WebSocket<DuplexStream>) -> Ended {
         if self == Self::Idles {
-            let (read, _write, driver) = websocket.with_driver(&Driver::default());
+            let (read, _write, driver) = websocket.with_driver(&ReadAhead::default());
             driver.await;
             return read.ended().unwrap();
         }

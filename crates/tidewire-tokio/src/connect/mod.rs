@@ -6,7 +6,7 @@
 //! use tidewire_tokio::connect::{Connector, Request, connect};
 //!
 //! let mut websocket = connect("ws://example.org/chat").await?;
-//! websocket.send("hello".into()).await?;
+//! websocket.send("hello").await?;
 //! while let Some(message) = websocket.next().await {
 //!     println!("{message:?}");
 //! }

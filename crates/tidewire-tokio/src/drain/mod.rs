@@ -17,7 +17,7 @@
 //! drain.begin();
 //! // One after the other, a second between them.
 //! assert_eq!(drain.finished(Duration::from_millis(2500)).await, 1);
-//! assert_eq!(drain.wound_up().await, 0);
+//! assert_eq!(drain.wind_up().await, 0);
 //! # }
 //! ```
 
@@ -126,7 +126,7 @@ impl Drain {
 
     /// Begins the drain, if nobody has, and waits until every spawned task is over, up to the drain's
     /// [deadline](Config::deadline); says how many are not: they end with their runtime. Cancel safe.
-    pub async fn wound_up(&self) -> usize {
+    pub async fn wind_up(&self) -> usize {
         self.begin();
         self.finished(self.bell.left()).await
     }
@@ -189,7 +189,7 @@ mod tests {
         assert!(start.elapsed() < Duration::from_secs(110));
         let told_in = late.await;
         assert_eq!((start.elapsed() + told_in).as_secs(), 110);
-        assert_eq!(drain.wound_up().await, 0);
+        assert_eq!(drain.wind_up().await, 0);
     }
 
     #[tokio::test(start_paused = true)]
@@ -201,9 +201,9 @@ mod tests {
         drain.begin();
         tokio::time::sleep(Duration::from_secs(3)).await;
         let start = Instant::now();
-        assert_eq!(drain.wound_up().await, 1);
+        assert_eq!(drain.wind_up().await, 1);
         assert_eq!(start.elapsed(), Duration::from_secs(4));
-        assert_eq!(drain.wound_up().await, 1, "the deadline is past");
+        assert_eq!(drain.wind_up().await, 1, "the deadline is past");
     }
 
     #[derive(Default)]

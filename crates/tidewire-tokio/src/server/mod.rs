@@ -27,7 +27,7 @@
 //!     })
 //!     .await;
 //! // How many are open yet, at the drain's deadline.
-//! assert_eq!(drain.wound_up().await, 0);
+//! assert_eq!(drain.wind_up().await, 0);
 //! # Ok(()) }
 //! ```
 

@@ -27,7 +27,7 @@ use crate::{
 /// use tidewire_tokio::{drain::Drain, upgrade::WebSocketUpgrade};
 ///
 /// async fn echo(State(drain): State<Drain>, upgrade: WebSocketUpgrade) -> Response {
-///     upgrade.protocols(["v2", "v1"]).on_upgrade(&drain, |mut websocket| async move {
+///     upgrade.choose_subprotocol(["v2", "v1"]).on_upgrade(&drain, |mut websocket| async move {
 ///         // `None` comes when the client is gone, and when the drain has told it to go.
 ///         while let Some(message) = websocket.next().await {
 ///             websocket.feed(message).ok();
@@ -76,7 +76,7 @@ impl WebSocketUpgrade {
         self.upgrade.subprotocols()
     }
 
-    /// The subprotocol that [`protocols`](Self::protocols) chose.
+    /// The subprotocol that [`choose_subprotocol`](Self::choose_subprotocol) chose.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
@@ -98,7 +98,7 @@ impl WebSocketUpgrade {
     }
 
     /// Chooses, of the subprotocols that the server speaks, the one that the client wants most, or none.
-    pub fn protocols(mut self, spoken: impl IntoIterator<Item: AsRef<str>>) -> Self {
+    pub fn choose_subprotocol(mut self, spoken: impl IntoIterator<Item: AsRef<str>>) -> Self {
         let spoken: Vec<_> = spoken.into_iter().collect();
         let offered = self.upgrade.subprotocols();
         let chosen = offered.iter().find(|name| spoken.iter().any(|known| known.as_ref() == **name));

@@ -22,14 +22,14 @@ use super::{
 /// sends then waits in the transport, its pings too.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Driver {
+pub struct ReadAhead {
     /// Messages that wait for the application, at least one. Default 64.
     pub max_messages: usize,
     /// Bytes of their payloads from which on no other is added: the last may go beyond it. Default 64 KiB.
     pub max_bytes: usize,
 }
 
-impl Default for Driver {
+impl Default for ReadAhead {
     fn default() -> Self {
         Self { max_messages: 64, max_bytes: 64 * 1024 }
     }
@@ -57,7 +57,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<IO> {
     /// # Panics
     /// Outside a tokio runtime.
     #[must_use]
-    pub fn into_driven(self, limits: &Driver) -> (ReadHalf<IO>, WriteHalf<IO>) {
+    pub fn into_driven(self, limits: &ReadAhead) -> (ReadHalf<IO>, WriteHalf<IO>) {
         let (read, write, driver) = self.with_driver(limits);
         tokio::spawn(driver);
         (read, write)
@@ -70,7 +70,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     #[must_use = "the driver is to be polled"]
     pub fn with_driver(
         self,
-        limits: &Driver,
+        limits: &ReadAhead,
     ) -> (ReadHalf<IO>, WriteHalf<IO>, impl Future<Output = ()> + use<IO>) {
         let mut connection = *self.connection;
         let at_most = |limit: usize| u32::try_from(limit).unwrap_or(u32::MAX);

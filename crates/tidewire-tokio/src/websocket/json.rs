@@ -66,9 +66,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Errors
     /// It has no form in JSON, or nothing can be sent.
     pub async fn send_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-        self.feed_json(value)?;
-        self.flush().await;
-        Ok(())
+        self.send(serialized(value)?).await.map_err(JsonError::Send)
     }
 
     /// The next message, text or binary, as a value; `None` as [`next`](Self::next) says. Cancel safe.
@@ -91,13 +89,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ReadHalf<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WriteHalf<IO> {
+    /// As [`WebSocket::feed_json`].
+    ///
+    /// # Errors
+    /// It has no form in JSON, or nothing can be sent.
+    pub fn feed_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
+        self.feed(serialized(value)?).map_err(JsonError::Send)
+    }
+
     /// As [`WebSocket::send_json`]. Cancel safe as that is.
     ///
     /// # Errors
     /// It has no form in JSON, or nothing can be sent.
     pub async fn send_json<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), JsonError> {
-        self.feed(serialized(value)?).map_err(JsonError::Send)?;
-        self.flush().await;
-        Ok(())
+        self.send(serialized(value)?).await.map_err(JsonError::Send)
     }
 }

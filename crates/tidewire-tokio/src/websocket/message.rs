@@ -44,6 +44,15 @@ impl Message {
         }
     }
 
+    /// The text, if it is one, without a copy.
+    #[must_use]
+    pub fn into_text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Binary(_) => None,
+        }
+    }
+
     /// The payload: of a text, its UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -94,6 +103,19 @@ impl From<&str> for Message {
 impl From<Vec<u8>> for Message {
     fn from(payload: Vec<u8>) -> Self {
         Self::Binary(payload)
+    }
+}
+
+impl From<Bytes> for Message {
+    /// Without a copy, where nobody shares it.
+    fn from(payload: Bytes) -> Self {
+        Self::Binary(payload.into())
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Message {
+    fn from(payload: [u8; N]) -> Self {
+        Self::Binary(payload.to_vec())
     }
 }
 

@@ -29,7 +29,7 @@ use tidewire_connection::websocket as sans_io;
 use tidewire_lifecycle::{Lifecycle, Usage};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-pub use self::driven::Driver;
+pub use self::driven::ReadAhead;
 #[cfg(feature = "json")]
 pub use self::json::JsonError;
 pub use self::message::Message;

@@ -53,8 +53,8 @@ impl<IO> Outbox<'_, IO> {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
-    pub fn feed(&mut self, message: Message) -> Result<(), SendError> {
-        self.connection.feed(message)
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.connection.feed(message.into())
     }
 
     /// As [`WebSocket::feed_text`](super::WebSocket::feed_text).

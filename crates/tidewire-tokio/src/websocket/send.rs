@@ -23,8 +23,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
-    pub fn feed(&mut self, message: Message) -> Result<(), SendError> {
-        self.connection.feed(message)
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.connection.feed(message.into())
     }
 
     /// Queues a text message.
@@ -71,7 +71,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over: also when it ended before the transport took all.
-    pub async fn send(&mut self, message: Message) -> Result<(), SendError> {
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.feed(message)?;
         poll_fn(|cx| self.connection.poll_sent(cx)).await
     }

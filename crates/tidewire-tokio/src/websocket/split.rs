@@ -119,8 +119,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WriteHalf<IO> {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
-    pub fn feed(&mut self, message: Message) -> Result<(), SendError> {
-        self.change(|connection| connection.feed(message))
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.change(|connection| connection.feed(message.into()))
     }
 
     /// As [`WebSocket::feed_text`].
@@ -155,6 +155,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WriteHalf<IO> {
         self.change(|connection| connection.feed_pieces(kind, pieces))
     }
 
+    /// How the connection ended, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        self.shared.lock().writer.ended().cloned()
+    }
+
+    /// What the connection has used.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        let connection = self.shared.lock();
+        connection.writer.usage(connection.alarm.now())
+    }
+
     /// Bytes that were queued and that the transport has not taken.
     #[must_use]
     pub fn output_len(&self) -> usize {
@@ -166,7 +179,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WriteHalf<IO> {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
-    pub async fn send(&mut self, message: Message) -> Result<(), SendError> {
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.feed(message)?;
         poll_fn(|cx| self.shared.poll(Party::Writer, cx, Connection::poll_sent)).await
     }

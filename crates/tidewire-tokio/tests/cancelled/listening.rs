@@ -66,7 +66,7 @@ async fn whoever_waits_for_a_drain_is_told_though_they_asked_before() {
         let mut notice = drain.notice();
         cut.again(async || (&mut notice).await).await;
         let _ = cut.once(drain.finished(Duration::from_secs(1))).await;
-        assert_eq!(cut.again(async || drain.wound_up().await).await, 0, "{cut:?}");
+        assert_eq!(cut.again(async || drain.wind_up().await).await, 0, "{cut:?}");
         running.await.unwrap();
     })
     .await;

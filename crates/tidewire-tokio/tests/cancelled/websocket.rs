@@ -1,7 +1,9 @@
 //! `WebSocket`, its halves and its driver.
 
 use futures_util::{SinkExt, StreamExt};
-use tidewire_tokio::websocket::{ClosingHandshake, Config, Driver, Message, ReadHalf, WebSocket, WriteHalf};
+use tidewire_tokio::websocket::{
+    ClosingHandshake, Config, Message, ReadAhead, ReadHalf, WebSocket, WriteHalf,
+};
 use tidewire_ws::frame::CloseCode;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
@@ -236,7 +238,7 @@ async fn the_half_that_reads() {
 async fn a_driver_leaves_what_it_read_to_the_halves() {
     everywhere(async |cut| {
         let (websocket, client) = talks([&said(), CLOSE].concat());
-        let (mut read, write, driver) = websocket.with_driver(&Driver::default());
+        let (mut read, write, driver) = websocket.with_driver(&ReadAhead::default());
         let _ = cut.once(driver).await;
         for message in heard() {
             assert_eq!(read.next().await, Some(message), "{cut:?}");

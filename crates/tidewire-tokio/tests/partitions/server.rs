@@ -47,7 +47,7 @@ pub(crate) async fn serve(mut chance: Seeded, ledger: Arc<Ledger>) -> turmoil::R
     // It ends by its time alone.
     let _ = timeout(life, accept(&listener, &hub, &drain, &ledger)).await;
     drop(listener);
-    drain.wound_up().await;
+    drain.wind_up().await;
     // A moment until its last words are out.
     sleep(Duration::from_millis(200)).await;
     Ok(())

@@ -58,7 +58,7 @@ async fn everybody_is_told_in_their_turn_and_nobody_is_new() {
             })
         })
         .collect();
-    assert_eq!(drain.wound_up().await, 0);
+    assert_eq!(drain.wind_up().await, 0);
     let mut times = Vec::new();
     for told in told {
         times.push(told.await.unwrap());
@@ -101,7 +101,7 @@ async fn what_waits_goes_out_before_the_close() {
     client.read_exact(&mut payload).await.unwrap();
     assert!(payload.iter().all(|byte| *byte == 7));
     told_to_go(client, 1001).await;
-    assert_eq!(drain.wound_up().await, 0);
+    assert_eq!(drain.wind_up().await, 0);
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn a_handler_that_never_ends_is_counted_at_the_deadline() {
             .await;
     });
     let _client = open(address).await.unwrap();
-    assert_eq!(drain.wound_up().await, 1);
+    assert_eq!(drain.wind_up().await, 1);
 }
 
 #[tokio::test]

@@ -85,7 +85,7 @@ async fn twelve(workers: Workers) -> HashMap<ThreadId, usize> {
     for client in clients {
         told_to_go(client, 1001).await;
     }
-    assert_eq!(drain.wound_up().await, 0);
+    assert_eq!(drain.wind_up().await, 0);
     server.await.unwrap();
     let threads = threads.lock().unwrap();
     threads.clone()

@@ -88,7 +88,7 @@ impl Server {
 
 async fn echo(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
     upgrade
-        .protocols(["v1", "v2"])
+        .choose_subprotocol(["v1", "v2"])
         .deflate(&Pool::default())
         .on_failed(move |error| app.failures.send(error).unwrap())
         .on_upgrade(&app.drain, serve)
@@ -121,7 +121,7 @@ async fn room(State(app): State<App>, Path(name): Path<String>, upgrade: WebSock
     if name != "kitchen" {
         return upgrade.refuse(Refusal::new(404, "there is no such room")).into_response();
     }
-    let upgrade = upgrade.protocols(["v2"]);
+    let upgrade = upgrade.choose_subprotocol(["v2"]);
     let chosen = format!("{:?} of {:?}", upgrade.subprotocol(), upgrade.subprotocols());
     match upgrade.header("X-Chosen", &chosen).and_then(|upgrade| upgrade.header("X-Name", &name)) {
         Ok(upgrade) => upgrade.on_upgrade(&app.drain, |_| async {}),
@@ -146,7 +146,7 @@ async fn a_handler_serves_a_websocket_and_the_drain_sees_it() {
     assert_eq!((close[0], &close[2..]), (0x88, &1001u16.to_be_bytes()[..]));
     client.write_all(CLOSE).await.unwrap();
     drop(client);
-    assert_eq!(server.drain.wound_up().await, 0);
+    assert_eq!(server.drain.wind_up().await, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -169,3 +169,14 @@ impl<IO> Connection<IO> {
         self.output.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_small() {
+        let len = size_of::<Connection<tokio::net::TcpStream>>();
+        assert!(len <= 448, "{len}");
+    }
+}

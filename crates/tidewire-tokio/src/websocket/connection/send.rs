@@ -132,9 +132,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             match until {
                 Until::Written if written.is_ready() => {
                     // Who never waits does not outlive its deadlines.
-                    if self.alarm.may_have_come() {
-                        let _ = self.poll_timers(cx, now);
-                    }
+                    let _ = self.poll_timers(cx, now);
                     // What was read is answered at once, but a peer that asks on and on is not waited for.
                     let _ = self.poll_due_output(cx, now);
                     return Poll::Ready(());
