@@ -67,6 +67,11 @@ impl Output {
         &mut self.waiting().tail
     }
 
+    /// The same, where something waits already.
+    pub(crate) fn tail_in_use(&mut self) -> Option<&mut Vec<u8>> {
+        self.waiting.as_mut().map(|waiting| &mut waiting.tail)
+    }
+
     /// Queues a piece that others may share.
     pub(crate) fn push_shared(&mut self, piece: &Bytes) {
         if piece.len() < SHARE_MIN_LEN {

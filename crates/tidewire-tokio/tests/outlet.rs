@@ -163,6 +163,20 @@ async fn a_hand_that_panics_closes_its_connection_and_no_other() {
     assert_eq!(frame(&mut good).await, "on");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_close_that_a_delivery_begins_has_its_deadline() {
+    let hub = Hub::new(HubConfig::default());
+    let (mut client, io) = duplex(1024);
+    let (mut read, _write, _delivering) = deliver(&hub, 1, io);
+    let reading = tokio::spawn(async move { read.next().await });
+    settle().await;
+    let start = tokio::time::Instant::now();
+    publish(&hub, "panic");
+    let _ = frame(&mut client).await;
+    assert_eq!(reading.await.unwrap(), None);
+    assert_eq!(start.elapsed().as_secs(), 5);
+}
+
 /// Everything that comes within a second of silence.
 async fn everything(client: &mut DuplexStream) -> Vec<u8> {
     let (mut all, mut piece) = (Vec::new(), [0; 1024]);

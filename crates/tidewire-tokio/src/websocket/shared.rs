@@ -45,6 +45,8 @@ impl Party {
 #[derive(PartialEq, Eq)]
 struct Mark {
     transport: Transport,
+    /// A close that begins has a deadline, which is the others' to keep.
+    is_open: bool,
     output_len: usize,
     inbox_len: usize,
 }
@@ -53,6 +55,7 @@ impl Mark {
     fn of<IO>(connection: &Connection<IO>) -> Self {
         Self {
             transport: connection.writer.transport(),
+            is_open: connection.writer.is_open(),
             output_len: connection.output_len(),
             inbox_len: connection.inbox_len(),
         }

@@ -100,13 +100,16 @@ impl Assembly {
         }
     }
 
-    /// The buffer of a binary message that is joined, with room for more: for as much again as came, or for `remaining` bytes
-    /// if that is less.
-    pub(crate) fn room(&mut self, remaining: u64) -> Option<(&mut Vec<u8>, usize)> {
+    /// The buffer of a binary message that is joined, with room for `min_len` bytes or more, if so many came: where there is
+    /// less it is made, for as much again as came, or for `remaining` bytes if that is less.
+    pub(crate) fn room(&mut self, remaining: u64, min_len: usize) -> Option<(&mut Vec<u8>, usize)> {
         match self.0.as_deref_mut() {
             Some(Joining::Binary { bytes }) => {
-                let room = usize::try_from(remaining).unwrap_or(usize::MAX).min(bytes.len());
-                bytes.reserve_exact(room);
+                let remaining = usize::try_from(remaining).unwrap_or(usize::MAX);
+                if bytes.capacity() - bytes.len() < min_len.min(remaining) {
+                    bytes.reserve_exact(remaining.min(bytes.len()));
+                }
+                let room = remaining.min(bytes.capacity() - bytes.len());
                 Some((bytes, room))
             }
             None | Some(Joining::Text { .. }) => None,
@@ -204,6 +207,24 @@ mod tests {
             }
             assert_eq!((message.len(), message.capacity()), (50_000, 50_000));
         }
+    }
+
+    #[test]
+    fn room_is_made_by_doubling_and_never_for_more_than_came() {
+        let mut message = Assembly::IDLE;
+        message.append(MessageKind::Binary, &[1; 100], Following::Frames).unwrap();
+        let mut made = 0;
+        while message.len() < 100_000 {
+            let (before, len) = (message.capacity(), message.len());
+            let (bytes, room) = message.room(1 << 40, 16).unwrap();
+            assert!(room >= 16 && room <= len.max(before - len), "{room} for {len}");
+            bytes.extend_from_slice(&[2; 16]);
+            made += usize::from(message.capacity() != before);
+            assert!(message.capacity() <= 2 * message.len());
+        }
+        assert!(made <= 12, "{made}");
+        let room = message.room(10, 16).unwrap().1;
+        assert_eq!(room, 10, "no more than the frame has");
     }
 
     #[test]

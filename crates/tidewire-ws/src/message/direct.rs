@@ -43,7 +43,8 @@ impl Reader {
         if payload.remaining() < MIN_LEN as u64 || self.message.begun().coding != Coding::Plain {
             return None;
         }
-        let (bytes, len) = self.assembly.room(payload.remaining()).filter(|(_, len)| *len >= MIN_LEN)?;
+        let (bytes, len) =
+            self.assembly.room(payload.remaining(), MIN_LEN).filter(|(_, len)| *len >= MIN_LEN)?;
         let start = bytes.len();
         let outcome = read(&mut bytes.limit(len));
         let came = bytes.get_mut(start..).unwrap_or_default();

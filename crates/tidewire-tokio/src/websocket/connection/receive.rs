@@ -96,10 +96,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             return None;
         }
         let input = self.unread.as_mut().map(ReadBuffer::unread).unwrap_or_default();
-        let mut message = None;
+        // A message that asks for no reply takes no room for one.
+        let (mut message, mut rare) = (None, Vec::new());
+        let replies = self.output.tail_in_use().unwrap_or(&mut rare);
         let mut events = self.reader.receive(input);
         while message.is_none() {
-            message = match events.next(self.looked_at, &mut self.writer, self.output.tail()) {
+            message = match events.next(self.looked_at, &mut self.writer, replies) {
                 Some(Event::Text(text)) => Some(Message::Text(text.into_owned())),
                 Some(Event::Binary(payload)) => Some(Message::Binary(payload.into_owned())),
                 Some(Event::Ping(_) | Event::Pong(_)) => None,
@@ -113,6 +115,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             };
         }
         let consumed = events.consumed();
+        if !rare.is_empty() {
+            self.output.tail().append(&mut rare);
+        }
         if message.is_none() {
             // All of it is looked at, or comes too late.
             self.unread.take().into_iter().for_each(ReadBuffer::give_back);
