@@ -1,5 +1,5 @@
 //! Echoes every message without a runtime, a thread a connection:
-//! `cargo run -p tidewire-connection --example blocking_echo -- 127.0.0.1:9001`.
+//! `cargo run -p tidewire-connection --example blocking_echo -- 127.0.0.1:9007`.
 //!
 //! It shows what the owner of a connection has to do, whatever moves its bytes: tell the time, write the output, do with
 //! the transport what [`Transport`] says, and read until the next deadline.
@@ -19,7 +19,7 @@ use tidewire_connection::ws::handshake::{Refusal, Response};
 const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 fn main() -> io::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9007".to_owned());
     let listener = TcpListener::bind(address)?;
     println!("listening on ws://{}", listener.local_addr()?);
     let config = Config::default();

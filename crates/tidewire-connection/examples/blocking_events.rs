@@ -1,5 +1,5 @@
 //! An event stream that counts, without a runtime, a thread a connection:
-//! `cargo run -p tidewire-connection --example blocking_events -- 127.0.0.1:9002`, then `curl -N http://127.0.0.1:9002/`.
+//! `cargo run -p tidewire-connection --example blocking_events -- 127.0.0.1:9008`, then `curl -N http://127.0.0.1:9008/`.
 //!
 //! The head of a request is HTTP's, and read here with no more than that needs; a program has a library for it. From the
 //! response on the composite says what to do, as in `blocking_echo`. Whoever comes back goes on behind the last event ID.
@@ -23,7 +23,7 @@ const LAST: u64 = 10;
 const MAX_HEAD_LEN: u64 = 16 * 1024;
 
 fn main() -> io::Result<()> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".to_owned());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9008".to_owned());
     let listener = TcpListener::bind(address)?;
     println!("listening on http://{}", listener.local_addr()?);
     let config = Arc::new(Config::event_stream());

@@ -1,4 +1,4 @@
-//! WebSockets from axum: `cargo run -p tidewire-tokio --features axum,deflate --example axum_websocket -- 127.0.0.1:9003`.
+//! WebSockets from axum: `cargo run -p tidewire-tokio --features axum,deflate --example axum_websocket -- 127.0.0.1:9005`.
 //!
 //! `/rooms/{name}` passes on what its visitors say, compressed for those who offer it; `/count` says how many there are, to
 //! those who speak `count.v1`. Both answer HTTP/1.1 and HTTP/2. A room that there is not is refused with a 404. Ctrl-C tells
@@ -36,7 +36,7 @@ struct App {
 async fn main() -> Result<(), Box<dyn Error>> {
     let address: SocketAddr = match std::env::args().nth(1) {
         Some(address) => address.parse()?,
-        None => SocketAddr::from(([127, 0, 0, 1], 9003)),
+        None => SocketAddr::from(([127, 0, 0, 1], 9005)),
     };
     let mut messages = message::Config::default();
     messages.max_message_len = 64 * 1024;

@@ -1,4 +1,4 @@
-//! WebSockets from hyper: `cargo run -p tidewire-tokio --features hyper --example hyper_websocket -- 127.0.0.1:9004`.
+//! WebSockets from hyper: `cargo run -p tidewire-tokio --features hyper --example hyper_websocket -- 127.0.0.1:9006`.
 //!
 //! `/echo` sends back what comes, over HTTP/1.1 and over HTTP/2 without TLS; `/secret` only to those who say `Bearer tide`.
 //! Everything else is a page. Ctrl-C closes the WebSockets (1001) and waits for them.
@@ -35,7 +35,7 @@ type Body = BoxBody<Bytes, Infallible>;
 async fn main() -> Result<(), Box<dyn Error>> {
     let address: SocketAddr = match std::env::args().nth(1) {
         Some(address) => address.parse()?,
-        None => SocketAddr::from(([127, 0, 0, 1], 9004)),
+        None => SocketAddr::from(([127, 0, 0, 1], 9006)),
     };
     let listener = Listener::bind(address, Limits::default())?;
     println!("listening on ws://{}", listener.local_addr()?);

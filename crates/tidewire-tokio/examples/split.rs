@@ -33,7 +33,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         () = server.run(listener, &drain, |websocket, _| serve(websocket)) => {}
         _ = signals.next() => {}
     }
-    drain.wind_up().await;
+    // A second signal does not wait for the connections.
+    tokio::select! {
+        _ = drain.wind_up() => {}
+        _ = signals.next() => {}
+    }
     Ok(())
 }
 

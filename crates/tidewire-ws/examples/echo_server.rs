@@ -1,5 +1,5 @@
 //! An echo server on blocking sockets, a thread for each, without tokio: compression, refusals, pings and closes.
-//! `cargo run --release -p tidewire-ws --features deflate --example echo_server -- 127.0.0.1:9001`
+//! `cargo run --release -p tidewire-ws --features deflate --example echo_server -- 127.0.0.1:9009`
 #![allow(missing_docs)]
 
 use std::error::Error;
@@ -98,7 +98,7 @@ fn serve(mut stream: TcpStream, pool: &Pool) -> Result<(), Box<dyn Error + Send 
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9009".to_owned());
     let listener = TcpListener::bind(&address)?;
     println!("listening on {}", listener.local_addr()?);
     let pool = Pool::default();
