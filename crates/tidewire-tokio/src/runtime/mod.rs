@@ -2,19 +2,27 @@
 //!
 //! ```no_run
 //! use std::net::SocketAddr;
-//! use tidewire_tokio::{accept::Acceptor, drain::Drain, hub::{Config, SharedHub}};
+//! use tidewire_tokio::{accept::Acceptor, drain::{Drain, ShutdownSignals}, hub::{Config, SharedHub}};
 //! use tidewire_tokio::{listener::{Limits, Listener}, runtime::{self, Threads}, server::Server};
 //!
 //! let threads: Threads = "each".parse()?;
 //! runtime::run(threads, |workers| async move {
 //!     let listener = Listener::bind(SocketAddr::from(([127, 0, 0, 1], 9001)), Limits::default())?;
+//!     let mut signals = ShutdownSignals::listen()?;
+//!     let drain = Drain::new();
 //!     // What is published in one runtime reaches the readers in all.
 //!     let hub = SharedHub::<bytes::Bytes>::new(Config::default());
 //!     let server = Server::new(Acceptor::default()).on(workers);
-//!     server.run(listener, &Drain::new(), move |mut websocket, _| {
+//!     let serving = server.run(listener, &drain, move |mut websocket, _| {
 //!         let hub = hub.clone();
 //!         async move { while let Some(message) = websocket.next().await { /* … */ } }
-//!     }).await;
+//!     });
+//!     tokio::select! {
+//!         () = serving => {}
+//!         _ = signals.next() => {}
+//!     }
+//!     // Whoever is connected is told to go, and waited for; who does not go in time ends with the runtimes.
+//!     drain.wind_up().await;
 //!     Ok::<_, std::io::Error>(())
 //! })??;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
