@@ -46,14 +46,32 @@
 //!
 //! # Cancel safety
 //!
-//! [`WebSocket::next`](websocket::WebSocket::next), [`send`](websocket::WebSocket::send),
-//! [`flush`](websocket::WebSocket::flush), [`close`](websocket::WebSocket::close),
-//! [`Subscriber::batch`](hub::Subscriber::batch), [`Listener::accept`](listener::Listener::accept) and the waits of
-//! [`Drain`](drain::Drain) are cancel safe: dropped before they are ready they have lost nothing, and a later call goes
-//! on. So are `next` and `next_update` of `event_source::EventSource` and `reconnect::ReconnectingWebSocket`, also where they
-//! connect or wait to come back. [`Acceptor::accept`](accept::Acceptor::accept) and `upgrade::Upgrading::websocket` are not:
-//! they own the transport, and drop it, as `Connector::connect` does, behind which nothing is left.
-//! [`Server::run`](server::Server::run), dropped, has closed its listener, and its connections go on.
+//! A future that is dropped before it is ready, as `select!` does:
+//!
+//! | Method | Cancel safe | What is lost with it |
+//! |---|---|---|
+//! | [`WebSocket::next`](websocket::WebSocket::next), `next_json`, those of a [`ReadHalf`](websocket::ReadHalf) | yes | nothing: a message is taken only when it is returned |
+//! | [`send`](websocket::WebSocket::send), `send_json`, those of a [`WriteHalf`](websocket::WriteHalf) | yes | nothing once it was polled: the message goes out with later calls, and said again goes out twice |
+//! | [`flush`](websocket::WebSocket::flush), that of a [`WriteHalf`](websocket::WriteHalf) | yes | nothing: a later call goes on |
+//! | [`close`](websocket::WebSocket::close), that of a [`WriteHalf`](websocket::WriteHalf) | yes | nothing once it was polled: `close` or `next` goes on |
+//! | the driver of [`with_driver`](websocket::WebSocket::with_driver) | yes | the driver: the halves go on without one |
+//! | [`Acceptor::accept`](accept::Acceptor::accept), [`accept_with`](accept::Acceptor::accept_with), [`accept_secured`](accept::Acceptor::accept_secured) | no | the transport, which they own |
+//! | `upgrade::Upgrading::{websocket, websocket_on}` | no | the connection, which they own |
+//! | `upgrade::close_refused` | yes | the transport, and an answer perhaps that the client has not read |
+//! | `connect::connect`, `connect::Connector::{connect, connect_over}` | yes | the attempt, and the transport: nothing is left behind |
+//! | `reconnect::ReconnectingWebSocket::{next, next_update}` | yes | nothing, also where they connect or wait to come back |
+//! | its `send`, `flush` | yes | what a [`WebSocket`](websocket::WebSocket)'s lose |
+//! | its `close` | yes | the way back, once it was polled: `next` closes as well |
+//! | `event_source::EventSource::{next, next_update}` | yes | nothing, also where they connect or wait to come back |
+//! | [`Subscriber::batch`](hub::Subscriber::batch) | yes | nothing: what was taken is in the batch |
+//! | [`SharedHub::upkeep`](hub::SharedHub::upkeep) | yes | nothing: another can be made |
+//! | [`Listener::accept`](listener::Listener::accept) | yes | nothing: whoever came waits for a later call |
+//! | [`Server::run`](server::Server::run) | yes | the listener, which is closed; its connections go on |
+//! | `stream_server::StreamServer::serve` | yes | the connection, with the response that is under way |
+//! | [`Drain::begun`](drain::Drain::begun), [`finished`](drain::Drain::finished) | yes | nothing: a later call waits for the same |
+//! | [`drain::Notice`] | yes | its place among those who are told in turn; polled by reference, nothing |
+//! | [`Drain::wind_up`](drain::Drain::wind_up) | yes | nothing: once it was polled the drain has begun, and a later call waits for the rest |
+//! | [`ShutdownSignals::next`](drain::ShutdownSignals::next) | yes | nothing: a signal between two calls is the later one's |
 
 pub mod accept;
 pub mod alarm;

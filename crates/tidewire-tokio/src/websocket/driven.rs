@@ -65,8 +65,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
-    /// The same with the driver as a future, for who tracks their tasks: it is ready when the connection is over. Dropped
-    /// before, the connection is one that nobody drives.
+    /// The same with the driver as a future, for who tracks their tasks: it is ready when the connection is over. Cancel
+    /// safe: dropped before, it has lost nothing, and the connection is one that nobody drives.
     #[must_use = "the driver is to be polled"]
     pub fn with_driver(
         self,
