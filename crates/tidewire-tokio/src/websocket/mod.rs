@@ -17,6 +17,7 @@ mod driven;
 #[cfg(feature = "json")]
 mod json;
 mod message;
+mod outbox;
 mod outlet;
 mod receive;
 mod send;
@@ -33,7 +34,8 @@ pub use self::driven::ReadAhead;
 #[cfg(feature = "json")]
 pub use self::json::JsonError;
 pub use self::message::Message;
-pub use self::outlet::{Delivering, Outbox};
+pub use self::outbox::Outbox;
+pub use self::outlet::Delivering;
 pub use self::split::{ReadHalf, Unrelated, WriteHalf};
 pub use tidewire_connection::websocket::{Cause, ClosingHandshake, Config, Ended, Endpoint};
 
