@@ -11,7 +11,6 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use tidewire_connection::websocket::Transport;
 use tidewire_ws::frame::CloseCode;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -244,11 +243,11 @@ impl<M: hub::Message + Clone, H> Hands<M, H> {
         H: FnMut(&mut Subscriber<M>, Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
     {
         for _ in 0..MAX_BATCHES_PER_TURN {
-            if connection.writer.transport() != Transport::Open {
-                return Turn::Over;
-            }
             if connection.output_len() > 0 && self.poll_write(outlet, shared, connection).is_pending() {
                 return Turn::Done;
+            }
+            if !connection.writer.is_open() {
+                return Turn::Over;
             }
             let mut batch = self.reader.hub().lend_batch();
             let left = self.reader.take_batch(now, BATCH, &mut batch);
