@@ -52,7 +52,7 @@ impl<IO> Drop for Handle<IO> {
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WebSocket<IO> {
     /// The two halves of [`split`](Self::split), and a task that does what is due while neither is polled: it reads a few
     /// messages ahead, answers pings, echoes a close, writes what was fed, and keeps the deadlines. When both halves are
-    /// dropped it closes with 1001, and ends with the connection.
+    /// dropped it closes with 1001, and ends with the connection. What came before the end is still handed out behind it.
     ///
     /// # Panics
     /// Outside a tokio runtime.
