@@ -324,7 +324,7 @@ mod token;
 // Beside the hub: who is there, and who is typing.
 pub mod presence;
 
-pub use batch::{Batch, Budget, MAX_LOOKS, ReadyBatches};
+pub use batch::{Batch, Batches, Budget, MAX_LOOKS, ReadyBatches};
 pub use config::Config;
 pub use cursor::Cursor;
 pub use delivery::{Delivery, Lent};

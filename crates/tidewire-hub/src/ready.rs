@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::batch::{Batch, Budget, MAX_LOOKS, Parts, ReadyBatches};
+use crate::batch::{Batch, Batches, Budget, MAX_LOOKS, Parts, ReadyBatches};
 use crate::delivery::Delivery;
 use crate::gap::Gap;
 use crate::hub::{Hub, READY, of_subscriber};
@@ -166,6 +166,31 @@ impl<M: Message> Hub<M> {
         let reader = self.subscriber(id).filter(|found| served(found.attention)).map(|_| id);
         let quantum = self.config.quantum();
         Batch::new(self.parts(), reader, budget, quantum)
+    }
+
+    /// A [`Hub::batch`] for one subscriber after another, as they are named: for who looks after many at a time. Those who
+    /// stand at one place of a topic and want all that is behind it cost the least.
+    ///
+    /// ```
+    /// # use core::time::Duration;
+    /// # use tidewire_hub::{Budget, Config, ConnectionId, Hub, Incarnation, PublishOptions, Start, TopicName};
+    /// # let mut hub: Hub<&str> = Hub::new(Config::default(), Incarnation::new(1), 2);
+    /// # let (now, topic) = (Duration::ZERO, TopicName::new("chat")?);
+    /// # for connection in 0..3 {
+    /// #     let reader = hub.connect(ConnectionId::new(connection))?;
+    /// #     hub.subscribe(now, reader, &topic, Start::Live)?;
+    /// # }
+    /// hub.publish(now, &topic, "hello", &PublishOptions::new())?;
+    /// let named: Vec<_> = std::iter::from_fn(|| hub.poll_ready()).collect();
+    /// let mut batches = hub.batches(now, Budget::default());
+    /// let given: usize = named.iter().map(|id| batches.of(*id).count()).sum();
+    /// assert_eq!(given, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn batches(&mut self, now: Duration, budget: Budget) -> Batches<'_, M> {
+        self.tell(now);
+        let quantum = self.config.quantum();
+        Batches::new(self.parts(), budget, quantum)
     }
 
     /// The next message or gap for a subscriber, as a [`Hub::batch`] of one; its topics take turns of one

@@ -3,6 +3,7 @@
 mod budget;
 mod direct;
 mod gaps;
+mod named;
 mod parts;
 mod turn;
 mod wave;
@@ -12,6 +13,7 @@ use core::fmt;
 
 pub use budget::Budget;
 pub(crate) use budget::Quantum;
+pub use named::Batches;
 pub(crate) use parts::Parts;
 pub use wave::ReadyBatches;
 
@@ -168,16 +170,24 @@ impl<'a, M> Batch<'a, M> {
 
     /// Ends a turn that gives all that there is, as far as it was taken.
     #[inline]
-    fn end_whole(&mut self, key: u32, offset: u64, caught_up: bool) {
+    fn end_whole(&mut self, key: u32, seat: Seat, offset: u64, caught_up: bool) {
         let node = Node::element(key);
         let subscription = &mut self.parts.subscriptions[key as usize];
         subscription.offset = offset;
-        let (topic, subscriber) = (subscription.topic, subscription.subscriber);
-        if caught_up {
-            self.extend_run(topic, node);
-        } else {
-            self.parts.turns.move_back(of_subscriber(subscriber), node);
-            self.parts.subscribers[subscriber as usize].attention = Attention::Announced;
+        let (topic, index) = (subscription.topic, subscription.subscriber);
+        let attention = &mut self.parts.subscribers[index as usize].attention;
+        match (seat, caught_up) {
+            (Seat::Ready, true) => self.extend_run(topic, node),
+            (Seat::Ready, false) => {
+                *attention = Attention::Announced;
+                self.parts.turns.move_back(of_subscriber(index), node);
+            }
+            // It is the only one in the ring.
+            (Seat::Ring, true) => {
+                *attention = Attention::Idle;
+                self.parts.turns.move_back(waiting(topic), node);
+            }
+            (Seat::Ring, false) => *attention = Attention::Announced,
         }
     }
 
@@ -266,9 +276,10 @@ impl<'a, M> Batch<'a, M> {
     #[inline]
     fn finish(&mut self) {
         if let Some(whole) = &self.whole {
-            let (key, offset, caught_up) = (whole.subscription, whole.offset(), whole.left.is_empty());
+            let (key, seat) = (whole.subscription, whole.seat);
+            let (offset, caught_up) = (whole.offset(), whole.left.is_empty());
             (self.whole, self.reader) = (None, None);
-            self.end_whole(key, offset, caught_up);
+            self.end_whole(key, seat, offset, caught_up);
         } else {
             self.finish_turns();
         }

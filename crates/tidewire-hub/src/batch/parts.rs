@@ -112,12 +112,16 @@ impl<M> Parts<'_, M> {
     pub(crate) fn take_place(&mut self, key: u32, looks: &mut usize) {
         let subscription = &self.subscriptions[key as usize];
         let log = &self.topics[subscription.topic].log;
-        let filter = self.filter(subscription);
-        let subscription = &mut self.subscriptions[key as usize];
-        // One that has a gap to tell, or lags behind one, stays: the gap decides where it goes on.
-        if subscription.gap.is_none() && subscription.offset >= log.lost(filter.reads) {
-            subscription.offset = log.pass_skipped(subscription.offset, &filter, looks);
+        // Mostly the next message is there, and for everybody: then nothing is moved over.
+        if !log.is_for_everybody() || subscription.offset < log.before_earliest() {
+            let filter = self.filter(subscription);
+            let subscription = &mut self.subscriptions[key as usize];
+            // One that has a gap to tell, or lags behind one, stays: the gap decides where it goes on.
+            if subscription.gap.is_none() && subscription.offset >= log.lost(filter.reads) {
+                subscription.offset = log.pass_skipped(subscription.offset, &filter, looks);
+            }
         }
+        let subscription = &self.subscriptions[key as usize];
         let caught_up = subscription.gap.is_none() && subscription.offset == log.head();
         let place =
             if caught_up { waiting(subscription.topic) } else { of_subscriber(subscription.subscriber) };

@@ -24,7 +24,7 @@ pub(super) struct Run {
 impl<M> Batch<'_, M> {
     /// Another batch begins.
     #[inline]
-    fn renew(&mut self, first: First) {
+    pub(super) fn renew(&mut self, first: First) {
         (self.left, self.looks) = (self.budget, MAX_LOOKS);
         (self.first, self.inbox, self.ring) = (first, InboxTurn::from(first), Ring::Unknown);
     }
@@ -87,7 +87,7 @@ impl<'a, M> ReadyBatches<'a, M> {
             if !self.rest.as_ref().is_some_and(|rest| rest.is_of(subscription)) {
                 self.rest = Some(Rest::new(&batch.parts, subscription, batch.budget, batch.quantum));
             }
-            batch.whole = self.rest.as_ref().and_then(|rest| rest.whole(key, subscription));
+            batch.whole = self.rest.as_ref().and_then(|rest| rest.whole(key, subscription, Seat::Ready));
             if batch.whole.is_none() {
                 batch.renew(First::Inbox);
                 (batch.inbox, batch.ring) = (InboxTurn::Over, Ring::Empty);

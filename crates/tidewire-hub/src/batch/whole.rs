@@ -2,6 +2,7 @@
 
 use super::budget::{Budget, Quantum};
 use super::parts::Parts;
+use super::turn::Seat;
 use crate::entry::Entry;
 use crate::policy::PolicyKey;
 use crate::subscriber::Subscription;
@@ -49,17 +50,18 @@ impl<'a, M> Rest<'a, M> {
 
     /// All of it for that subscription, which stands there, if everybody gets it.
     #[inline]
-    pub(super) fn whole(&self, key: u32, subscription: &Subscription) -> Option<Whole<'a, M>> {
+    pub(super) fn whole(&self, key: u32, subscription: &Subscription, seat: Seat) -> Option<Whole<'a, M>> {
         if subscription.gap.is_some() || subscription.policy != PolicyKey::DEFAULT {
             return None;
         }
-        Some(Whole { subscription: key, topic: self.topic, left: self.entries? })
+        Some(Whole { subscription: key, seat, topic: self.topic, left: self.entries? })
     }
 }
 
 /// A turn that gives all that there is.
 pub(super) struct Whole<'a, M> {
     pub(super) subscription: u32,
+    pub(super) seat: Seat,
     pub(super) topic: &'a Topic<M>,
     pub(super) left: &'a [Entry<M>],
 }

@@ -58,6 +58,12 @@ impl<M> Log<M> {
         self.entries.back().map_or(self.head, |entry| entry.offset - 1)
     }
 
+    /// Whether no reader skips anything of what is held.
+    #[inline]
+    pub(crate) fn is_for_everybody(&self) -> bool {
+        self.special.is_none()
+    }
+
     /// How many messages are held.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()

@@ -47,7 +47,13 @@ impl Pair {
     pub(super) fn batch_in_part(&mut self, place: usize, budget: Budget, most: usize) -> usize {
         let (Some(id), serial) = (self.places[place], self.serials[place]) else { return 0 };
         self.model.tell(self.now);
-        let taken = take(&mut self.model, serial, &mut self.hub.batch(self.now, id, budget), budget, most);
+        // One by itself, and one among those that are named, are the same.
+        let taken = if serial % 2 == 0 {
+            take(&mut self.model, serial, &mut self.hub.batch(self.now, id, budget), budget, most)
+        } else {
+            let mut batches = self.hub.batches(self.now, budget);
+            take(&mut self.model, serial, batches.of(id), budget, most)
+        };
         self.left(place);
         let (must, _) = self.model.has_something(serial);
         let used_up = taken > 0 || most == 0;
@@ -86,9 +92,9 @@ impl Pair {
             }
             core::mem::forget(batches);
         } else {
-            let mut batch = self.hub.batch(self.now, id, budget);
-            take(&mut self.model, self.serials[place], &mut batch, budget, most);
-            core::mem::forget(batch);
+            let mut batches = self.hub.batches(self.now, budget);
+            take(&mut self.model, self.serials[place], batches.of(id), budget, most);
+            core::mem::forget(batches);
         }
         for place in 0..PLACES {
             self.goes_back(place, &before);
