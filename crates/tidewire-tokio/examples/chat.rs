@@ -121,9 +121,9 @@ async fn chat(
     }
 }
 
-fn hear(reader: &mut Subscriber<Line>, delivered: Delivered<Line>, outbox: &mut Outbox<'_, Stream>) {
-    let cursor = reader.cursor_after(&delivered).encode();
-    let record = match &delivered {
+fn hear(reader: &mut Subscriber<Line>, delivered: &Delivered<Line>, outbox: &mut Outbox<'_, Stream>) {
+    let cursor = reader.cursor_after(delivered).encode();
+    let record = match delivered {
         Delivered::Message(kept) => json!({ "type": "line", "text": &*kept.message, "cursor": cursor }),
         Delivered::Gap(gap) => json!({ "type": "gap", "reason": gap.reason.as_str(), "cursor": cursor }),
         // Neither is asked for here: nobody has a guest's address, and its policy skips what it has no time for.

@@ -78,7 +78,6 @@ pub mod alarm;
 pub mod clock;
 #[cfg(feature = "connect")]
 pub mod connect;
-mod courier;
 #[cfg(any(feature = "client", feature = "connect"))]
 mod credentials;
 pub mod drain;

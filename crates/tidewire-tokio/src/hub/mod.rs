@@ -11,7 +11,7 @@
 //! one lock, for an append, and again for each 256 of those who are to be woken by it, or 1,024 who have yet to
 //! take what they were woken for; a batch takes that of each shard that it is from. No lock is held while another
 //! is taken, a task is woken or a socket is written. The message is cloned under it (an `Arc` is what to publish),
-//! and dropped under it when it is evicted: neither may call the hub.
+//! and dropped under it when it is evicted: neither may call the hub, or panic.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -51,6 +51,7 @@
 //! ```
 
 mod address;
+pub(crate) mod courier;
 mod delivered;
 mod reading;
 mod shard;
@@ -60,7 +61,6 @@ mod upkeep;
 
 pub use address::Address;
 pub use delivered::{Delivered, Kept};
-pub(crate) use reading::Left;
 pub use subscriber::Subscriber;
 pub use tidewire_hub::{
     Budget, Config, ConnectError, ConnectionId, Cursor, Dismissal, Epoch, Gap, GapReason, Incarnation,
@@ -74,7 +74,7 @@ use std::{
     hash::{BuildHasher, RandomState},
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -84,7 +84,7 @@ use std::{
 use rand::random;
 use tidewire_hub::Hub;
 
-use self::shard::Shard;
+use self::{courier::Couriers, shard::Shard};
 use crate::clock::Clock;
 
 /// A hub that tasks on any thread publish to and subscribe at. Clones share one hub.
@@ -103,8 +103,8 @@ struct Shared<M> {
     clock: Clock,
     /// The wall time at which the clock stood at zero.
     origin: SystemTime,
-    /// Empty batches for outlets, which keep none while nothing comes.
-    batches: Mutex<Vec<Vec<Delivered<M>>>>,
+    /// Who delivers to sockets.
+    couriers: Arc<Couriers<M>>,
 }
 
 impl<M> Clone for SharedHub<M> {
@@ -141,9 +141,14 @@ impl<M: Message + Send + 'static> SharedHub<M> {
     #[must_use]
     pub fn with_shards(config: Config, shards: NonZeroUsize) -> Self {
         let (shares, share) = shares::of(&config, shards);
+        let couriers = Arc::<Couriers<M>>::default();
         let incarnation = Incarnation::new(random());
-        let shards =
-            (0..shares).map(|_| Shard::new(Hub::new(share.clone(), incarnation, random()))).collect();
+        let shards = (0..shares)
+            .map(|index| {
+                let hub = Hub::new(share.clone(), incarnation, random());
+                Shard::new(index, hub, Arc::clone(&couriers))
+            })
+            .collect();
         let shared = Arc::new(Shared {
             shards,
             homes: RandomState::new(),
@@ -153,7 +158,7 @@ impl<M: Message + Send + 'static> SharedHub<M> {
             max_topics_per_subscriber: config.max_topics_per_subscriber.min(Cursor::MAX_TOPICS),
             clock: Clock::start(),
             origin: SystemTime::now(),
-            batches: Mutex::default(),
+            couriers,
         });
         upkeep::spawn(Arc::downgrade(&shared));
         Self { shared }
@@ -221,25 +226,6 @@ impl<M: Message> SharedHub<M> {
     /// [`topics`](Self::topics).
     pub fn topic<R>(&self, name: &TopicName, look: impl FnOnce(TopicInfo<'_>) -> R) -> Option<R> {
         self.shared.home(name).1.lock().hub.topic(name).map(look)
-    }
-}
-
-/// Batches that are kept for later, and how long they may be.
-const MAX_BATCHES: usize = 8;
-const MAX_BATCH_LEN: usize = 256;
-
-impl<M> SharedHub<M> {
-    /// An empty batch, which has grown already perhaps.
-    pub(crate) fn lend_batch(&self) -> Vec<Delivered<M>> {
-        self.shared.batches.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
-    }
-
-    pub(crate) fn give_batch(&self, mut batch: Vec<Delivered<M>>) {
-        batch.clear();
-        let mut batches = self.shared.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        if batches.len() < MAX_BATCHES && batch.capacity() <= MAX_BATCH_LEN {
-            batches.push(batch);
-        }
     }
 }
 

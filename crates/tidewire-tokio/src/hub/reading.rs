@@ -6,10 +6,8 @@ use std::{
     time::Duration,
 };
 
-use tidewire_hub::{Cursor, Gap, Message, Progress, Start};
-use tokio::time::Instant;
-
 use super::{Budget, Delivered, Subscriber};
+use tidewire_hub::{Cursor, Gap, Message, Progress, Start};
 
 impl<M: Message> Subscriber<M> {
     /// The token that resumes behind `delivered`, in all topics: call it for one thing after the other in the order
@@ -68,14 +66,6 @@ impl<M: Message> Subscriber<M> {
     }
 }
 
-/// Whether more is there than was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Left {
-    Nothing,
-    /// Perhaps.
-    Something,
-}
-
 impl<M: Message + Clone> Subscriber<M> {
     /// Appends what is there, within the budget, and says how many it was. Topics take turns, and so do shards; of
     /// each shard the first message is taken whatever its length. A budget of no messages counts as one of one.
@@ -112,11 +102,6 @@ impl<M: Message + Clone> Subscriber<M> {
         poll_fn(|cx| self.poll_batch(cx, budget, batch)).await
     }
 
-    /// Appends what is there, within the budget, and says whether more is, for who is woken whenever something comes.
-    pub(crate) fn take_batch(&mut self, now: Instant, budget: Budget, batch: &mut Vec<Delivered<M>>) -> Left {
-        self.take(None, self.hub.shared.clock.at(now), budget, batch)
-    }
-
     /// Goes round the shards once. Whoever waits is known to each that had nothing, from the same lock hold on.
     fn take(
         &mut self,
@@ -124,11 +109,10 @@ impl<M: Message + Clone> Subscriber<M> {
         now: Duration,
         budget: Budget,
         batch: &mut Vec<Delivered<M>>,
-    ) -> Left {
+    ) {
         if self.is_dismissed() {
-            return Left::Nothing;
+            return;
         }
-        let mut more = Left::Nothing;
         let (already, mut left) = (batch.len(), budget);
         left.max_messages = left.max_messages.max(1);
         let places = self.shards.len();
@@ -147,30 +131,24 @@ impl<M: Message + Clone> Subscriber<M> {
                 }
             };
             let nothing = batch.len() == begun;
-            if state.hub.wants_batch(place.id) {
-                more = Left::Something;
-            }
             let before =
                 waits.as_ref().filter(|_| nothing).and_then(|cx| state.wake_by(place.id, cx.waker()));
             drop(state);
             drop(before);
             if let Some(Delivered::Dismissed(_)) = batch[begun..].last() {
                 self.leave(place);
-                return Left::Nothing;
+                return;
             }
             left.max_messages -= batch.len() - begun;
             let taken = batch[begun..].iter().map(Delivered::len_bytes).sum();
             left.max_bytes = left.max_bytes.saturating_sub(taken);
             let is_used_up = left.max_messages == 0 || left.max_bytes == 0;
             if is_used_up && batch.len() > already {
-                // The shards behind were not asked.
-                more = if step + 1 < places { Left::Something } else { more };
                 break;
             }
         }
         if places > 0 {
             self.turn = (self.turn + 1) % places;
         }
-        more
     }
 }

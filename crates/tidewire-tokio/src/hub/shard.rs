@@ -2,13 +2,17 @@
 
 use std::{
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::Waker,
     time::Duration,
 };
 
 use tidewire_hub::{ConnectError, ConnectionId, Hub, MAX_LOOKS, Message, SubscriberId};
 
+use super::{
+    courier::{Call, Couriers, Stop},
+    subscriber::Place,
+};
 use crate::runtime::{Sleeper, wake_all};
 
 /// How many are looked up in one lock hold: a message for a hundred thousand keeps the shard's other topics waiting
@@ -16,7 +20,9 @@ use crate::runtime::{Sleeper, wake_all};
 const MAX_WOKEN_AT_ONCE: usize = 256;
 
 pub(super) struct Shard<M> {
+    index: usize,
     state: Mutex<State<M>>,
+    couriers: Arc<Couriers<M>>,
 }
 
 pub(super) struct State<M> {
@@ -31,33 +37,23 @@ enum Wakes {
     Nobody,
     /// The task that waits: it asks again when it waits again.
     Once(Sleeper),
-    /// An outlet, whenever there is something again.
-    Always(Waker),
+    /// The courier of an outlet, whenever there is something again.
+    Courier(Stop),
 }
 
 impl Wakes {
-    /// Who is woken now.
-    fn take(&mut self) -> Option<Sleeper> {
-        match self {
-            Self::Nobody => None,
-            Self::Once(_) => self.leave(),
-            Self::Always(waker) => Some(Sleeper::anywhere(waker.clone())),
-        }
-    }
-
-    /// Nobody is woken any more.
+    /// Nobody is woken any more; gives who would have been.
     fn leave(&mut self) -> Option<Sleeper> {
         match std::mem::replace(self, Self::Nobody) {
-            Self::Nobody => None,
+            Self::Nobody | Self::Courier(_) => None,
             Self::Once(sleeper) => Some(sleeper),
-            Self::Always(waker) => Some(Sleeper::anywhere(waker)),
         }
     }
 }
 
 impl<M: Message> Shard<M> {
-    pub(super) fn new(hub: Hub<M>) -> Self {
-        Self { state: Mutex::new(State { hub, wakers: Vec::new() }) }
+    pub(super) fn new(index: usize, hub: Hub<M>, couriers: Arc<Couriers<M>>) -> Self {
+        Self { index, state: Mutex::new(State { hub, wakers: Vec::new() }), couriers }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<M>> {
@@ -68,13 +64,14 @@ impl<M: Message> Shard<M> {
 
     /// Changes the hub, and wakes who is ready by that.
     pub(super) fn change<R>(&self, change: impl FnOnce(&mut Hub<M>) -> R) -> R {
-        let mut sleepers = Vec::new();
+        let (mut sleepers, mut calls) = (Vec::new(), Vec::new());
         let mut state = self.lock();
         let result = change(&mut state.hub);
         loop {
-            let looked_at_all = state.take_sleepers(&mut sleepers);
+            let looked_at_all = state.take_ready(self.index, &mut sleepers, &mut calls);
             drop(state);
             // Outside the lock: whoever wakes wants it.
+            self.couriers.call(&mut calls);
             wake_all(&mut sleepers);
             if looked_at_all {
                 return result;
@@ -98,11 +95,17 @@ impl<M: Message> Shard<M> {
 impl<M: Message> State<M> {
     /// Takes those who are ready, of so many that the lock is not held for long, and says whether that
     /// was everybody.
-    fn take_sleepers(&mut self, sleepers: &mut Vec<Sleeper>) -> bool {
+    fn take_ready(&mut self, shard: usize, sleepers: &mut Vec<Sleeper>, calls: &mut Vec<Call>) -> bool {
         let mut looks = MAX_LOOKS;
         for _ in 0..MAX_WOKEN_AT_ONCE {
-            let Some(subscriber) = self.hub.poll_ready_within(&mut looks) else { return looks > 0 };
-            sleepers.extend(self.wakers.get_mut(subscriber.index()).and_then(Wakes::take));
+            let Some(id) = self.hub.poll_ready_within(&mut looks) else { return looks > 0 };
+            match self.wakers.get_mut(id.index()) {
+                Some(Wakes::Courier(stop)) => {
+                    calls.push(Call { stop: *stop, place: Place { shard, id } });
+                }
+                Some(wakes) => sleepers.extend(wakes.leave()),
+                None => {}
+            }
         }
         false
     }
@@ -128,7 +131,7 @@ impl<M: Message> State<M> {
         let wakes = &mut self.wakers[id.index()];
         match wakes {
             Wakes::Once(known) if known.will_wake(waker) => None,
-            Wakes::Nobody | Wakes::Once(_) | Wakes::Always(_) => {
+            Wakes::Nobody | Wakes::Once(_) | Wakes::Courier(_) => {
                 let before = wakes.leave();
                 *wakes = Wakes::Once(Sleeper::here(waker));
                 before
@@ -136,12 +139,12 @@ impl<M: Message> State<M> {
         }
     }
 
-    /// Whom to wake whenever the subscriber is ready; the one before is to be dropped without the lock.
+    /// The courier of whose outlet is called whenever the subscriber is ready; the waker is to be dropped without the lock.
     #[must_use]
-    pub(super) fn always_wake(&mut self, id: SubscriberId, waker: &Waker) -> Option<Sleeper> {
+    pub(super) fn call_by(&mut self, id: SubscriberId, outlet: Stop) -> Option<Sleeper> {
         let wakes = &mut self.wakers[id.index()];
         let before = wakes.leave();
-        *wakes = Wakes::Always(waker.clone());
+        *wakes = Wakes::Courier(outlet);
         before
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     fmt, mem,
     sync::{MutexGuard, atomic::Ordering},
-    task::Waker,
 };
 
 use tidewire_hub::{
@@ -11,7 +10,11 @@ use tidewire_hub::{
     SubscriberId, TopicName,
 };
 
-use super::{Address, SharedHub, shard::State};
+use super::{
+    Address, Delivered, SharedHub,
+    courier::{Stand, Stop},
+    shard::State,
+};
 
 /// One reader of the hub. Dropping it ends its subscriptions.
 ///
@@ -30,7 +33,7 @@ pub struct Subscriber<M: Message> {
     /// The shard that has its inbox, once it has one.
     inbox: Option<usize>,
     /// The outlet that hands on what comes, in place of a task that waits.
-    pub(super) outlet: Option<Waker>,
+    outlet: Option<Stop>,
 }
 
 /// Whether a subscriber is served.
@@ -43,7 +46,7 @@ enum Standing {
 
 /// A shard that a subscriber reads.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) shard: usize,
     pub(super) id: SubscriberId,
 }
@@ -155,20 +158,11 @@ impl<M: Message> Subscriber<M> {
 
     /// It is known in another shard.
     fn join(&mut self, place: Place) {
-        if let Some(waker) = &self.outlet {
-            let before = self.state(place).always_wake(place.id, waker);
+        if let Some(outlet) = self.outlet {
+            let before = self.state(place).call_by(place.id, outlet);
             drop(before);
         }
         self.shards.push(place);
-    }
-
-    /// What comes is handed on by an outlet from here on, which is woken whenever something is there.
-    pub(crate) fn hand_to(&mut self, outlet: Waker) {
-        for place in &self.shards {
-            let before = self.state(*place).always_wake(place.id, &outlet);
-            drop(before);
-        }
-        self.outlet = Some(outlet);
     }
 
     fn place_in(&self, shard: usize) -> Option<Place> {
@@ -212,6 +206,13 @@ impl<M: Message> Subscriber<M> {
         matches!(self.standing, Standing::Dismissed(_))
     }
 
+    /// What was taken for it from a place is handed on. The last may tell it to go.
+    pub(crate) fn note_taken(&mut self, place: Place, taken: &[Delivered<M>]) {
+        if let Some(Delivered::Dismissed(_)) = taken.last() {
+            self.leave(place);
+        }
+    }
+
     /// One shard has dismissed it, and so it leaves all of them.
     pub(super) fn leave(&mut self, dismissed: Place) {
         self.standing = Standing::Dismissed(dismissed);
@@ -224,6 +225,27 @@ impl<M: Message> Subscriber<M> {
 
     pub(super) fn state(&self, place: Place) -> MutexGuard<'_, State<M>> {
         self.hub.shared.shards[place.shard].lock()
+    }
+}
+
+impl<M: Message + Clone + Send + 'static> Subscriber<M> {
+    /// A place for an outlet at one of the hub's couriers, which is called whenever something is there from here on.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub(crate) fn stand(&mut self) -> Stand<M> {
+        let stand = Stand::at(self.hub.shared.courier());
+        for place in &self.shards {
+            let before = self.state(*place).call_by(place.id, stand.stop());
+            drop(before);
+        }
+        self.outlet = Some(stand.stop());
+        stand
+    }
+
+    /// Where something may be there for it.
+    pub(crate) fn places(&self) -> &[Place] {
+        &self.shards
     }
 }
 

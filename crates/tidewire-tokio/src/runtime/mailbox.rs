@@ -52,11 +52,6 @@ impl Sleeper {
         Self { waker: waker.clone(), home: Home::here() }
     }
 
-    /// Whoever may be woken from any thread, at no cost.
-    pub(crate) fn anywhere(waker: Waker) -> Self {
-        Self { waker, home: Home(None) }
-    }
-
     pub(crate) fn will_wake(&self, waker: &Waker) -> bool {
         self.waker.will_wake(waker)
     }

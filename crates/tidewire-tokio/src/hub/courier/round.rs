@@ -1,0 +1,271 @@
+//! A round: batches for up to 64 outlets out of one lock of each shard, and then from one outlet to the next.
+
+use std::{
+    collections::VecDeque,
+    ops::{ControlFlow, Range},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tidewire_hub::{Batch, Message};
+use tokio::time::Instant;
+
+use super::{Bag, Courier, Errand, Outlet, Socket};
+use crate::hub::{Budget, Delivered, Shared, subscriber::Place};
+
+/// Outlets that are seen to before other tasks get a turn.
+const MAX_TAKES_PER_ROUND: usize = 64;
+
+/// Messages that are handed on before other tasks get a turn; the outlet that reaches it comes to its end.
+const MAX_HANDS_PER_ROUND: usize = 1024;
+
+/// What is taken for an outlet at a time.
+const BATCH: Budget = Budget { max_messages: 256, max_bytes: 64 * 1024 };
+
+/// The outlets of a courier, and what it is about to do.
+pub(super) struct Round<M> {
+    outlets: Vec<Option<Known<M>>>,
+    errands: VecDeque<Errand<M>>,
+    takes: Vec<Take>,
+    /// What was taken: what several take alike is there once.
+    taken: Vec<Delivered<M>>,
+}
+
+/// An outlet.
+struct Known<M> {
+    outlet: Arc<dyn Outlet<M>>,
+    /// While its socket is full: where something is there for it.
+    missed: Option<Vec<Place>>,
+}
+
+impl<M> Known<M> {
+    /// Whether its socket has room from here on. Gives what it missed while there was none.
+    fn note(&mut self, socket: Socket) -> Vec<Place> {
+        match socket {
+            Socket::Free => self.missed.take().unwrap_or_default(),
+            Socket::Full => {
+                self.missed.get_or_insert_default();
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// A transport that panics, as none should, stops nobody else's delivery.
+fn guarded(hand_on: impl FnOnce() -> Socket) -> Socket {
+    catch_unwind(AssertUnwindSafe(hand_on)).unwrap_or(Socket::Free)
+}
+
+/// What an outlet takes from a place.
+struct Take {
+    key: u32,
+    place: Place,
+    taken: Range<usize>,
+    more: More,
+}
+
+/// Whether more is there than was taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum More {
+    No,
+    Perhaps,
+}
+
+impl<M> Default for Round<M> {
+    fn default() -> Self {
+        Self { outlets: Vec::new(), errands: VecDeque::new(), takes: Vec::new(), taken: Vec::new() }
+    }
+}
+
+impl<M> Round<M> {
+    pub(super) fn has_errands(&self) -> bool {
+        !self.errands.is_empty()
+    }
+
+    /// Takes what is in the bag.
+    pub(super) fn refill(&mut self, bag: &mut Bag<M>) -> ControlFlow<()> {
+        bag.empty_into(&mut self.errands)
+    }
+
+    fn known(&mut self, key: u32) -> Option<&mut Known<M>> {
+        self.outlets.get_mut(key as usize)?.as_mut()
+    }
+
+    fn join(&mut self, key: u32, outlet: Arc<dyn Outlet<M>>) {
+        let index = key as usize;
+        if self.outlets.len() <= index {
+            self.outlets.resize_with(index + 1, || None);
+        }
+        self.outlets[index] = Some(Known { outlet, missed: None });
+    }
+
+    /// Sees to errands until enough is to be taken.
+    fn see_to_errands(&mut self, courier: &Courier<M>, now: Instant) {
+        while self.takes.len() < MAX_TAKES_PER_ROUND {
+            let Some(errand) = self.errands.pop_front() else { return };
+            match errand {
+                Errand::Join(key, outlet) => self.join(key, outlet),
+                Errand::Leave(key) => {
+                    if let Some(known) = self.outlets.get_mut(key as usize) {
+                        *known = None;
+                    }
+                    courier.bag().forget(key);
+                }
+                Errand::Write(key) => {
+                    let Some(known) = self.known(key) else { continue };
+                    let socket = guarded(|| known.outlet.write(now));
+                    let missed = known.note(socket);
+                    self.takes.extend(missed.into_iter().map(|place| Take::new(key, place)));
+                }
+                Errand::Take(key, place) => match self.known(key) {
+                    Some(Known { missed: Some(missed), .. }) => missed.push(place),
+                    Some(Known { missed: None, .. }) => self.takes.push(Take::new(key, place)),
+                    None => {}
+                },
+            }
+        }
+    }
+}
+
+impl Take {
+    fn new(key: u32, place: Place) -> Self {
+        Self { key, place, taken: 0..0, more: More::No }
+    }
+}
+
+impl<M: Message + Clone> Round<M> {
+    /// One round.
+    pub(super) fn go(&mut self, hub: &Shared<M>, courier: &Courier<M>) {
+        // One look at the clock is enough.
+        let now = Instant::now();
+        self.see_to_errands(courier, now);
+        let outlets = &self.outlets;
+        self.takes.retain(|take| {
+            let known = outlets[take.key as usize].as_ref();
+            known.is_some_and(|known| {
+                known.outlet.is_alive() || {
+                    // It sees that for itself.
+                    guarded(|| known.outlet.write(now));
+                    false
+                }
+            })
+        });
+        let takes = self.take(hub);
+        for take in self.takes.drain(..takes) {
+            let Some(known) = &mut self.outlets[take.key as usize] else { continue };
+            let taken = &self.taken[take.taken];
+            let socket = guarded(|| known.outlet.hand_on(now, take.place, taken));
+            let missed = known.note(socket);
+            let more = (take.more == More::Perhaps).then_some(take.place);
+            let again = missed.into_iter().chain(more);
+            self.errands.extend(again.map(|place| Errand::Take(take.key, place)));
+        }
+        // Others go first.
+        self.errands.extend(self.takes.drain(..).map(|take| Errand::Take(take.key, take.place)));
+        self.taken.clear();
+    }
+
+    /// Takes for as many as are seen to in this round, and says how many that is.
+    fn take(&mut self, hub: &Shared<M>) -> usize {
+        // Those of a shard together; of one outlet and shard, the first first.
+        self.takes.sort_by_key(|take| take.place.shard);
+        let (now, mut hands, mut served) = (hub.clock.now(), 0, 0);
+        for takes in self.takes.chunk_by_mut(|one, next| one.place.shard == next.place.shard) {
+            let mut state = hub.shards[takes[0].place.shard].lock();
+            let (mut batches, before) = (state.hub.batches(now, BATCH), served);
+            // What the one before took.
+            let mut last = 0..0;
+            for take in &mut *takes {
+                if hands >= MAX_HANDS_PER_ROUND {
+                    break;
+                }
+                take.taken = keep(batches.of(take.place.id), hub.origin, &mut self.taken, last);
+                last = take.taken.clone();
+                hands += take.taken.len();
+                served += 1;
+            }
+            drop(batches);
+            for take in &mut takes[..served - before] {
+                if state.hub.wants_batch(take.place.id) {
+                    take.more = More::Perhaps;
+                }
+            }
+        }
+        served
+    }
+}
+
+/// Keeps a batch behind what was `taken`, and says where it is: where it begins as the `last` one did, that is not kept twice.
+fn keep<M: Message + Clone>(
+    batch: &mut Batch<'_, M>,
+    origin: SystemTime,
+    taken: &mut Vec<Delivered<M>>,
+    last: Range<usize>,
+) -> Range<usize> {
+    let (begun, mut alike) = (taken.len(), last.start..last.start);
+    for delivery in batch {
+        if taken.len() == begun {
+            if alike.end < last.end && taken[alike.end].is_same(&delivery) {
+                alike.end += 1;
+                continue;
+            }
+            taken.extend_from_within(alike.clone());
+        }
+        taken.push(Delivered::keep(delivery, origin));
+    }
+    if taken.len() == begun { alike } else { begun..taken.len() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tidewire_hub::{
+        Config, ConnectionId, Hub, Incarnation, PublishOptions, Start, SubscriberId, TopicName,
+    };
+
+    use super::*;
+
+    fn follow(hub: &mut Hub<String>, topic: &TopicName) -> SubscriberId {
+        let id = hub.connect(ConnectionId::new(1)).unwrap();
+        hub.subscribe(Duration::ZERO, id, topic, Start::Live).unwrap();
+        id
+    }
+
+    #[test]
+    fn what_several_take_alike_is_kept_once() {
+        let (one, other) = (TopicName::new("one").unwrap(), TopicName::new("other").unwrap());
+        let mut hub = Hub::new(Config::default(), Incarnation::new(1), 2);
+        let mut ids = vec![follow(&mut hub, &one)];
+        let publish = |hub: &mut Hub<String>, topic, number: u32| {
+            hub.publish(Duration::ZERO, topic, number.to_string(), &PublishOptions::new()).unwrap();
+        };
+        publish(&mut hub, &one, 1);
+        ids.extend([follow(&mut hub, &one), follow(&mut hub, &one)]);
+        publish(&mut hub, &one, 2);
+        ids.push(follow(&mut hub, &other));
+        // The same offset, of another topic.
+        (10..12).for_each(|number| publish(&mut hub, &other, number));
+        hub.subscribe(Duration::ZERO, ids[0], &other, Start::Last(1)).unwrap();
+        while hub.poll_ready().is_some() {}
+        let (mut taken, mut ranges) = (Vec::new(), Vec::new());
+        let mut batches = hub.batches(Duration::ZERO, BATCH);
+        for id in [ids[1], ids[2], ids[0], ids[3], ids[1]] {
+            let last = ranges.last().cloned().unwrap_or(0..0);
+            ranges.push(keep(batches.of(id), SystemTime::UNIX_EPOCH, &mut taken, last));
+        }
+        let messages = |range: &Range<usize>| -> Vec<u32> {
+            taken[range.clone()]
+                .iter()
+                .map(|taken| taken.message().unwrap().message.parse().unwrap())
+                .collect()
+        };
+        let all: Vec<_> = ranges.iter().map(messages).collect();
+        assert_eq!(all[..2], [[2], [2]]);
+        let mut both = all[2].clone();
+        both.sort_unstable();
+        assert_eq!((both, &all[3], &all[4]), (vec![1, 2, 11], &vec![10, 11], &vec![]));
+        assert_eq!((ranges[0].clone(), ranges[1].clone(), taken.len()), (0..1, 0..1, 6));
+    }
+}
