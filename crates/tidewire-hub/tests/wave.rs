@@ -218,3 +218,74 @@ fn a_forgotten_wave_loses_nothing() {
     publish(&mut hub, "a", 3);
     assert_eq!(ready(&mut hub).len(), 4);
 }
+
+#[test]
+fn those_who_are_named_get_what_each_would_get_alone() {
+    let setup = |hub: &mut Hub<Note>| {
+        let first =
+            [follow(hub, "a", Start::Live), follow(hub, "a", Start::Live), follow(hub, "a", Start::Live)];
+        publish(hub, "a", 1);
+        publish(hub, "a", 2);
+        let (late, both) = (follow(hub, "a", Start::Last(1)), follow(hub, "a", Start::Last(2)));
+        hub.subscribe(Duration::ZERO, both, &topic("b"), Start::Live).unwrap();
+        publish(hub, "b", 9);
+        let (gone, sent) = (follow(hub, "a", Start::Last(2)), follow(hub, "a", Start::Last(2)));
+        hub.disconnect(Duration::ZERO, gone);
+        hub.send_to(sent, Note(7, 1)).unwrap();
+        let named = ready(hub);
+        assert_eq!(named.len(), 6, "{named:?}");
+        [first[0], first[1], late, both, gone, sent, first[2], first[0]]
+    };
+    let (mut one_by_one, mut together) = (hub(), hub());
+    let ids = setup(&mut one_by_one);
+    assert_eq!(setup(&mut together), ids);
+    for budget in [Budget::ONE, Budget { max_messages: 2, ..Budget::default() }, Budget::default()] {
+        let alone: Vec<Vec<String>> = ids
+            .iter()
+            .map(|id| {
+                one_by_one.batch(Duration::ZERO, *id, budget).map(|given| format!("{given:?}")).collect()
+            })
+            .collect();
+        let mut batches = together.batches(Duration::ZERO, budget);
+        let named: Vec<Vec<String>> =
+            ids.iter().map(|id| batches.of(*id).map(|given| format!("{given:?}")).collect()).collect();
+        drop(batches);
+        assert_eq!(named, alone);
+        for id in ids {
+            assert_eq!(together.wants_batch(id), one_by_one.wants_batch(id));
+        }
+    }
+    publish(&mut one_by_one, "a", 3);
+    publish(&mut together, "a", 3);
+    assert_eq!(ready(&mut together), ready(&mut one_by_one));
+}
+
+#[test]
+fn a_batch_that_is_the_same_as_the_one_before_is_taken_at_once() {
+    let mut hub = hub();
+    let ids: Vec<_> = (0..4).map(|_| follow(&mut hub, "a", Start::Live)).collect();
+    publish(&mut hub, "a", 1);
+    let late = follow(&mut hub, "a", Start::Live);
+    publish(&mut hub, "a", 2);
+    assert_eq!(ready(&mut hub).len(), 5);
+    let mut batches = hub.batches(Duration::ZERO, Budget::default());
+    let first = batches.of(ids[0]);
+    assert!(!first.take_as_before());
+    assert_eq!(first.count(), 2);
+    let second = batches.of(ids[1]);
+    assert!(second.take_as_before());
+    assert_eq!(second.count(), 0, "it is taken");
+    let third = batches.of(ids[2]);
+    assert!(third.next().is_some());
+    assert!(!third.take_as_before(), "some of it is taken already");
+    assert_eq!(third.count(), 1);
+    let late = batches.of(late);
+    assert!(!late.take_as_before(), "it stands elsewhere");
+    assert_eq!(late.count(), 1);
+    assert!(!batches.of(ids[3]).take_as_before());
+    drop(batches);
+    // Nothing of the last was taken.
+    assert_eq!(ids.iter().filter(|id| hub.wants_batch(**id)).count(), 1);
+    assert_eq!(hub.batch(Duration::ZERO, ids[3], Budget::default()).count(), 2);
+    assert!(!hub.batch(Duration::ZERO, ids[3], Budget::default()).take_as_before());
+}

@@ -23,7 +23,7 @@ use crate::links::Node;
 use crate::subscriber::{Attention, First, SubscriberId};
 use turn::{Before, Notice, Seat, Turn};
 use wave::Run;
-use whole::Whole;
+use whole::{Likeness, Whole};
 
 /// How many messages one call looks at, at most, for readers who are not handed them.
 ///
@@ -120,6 +120,20 @@ impl<'a, M> Batch<'a, M> {
     pub fn subscriber(&self) -> Option<SubscriberId> {
         let index = self.reader?;
         Some(SubscriberId { index, serial: self.parts.subscribers[index as usize].serial })
+    }
+
+    /// Whether this batch of [`Hub::batches`](crate::Hub::batches) is the same as the one before, message for message. Then all
+    /// of it is taken by this. Not once some of it was taken. For who keeps what is lent: once for all who get it.
+    #[must_use = "what is taken does not come again"]
+    #[inline]
+    pub fn take_as_before(&mut self) -> bool {
+        match &mut self.whole {
+            Some(whole) if whole.likeness == Likeness::AsBefore => {
+                whole.left = &[];
+                true
+            }
+            Some(_) | None => false,
+        }
     }
 
     /// Begins the turn of a subscription of the reader's.
@@ -313,6 +327,7 @@ impl<'a, M> Iterator for Batch<'a, M> {
     fn next(&mut self) -> Option<Delivery<'a, M>> {
         let Some(whole) = &mut self.whole else { return self.next_in_turns() };
         let entry = whole.take()?;
+        whole.likeness = Likeness::Unknown;
         Some(Delivery::Message(Lent::new(whole.topic, entry)))
     }
 }

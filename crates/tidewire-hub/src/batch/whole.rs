@@ -54,14 +54,23 @@ impl<'a, M> Rest<'a, M> {
         if subscription.gap.is_some() || subscription.policy != PolicyKey::DEFAULT {
             return None;
         }
-        Some(Whole { subscription: key, seat, topic: self.topic, left: self.entries? })
+        let left = self.entries?;
+        Some(Whole { subscription: key, seat, likeness: Likeness::Unknown, topic: self.topic, left })
     }
+}
+
+/// Whether the batch before was the same.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Likeness {
+    Unknown,
+    AsBefore,
 }
 
 /// A turn that gives all that there is.
 pub(super) struct Whole<'a, M> {
     pub(super) subscription: u32,
     pub(super) seat: Seat,
+    pub(super) likeness: Likeness,
     pub(super) topic: &'a Topic<M>,
     pub(super) left: &'a [Entry<M>],
 }
