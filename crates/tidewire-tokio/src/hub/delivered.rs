@@ -55,16 +55,6 @@ impl<M> Delivered<M> {
         }
     }
 
-    /// Whether it is this message, in the same place. What is for one reader alone is like nothing else.
-    pub(super) fn is_same(&self, delivery: &Delivery<'_, M>) -> bool {
-        match (self, delivery) {
-            (Self::Message(kept), Delivery::Message(lent)) => {
-                kept.position == lent.position() && kept.topic == *lent.topic()
-            }
-            (Self::Message(_) | Self::Gap(_) | Self::Direct(_) | Self::Dismissed(_), _) => false,
-        }
-    }
-
     /// The topic, and up to where whoever was handed this has been told everything in it.
     pub(super) fn up_to(&self) -> Option<(&TopicName, Position)> {
         match self {

@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use tidewire_hub::{Batch, Message};
+use tidewire_hub::{Batches, Message, SubscriberId};
 use tokio::time::Instant;
 
 use super::{Bag, Courier, Errand, Outlet, Socket};
@@ -180,8 +180,8 @@ impl<M: Message + Clone> Round<M> {
                 if hands >= MAX_HANDS_PER_ROUND {
                     break;
                 }
-                take.taken = keep(batches.of(take.place.id), hub.origin, &mut self.taken, last);
-                last = take.taken.clone();
+                last = keep(&mut batches, take.place.id, hub.origin, &mut self.taken, last);
+                take.taken = last.clone();
                 hands += take.taken.len();
                 served += 1;
             }
@@ -196,34 +196,28 @@ impl<M: Message + Clone> Round<M> {
     }
 }
 
-/// Keeps a batch behind what was `taken`, and says where it is: where it begins as the `last` one did, that is not kept twice.
+/// Keeps a subscriber's batch behind what was `taken`, and says where it is: where the `last` one is, if it is the same.
 fn keep<M: Message + Clone>(
-    batch: &mut Batch<'_, M>,
+    batches: &mut Batches<'_, M>,
+    id: SubscriberId,
     origin: SystemTime,
     taken: &mut Vec<Delivered<M>>,
     last: Range<usize>,
 ) -> Range<usize> {
-    let (begun, mut alike) = (taken.len(), last.start..last.start);
-    for delivery in batch {
-        if taken.len() == begun {
-            if alike.end < last.end && taken[alike.end].is_same(&delivery) {
-                alike.end += 1;
-                continue;
-            }
-            taken.extend_from_within(alike.clone());
-        }
-        taken.push(Delivered::keep(delivery, origin));
+    let batch = batches.of(id);
+    if batch.take_as_before() {
+        return last;
     }
-    if taken.len() == begun { alike } else { begun..taken.len() }
+    let begun = taken.len();
+    taken.extend(batch.map(|delivery| Delivered::keep(delivery, origin)));
+    begun..taken.len()
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use tidewire_hub::{
-        Config, ConnectionId, Hub, Incarnation, PublishOptions, Start, SubscriberId, TopicName,
-    };
+    use tidewire_hub::{Config, ConnectionId, Hub, Incarnation, PublishOptions, Start, TopicName};
 
     use super::*;
 
@@ -253,7 +247,7 @@ mod tests {
         let mut batches = hub.batches(Duration::ZERO, BATCH);
         for id in [ids[1], ids[2], ids[0], ids[3], ids[1]] {
             let last = ranges.last().cloned().unwrap_or(0..0);
-            ranges.push(keep(batches.of(id), SystemTime::UNIX_EPOCH, &mut taken, last));
+            ranges.push(keep(&mut batches, id, SystemTime::UNIX_EPOCH, &mut taken, last));
         }
         let messages = |range: &Range<usize>| -> Vec<u32> {
             taken[range.clone()]
