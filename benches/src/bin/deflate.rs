@@ -43,10 +43,16 @@ fn run(options: &Options) -> io::Result<String> {
     let stadium = Stadium::build(options.cores())?;
     let connections = options.connections(CONNECTIONS);
     let text = json(1024);
-    let rows = stadium.contest(&roster::deflate(), "deflate", connections, options.pace(), |address| {
-        let open = (0..connections).map(|_| deflated::open(address)).collect::<io::Result<_>>()?;
-        Deflated::new(open, &text)
-    })?;
+    let rows = stadium.contest(
+        &options.take_part(&roster::deflate()),
+        "deflate",
+        connections,
+        options.pace(),
+        |address| {
+            let open = (0..connections).map(|_| deflated::open(address)).collect::<io::Result<_>>()?;
+            Deflated::new(open, &text)
+        },
+    )?;
     let title = format!("{} bytes of JSON, {connections} connections", text.len());
     let mut tables = table(&title, "ns a message", &rows, &TIME) + "\n";
     let idle = options.connections(IDLE_CONNECTIONS);

@@ -118,7 +118,7 @@ fn contest(
     work: &Work,
     connections: usize,
 ) -> io::Result<Vec<Row>> {
-    stadium.contest(roster, "echo", connections, options.pace(), |address| {
+    stadium.contest(&options.take_part(roster), "echo", connections, options.pace(), |address| {
         Echo::new(open_websockets(address, "/", connections)?, work.len, work.depth)
     })
 }

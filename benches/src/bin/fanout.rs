@@ -70,10 +70,13 @@ fn run(options: &Options) -> io::Result<&'static str> {
         let title = title(options, work, "event streams");
         if options.wants(&title) {
             let subscribers = options.connections(work.subscribers);
-            let rows =
-                stadium.contest(&roster::events(), "events", subscribers, options.pace(), |address| {
-                    Events::open(address, subscribers, LEN, work.burst)
-                })?;
+            let rows = stadium.contest(
+                &options.take_part(&roster::events()),
+                "events",
+                subscribers,
+                options.pace(),
+                |address| Events::open(address, subscribers, LEN, work.burst),
+            )?;
             show(&title, &rows, EVENTS);
         }
     }
@@ -96,7 +99,7 @@ fn show(title: &str, rows: &[Row], goals: &[Goal]) {
 
 fn websockets(stadium: &Stadium, options: &Options, roster: &[Entrant], work: Work) -> io::Result<Vec<Row>> {
     let subscribers = options.connections(work.subscribers);
-    stadium.contest(roster, "fanout", subscribers, options.pace(), |address| {
+    stadium.contest(&options.take_part(roster), "fanout", subscribers, options.pace(), |address| {
         FanOut::new(open_websockets(address, "/", subscribers)?, LEN, work.burst)
     })
 }

@@ -32,6 +32,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> io::Result<String> {
     let stadium = Stadium::build(options.cores())?;
     let connect = |address| Ok(Handshakes::new(address));
-    let rows = stadium.contest(&roster::handshakes(), "echo", 0, options.pace(), connect)?;
+    let rows =
+        stadium.contest(&options.take_part(&roster::handshakes()), "echo", 0, options.pace(), connect)?;
     Ok(table("Accept, upgrade, end", "ns a handshake", &rows, &GOALS))
 }

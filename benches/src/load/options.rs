@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::contest::{Cores, Pace};
+use super::contest::{Cores, Entrant, Pace};
 
 /// What to run, and for how long.
 #[derive(Clone, Debug, Args)]
@@ -15,6 +15,9 @@ pub struct Options {
     /// The work whose title contains this.
     #[arg(long)]
     only: Option<String>,
+    /// The servers that take part, by their names. Default: all
+    #[arg(long, value_delimiter = ',')]
+    servers: Vec<String>,
     /// Connections, whatever the work.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=15_000))]
     connections: Option<u32>,
@@ -44,6 +47,15 @@ impl Options {
     #[must_use]
     pub fn wants(&self, title: &str) -> bool {
         self.only.as_ref().is_none_or(|only| title.contains(only.as_str()))
+    }
+
+    /// Those of a roster that take part.
+    #[must_use]
+    pub fn take_part(&self, roster: &[Entrant]) -> Vec<Entrant> {
+        let takes_part = |entrant: &&Entrant| {
+            self.servers.is_empty() || self.servers.iter().any(|server| server == entrant.name)
+        };
+        roster.iter().filter(takes_part).cloned().collect()
     }
 
     /// How many connections there are, where there are usually so many.
