@@ -42,6 +42,7 @@ pub(crate) enum Effect {
 
 impl Input {
     /// The table.
+    #[inline]
     pub(crate) const fn effect(self, phase: Phase) -> Effect {
         use Phase::{Closed, Closing, Open, Opening};
         match (self, phase) {

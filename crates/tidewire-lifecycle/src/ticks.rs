@@ -39,6 +39,7 @@ impl Ticks {
     }
 
     /// The span of something that repeats: one tick at the least, so that time has to pass in between.
+    #[inline]
     pub(crate) fn interval(length: Duration) -> Self {
         Self::span(length).max(Self(1))
     }
@@ -59,10 +60,12 @@ impl Ticks {
     }
 
     /// The deadline of a limit that may be off.
+    #[inline]
     pub(crate) fn plus_limit(self, limit: Option<Duration>) -> Self {
         limit.map_or(Self::NEVER, |limit| self.plus(Self::span(limit)))
     }
 
+    #[inline]
     pub(crate) fn minus(self, earlier: Self) -> Self {
         if self == Self::NEVER { Self::NEVER } else { Self(self.0.saturating_sub(earlier.0)) }
     }

@@ -30,6 +30,30 @@ fn quiet_and_active_time_add_up() {
 }
 
 #[test]
+fn many_at_a_time_count_as_one_by_one() {
+    for at in [second(100), second(100) + Duration::from_micros(700)] {
+        let (mut told, mut counted) = (opened(|_| {}), opened(|_| {}));
+        told.handle_message_received(at);
+        counted.handle_message_received(at);
+        for _ in 0..3 {
+            told.handle_message_received(at);
+            told.handle_message_sent(at);
+            counted.count_message_received();
+            counted.count_message_sent();
+        }
+        assert_eq!((told.usage(second(300)), told.quiet_since(second(300))), {
+            (counted.usage(second(300)), counted.quiet_since(second(300)))
+        });
+        counted.handle_closed(second(301));
+        let last = counted.usage(second(302));
+        assert_eq!((last.received_messages, last.sent_messages), (4, 3));
+        counted.count_message_received();
+        counted.count_message_sent();
+        assert_eq!(counted.usage(second(303)), last, "nothing counts behind the end");
+    }
+}
+
+#[test]
 fn the_end_counts_the_last_fraction_of_a_tick_once() {
     let mut life = opened(|_| {});
     let end = second(100) + Duration::from_micros(700);

@@ -122,6 +122,7 @@ impl Lifecycle {
 
     /// The phase.
     #[must_use]
+    #[inline]
     pub fn phase(&self) -> Phase {
         self.phase
     }

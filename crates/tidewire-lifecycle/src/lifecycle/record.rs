@@ -54,6 +54,7 @@ impl Lifecycle {
 
     /// Whether the owner reads: [`handle_read_paused`](Self::handle_read_paused) was not the last word.
     #[must_use]
+    #[inline]
     pub fn is_reading(&self) -> bool {
         self.reading == Reading::On
     }
@@ -67,10 +68,14 @@ impl Lifecycle {
     #[inline]
     pub(super) fn begin_active(&mut self, now: Duration, at: Ticks) {
         let window = Ticks::span(self.config.active_window);
-        if at.plus(Ticks::ONE).plus(window) <= self.active_until {
-            // Another message within the tick of the last.
-            return;
+        // Another message within the tick of the last changes nothing.
+        if at.plus(Ticks::ONE).plus(window) > self.active_until {
+            self.begin_window(now, at, window);
         }
+    }
+
+    #[cold]
+    fn begin_window(&mut self, now: Duration, at: Ticks, window: Ticks) {
         let micros = self.micros_within(now);
         self.settle_quiet(at, micros);
         // Counted up to the microsecond, it begins with a tick: the next one, so that nothing is quiet twice.
