@@ -51,6 +51,7 @@ impl PartialHeader {
     }
 
     /// Whether nothing is kept: the next byte begins a frame.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
     }

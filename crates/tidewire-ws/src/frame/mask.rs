@@ -65,10 +65,29 @@ pub(crate) fn append_masked(payload: &[u8], key: MaskingKey, output: &mut Vec<u8
     unsafe { output.set_len(output.len() + payload.len()) };
 }
 
+/// `payload`, masked from its first octet, in a buffer of its own and of its length. Inlined, for a buffer that is given back
+/// in memory is one more that is waited for.
+#[allow(unsafe_code)]
+#[inline(always)]
+pub(crate) fn masked(payload: &[u8], key: MaskingKey) -> Vec<u8> {
+    let mut output = Vec::with_capacity(payload.len());
+    let room = &mut output.spare_capacity_mut()[..payload.len()];
+    copy_to_room(payload, room, key);
+    // SAFETY: The room has the length of the payload, lies within the capacity, and each byte of it was written.
+    unsafe { output.set_len(payload.len()) };
+    output
+}
+
 /// Writes `payload`, masked from its first octet, to a place of the same length.
 #[inline]
 pub(crate) fn copy_masked(payload: &[u8], key: MaskingKey, target: &mut [u8]) {
     copy(payload, target, key, |octet| octet);
+}
+
+/// By itself, so that who owns the room is not in its way.
+#[inline(never)]
+fn copy_to_room(payload: &[u8], room: &mut [MaybeUninit<u8>], key: MaskingKey) {
+    copy(payload, room, key, MaybeUninit::new);
 }
 
 /// Both of them: what a place holds is made of an octet, so that one may be without any yet.

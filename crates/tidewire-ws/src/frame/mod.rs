@@ -25,7 +25,7 @@ pub use opcode::Opcode;
 pub(crate) use close::MAX_CLOSE_PAYLOAD_LEN;
 pub(crate) use decoder::{PartialHeader, PartialPayload};
 pub(crate) use encoded::append_frame;
-pub(crate) use mask::append_masked;
+pub(crate) use mask::{append_masked, masked};
 
 /// The most bytes that a frame header takes: two, an eight-byte length and a masking key.
 pub const MAX_HEADER_LEN: usize = 14;

@@ -51,7 +51,13 @@ impl Writer {
     /// [`pong_high_water`](super::Config::pong_high_water) bytes wait in `output`; tells whether it did.
     ///
     /// Call it when `output` has drained. Its answer changes when a ping comes or `output` gets shorter.
+    #[inline]
     pub fn poll_pong(&mut self, output: &mut Vec<u8>) -> bool {
+        self.kept_pong.is_some() && self.append_pong(output)
+    }
+
+    #[cold]
+    fn append_pong(&mut self, output: &mut Vec<u8>) -> bool {
         if output.len() >= self.config.pong_high_water {
             return false;
         }

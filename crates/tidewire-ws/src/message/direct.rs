@@ -55,6 +55,7 @@ impl Reader {
     /// Whether a frame has come to its end by [`receive_direct`](Self::receive_direct): what that means is told by
     /// [`receive`](Self::receive), with any input.
     #[must_use]
+    #[inline]
     pub fn has_frame_end(&self) -> bool {
         matches!(&self.position, Position::Data(payload, _) if payload.remaining() == 0)
     }

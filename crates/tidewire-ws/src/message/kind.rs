@@ -16,6 +16,7 @@ impl MessageKind {
     //# The opcode (frame-opcode) of the first frame containing the data MUST be
     //# set to the appropriate value from Section 5.2 for data that is to be
     //# interpreted by the recipient as text or binary data.
+    #[inline]
     pub(crate) const fn opcode(self) -> Opcode {
         match self {
             Self::Text => Opcode::Text,

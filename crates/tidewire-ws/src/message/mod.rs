@@ -8,7 +8,8 @@
 //! |---|---|
 //! | `reader` | which frame may come where, and the limits (§5.1, §5.2, §5.4, §10.4) |
 //! | `walk` | from bytes to parts of messages (§5.2, §5.4) |
-//! | `events`, `pieces`, `direct` | whole messages; messages as they come; long ones read to where they are joined (§6.2) |
+//! | `events`, `whole` | whole messages; those that lie whole in one frame, to be owned (§6.2) |
+//! | `pieces`, `direct` | messages as they come; long ones read to where they are joined (§6.2) |
 //! | `assembly`, `utf8`, `passing` | joining, and text that fails at its first bad byte (§8.1) |
 //! | `replies`, `closing` | what is answered at once, and how a connection ended (§5.5, §7.1) |
 //! | `writer`, `fragments`, `control` | messages, messages in pieces, control frames on their way out (§6.1, §5.4, §5.5) |
@@ -21,6 +22,8 @@ mod events;
 mod pieces;
 
 mod direct;
+
+mod whole;
 
 mod walk;
 

@@ -185,6 +185,7 @@ impl Reader {
 
     /// Whether another event can come: false after a close frame, a violation or the end of the stream.
     #[must_use]
+    #[inline]
     pub fn wants_read(&self) -> bool {
         match self.state {
             Inbound::Open => true,
@@ -277,17 +278,7 @@ impl Reader {
         //# value, the receiving endpoint MUST _Fail the WebSocket
         //# Connection_.
         let coding = self.coding(header)?;
-        match (self.role, header.masking_key) {
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
-            //# The server MUST close the connection upon receiving a
-            //# frame that is not masked.
-            (Role::Server, None) => return Err(ProtocolError::Unmasked),
-            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
-            //# A client MUST close a connection if it detects a masked
-            //# frame.
-            (Role::Client, Some(_)) => return Err(ProtocolError::Masked),
-            (Role::Server, Some(_)) | (Role::Client, None) => {}
-        }
+        self.admit_masking(header)?;
         let kind = match header.opcode {
             //= https://www.rfc-editor.org/rfc/rfc6455#section-6.2
             //# Upon receiving a data frame (Section 5.6), the endpoint MUST note the
@@ -314,6 +305,31 @@ impl Reader {
         let begun = Begun { kind, coding };
         self.admit_length(header.payload_len, begun)?;
         Ok(Admitted::Data(begun))
+    }
+
+    #[inline]
+    fn admit_masking(&self, header: &Header) -> Result<(), ProtocolError> {
+        match (self.role, header.masking_key) {
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+            //# The server MUST close the connection upon receiving a
+            //# frame that is not masked.
+            (Role::Server, None) => Err(ProtocolError::Unmasked),
+            //= https://www.rfc-editor.org/rfc/rfc6455#section-5.1
+            //# A client MUST close a connection if it detects a masked
+            //# frame.
+            (Role::Client, Some(_)) => Err(ProtocolError::Masked),
+            (Role::Server, Some(_)) | (Role::Client, None) => Ok(()),
+        }
+    }
+
+    /// The same of a whole, plain message in one frame, whose first octet says that it is one.
+    #[inline]
+    pub(crate) fn admit_whole(&self, header: &Header, kind: MessageKind) -> Result<(), ProtocolError> {
+        self.admit_masking(header)?;
+        if self.message != Progress::Idle {
+            return Err(ProtocolError::ExpectedContinuation(header.opcode));
+        }
+        self.admit_length(header.payload_len, Begun { kind, coding: Coding::Plain })
     }
 
     /// How the message is written that a frame begins.

@@ -107,6 +107,7 @@ impl Writer {
 
     /// Whether messages are compressed, where that is worth it.
     #[must_use]
+    #[inline]
     pub fn is_compressing(&self) -> bool {
         #[cfg(feature = "deflate")]
         return self.deflation.is_some();
@@ -116,6 +117,7 @@ impl Writer {
 
     /// Which endpoint this is.
     #[must_use]
+    #[inline]
     pub fn role(&self) -> Role {
         match self.masking {
             Masking::Off => Role::Server,
@@ -126,6 +128,7 @@ impl Writer {
     /// Whether our close frame is in the output: sent by [`close`](Self::close), as the echo of the peer's, or
     /// in answer to a violation. Nothing follows it.
     #[must_use]
+    #[inline]
     pub fn close_sent(&self) -> bool {
         match self.state {
             Outbound::Open | Outbound::Within(_) => false,
