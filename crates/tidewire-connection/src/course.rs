@@ -17,6 +17,7 @@ impl Course {
     }
 
     /// The transport took `len` bytes of the output, 0 among them; `left` wait on. Only so does a stall show.
+    #[inline]
     pub(crate) fn sent(&mut self, now: Duration, len: usize, left: usize) {
         self.lifecycle.handle_sent(now, len);
         if left > 0 {

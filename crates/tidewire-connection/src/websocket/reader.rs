@@ -53,6 +53,26 @@ impl Reader {
         Events { inner: self.inner.receive(input) }
     }
 
+    /// The binary message that `input` begins with, if it lies whole and in one frame there, in a buffer of its own; and how
+    /// many bytes of the input it took. `None`, and nothing is read, where anything else is there; see
+    /// [`message::Reader::receive_whole`].
+    #[must_use]
+    #[inline]
+    pub fn receive_whole(
+        &mut self,
+        now: Duration,
+        input: &[u8],
+        writer: &mut Writer,
+    ) -> Option<(Vec<u8>, usize)> {
+        // What is in the input comes too late.
+        if writer.ended().is_some() {
+            return None;
+        }
+        let whole = self.inner.receive_whole(input)?;
+        writer.message_received(now);
+        Some(whole)
+    }
+
     /// Lets `read` put the next bytes of the stream where they belong, in the middle of a long binary message; see
     /// [`message::Reader::receive_direct`]. [`Writer::handle_received`] is to be told of them, and behind the last of the
     /// frame [`receive`](Self::receive) is to be called, as [`has_frame_end`](Self::has_frame_end) says.

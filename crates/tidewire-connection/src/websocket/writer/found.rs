@@ -10,9 +10,15 @@ use tidewire_ws::{
 };
 
 impl Writer {
+    /// A message came. Most come and go at the time of the one before, and only count.
     #[inline]
     pub(in crate::websocket) fn message_received(&mut self, now: Duration) {
-        self.course.lifecycle.handle_message_received(now);
+        if now == self.message_at {
+            self.course.lifecycle.count_message_received();
+        } else {
+            self.message_at = now;
+            self.course.lifecycle.handle_message_received(now);
+        }
     }
 
     pub(in crate::websocket) fn pong_received(&mut self, now: Duration, payload: &[u8]) {

@@ -29,6 +29,8 @@ pub struct Writer {
     end: End,
     /// The payload of the newest probe.
     probe: u32,
+    /// The last time at which a message came or went.
+    message_at: Duration,
 }
 
 /// A ping that the lifecycle asked for carries the number of the probe, so that only its own pong answers it.
@@ -54,7 +56,7 @@ impl Writer {
     /// A connection that opens at `now`, whose life began with its opening handshake.
     pub(super) fn opened(inner: message::Writer, mut lifecycle: Lifecycle, now: Duration) -> Self {
         lifecycle.handle_opened(now);
-        Self { inner, course: Course::new(lifecycle), end: End::None, probe: 0 }
+        Self { inner, course: Course::new(lifecycle), end: End::None, probe: 0, message_at: now }
     }
 
     /// Compresses messages, as it was agreed to.
@@ -75,6 +77,7 @@ impl Writer {
 
     /// What the caller is to do with the transport.
     #[must_use]
+    #[inline]
     pub fn transport(&self) -> Transport {
         self.course.transport
     }
@@ -92,18 +95,21 @@ impl Writer {
 
     /// Which endpoint this is.
     #[must_use]
+    #[inline]
     pub fn role(&self) -> Role {
         self.inner.role()
     }
 
     /// Whether messages are compressed.
     #[must_use]
+    #[inline]
     pub fn is_compressing(&self) -> bool {
         self.inner.is_compressing()
     }
 
     /// The lifecycle: since when it is quiet, when the peer was last seen, how far it is.
     #[must_use]
+    #[inline]
     pub fn lifecycle(&self) -> &Lifecycle {
         &self.course.lifecycle
     }
@@ -124,7 +130,7 @@ impl Writer {
     pub fn send_text(&mut self, now: Duration, text: &str, output: &mut Vec<u8>) -> Result<(), SendError> {
         self.admit()?;
         self.inner.send_text(text, output)?;
-        self.course.lifecycle.handle_message_sent(now);
+        self.message_sent(now);
         Ok(())
     }
 
@@ -141,7 +147,7 @@ impl Writer {
     ) -> Result<(), SendError> {
         self.admit()?;
         self.inner.send_binary(payload, output)?;
-        self.course.lifecycle.handle_message_sent(now);
+        self.message_sent(now);
         Ok(())
     }
 
@@ -153,7 +159,7 @@ impl Writer {
     pub fn admit_encoded(&mut self, now: Duration) -> Result<(), SendError> {
         self.admit()?;
         self.inner.admit_encoded()?;
-        self.course.lifecycle.handle_message_sent(now);
+        self.message_sent(now);
         Ok(())
     }
 
@@ -169,7 +175,7 @@ impl Writer {
     ) -> Result<EncodedHeader, SendError> {
         self.admit()?;
         let header = self.inner.admit_payload(kind, payload_len)?;
-        self.course.lifecycle.handle_message_sent(now);
+        self.message_sent(now);
         Ok(header)
     }
 
@@ -186,7 +192,7 @@ impl Writer {
     ) -> Result<EncodedHeader, SendError> {
         self.admit()?;
         let header = self.inner.admit_owned(kind, payload)?;
-        self.course.lifecycle.handle_message_sent(now);
+        self.message_sent(now);
         Ok(header)
     }
 
@@ -205,6 +211,17 @@ impl Writer {
             None => (None, ""),
         };
         self.begin_close(now, body, Cause::Close { code, reason: reason.into() }, output)
+    }
+
+    /// A message goes. Most come and go at the time of the one before, and only count.
+    #[inline]
+    fn message_sent(&mut self, now: Duration) {
+        if now == self.message_at {
+            self.course.lifecycle.count_message_sent();
+        } else {
+            self.message_at = now;
+            self.course.lifecycle.handle_message_sent(now);
+        }
     }
 
     fn begin_close(
@@ -253,6 +270,7 @@ impl Writer {
     // What happened to the transport.
 
     /// `len` bytes were read; call it once per read, before [`Reader::receive`](super::Reader::receive).
+    #[inline]
     pub fn handle_received(&mut self, now: Duration, len: usize) {
         self.course.lifecycle.handle_received(now, len);
     }
@@ -269,6 +287,7 @@ impl Writer {
 
     /// The transport took `len` bytes, 0 among them; `left` wait on. A pong that was kept back while too much waited is
     /// appended to `output` as soon as less does: look at it again before all counts as sent.
+    #[inline]
     pub fn handle_sent(&mut self, now: Duration, len: usize, left: usize, output: &mut Vec<u8>) {
         self.course.sent(now, len, left);
         self.inner.poll_pong(output);
@@ -303,6 +322,7 @@ impl Writer {
 
     /// When to call [`Writer::handle_timeout`], and what for. Its answer changes with every call that takes `now`.
     #[must_use]
+    #[inline]
     pub fn poll_timeout(&self) -> Option<(Duration, Timer)> {
         self.course.lifecycle.poll_timeout()
     }
