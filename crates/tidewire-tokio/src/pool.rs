@@ -1,7 +1,7 @@
 //! Buffers, pooled per thread: a connection holds one only while bytes are on their way through it.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -17,10 +17,12 @@ const MAX_POOLED: usize = 8;
 /// waits beyond that is copied to a buffer of its own length.
 const MAX_KEPT: usize = 64;
 
+/// Places among [`MAX_KEPT`] that are taken, or that a thread has by for its next buffer.
 static KEPT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static READ: RefCell<Vec<ReadBuffer>> = const { RefCell::new(Vec::new()) };
+    static SPARE: Spare = const { Spare(Cell::new(false)) };
     #[expect(clippy::vec_box, reason = "a connection holds the box")]
     static OUTPUT: RefCell<Vec<Box<Waiting>>> = const { RefCell::new(Vec::new()) };
 }
@@ -45,22 +47,46 @@ struct Filled {
 #[derive(Debug)]
 struct Kept;
 
+/// Whether a thread has a place by: it takes and gives back one with each read, which others need not hear of.
+struct Spare(Cell<bool>);
+
 impl Kept {
+    #[inline]
     fn take() -> Option<Self> {
-        // A place too many is given back at once.
-        let (before, place) = (KEPT.fetch_add(1, Ordering::Relaxed), Self);
-        (before < MAX_KEPT).then_some(place)
+        if SPARE.with(|spare| spare.0.take()) { Some(Self) } else { Self::take_shared() }
+    }
+
+    #[cold]
+    fn take_shared() -> Option<Self> {
+        if KEPT.fetch_add(1, Ordering::Relaxed) < MAX_KEPT {
+            return Some(Self);
+        }
+        KEPT.fetch_sub(1, Ordering::Relaxed);
+        None
     }
 }
 
 impl Drop for Kept {
+    #[inline]
     fn drop(&mut self) {
-        KEPT.fetch_sub(1, Ordering::Relaxed);
+        // At the end of a thread there is no next buffer.
+        if SPARE.try_with(|spare| spare.0.replace(true)).unwrap_or(true) {
+            KEPT.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        if self.0.get() {
+            KEPT.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 impl ReadBuffer {
     /// An empty buffer, from the thread's pool when it has one.
+    #[inline]
     pub(crate) fn take() -> Self {
         READ.with_borrow_mut(Vec::pop)
             .unwrap_or_else(|| Self::of(vec![0; READ_BUFFER_LEN].into_boxed_slice(), 0))
@@ -71,6 +97,7 @@ impl ReadBuffer {
     }
 
     /// Done with: it goes to the pool of this thread.
+    #[inline]
     pub(crate) fn give_back(mut self) {
         self.inner.kept = None;
         if self.inner.bytes.len() == READ_BUFFER_LEN {
@@ -83,43 +110,58 @@ impl ReadBuffer {
     }
 
     /// The room for a read, which is then told by [`filled`](Self::filled). What was unread is lost.
+    #[inline]
     pub(crate) fn room(&mut self) -> &mut [u8] {
         &mut self.inner.bytes
     }
 
     /// Says that a read put `len` bytes into the room.
+    #[inline]
     pub(crate) fn filled(&mut self, len: usize) {
         self.inner.start = 0;
         self.inner.end = len.min(self.inner.bytes.len());
     }
 
     /// The unread bytes.
+    #[inline]
     pub(crate) fn unread(&mut self) -> &mut [u8] {
         let Filled { bytes, start, end, .. } = &mut *self.inner;
         bytes.get_mut(*start..*end).unwrap_or_default()
     }
 
     /// Says that `len` of the unread bytes were consumed.
+    #[inline]
     pub(crate) fn consume(&mut self, len: usize) {
         self.inner.start = (self.inner.start + len).min(self.inner.end);
     }
 
     /// How many bytes are unread.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.inner.end - self.inner.start
     }
 
     /// Whether nothing is unread.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// A buffer for who keeps it while the application is busy: it is one of a few, or at most twice as long as what is
     /// unread.
-    pub(crate) fn settled(mut self) -> Self {
-        if self.inner.kept.is_some() || self.inner.bytes.len() / 2 <= self.len() {
-            return self;
-        }
+    #[inline]
+    pub(crate) fn settled(self) -> Self {
+        if self.is_settled() { self } else { self.settle() }
+    }
+
+    /// Whether it may be kept as it is.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.inner.kept.is_some() || self.inner.bytes.len() / 2 <= self.len()
+    }
+
+    #[cold]
+    fn settle(mut self) -> Self {
         if self.inner.bytes.len() == READ_BUFFER_LEN {
             self.inner.kept = Kept::take();
         }
@@ -140,11 +182,13 @@ impl From<&[u8]> for ReadBuffer {
 }
 
 /// Room for output, from the thread's pool when it has some: its buffers have grown already.
+#[inline]
 pub(crate) fn take_waiting() -> Box<Waiting> {
     OUTPUT.with_borrow_mut(Vec::pop).unwrap_or_default()
 }
 
 /// Room for output that is done with: it goes to the pool of this thread, or is freed where it has grown too large.
+#[inline]
 pub(crate) fn give_waiting(mut waiting: Box<Waiting>) {
     if waiting.empty() {
         OUTPUT.with_borrow_mut(|pool| {
@@ -184,6 +228,25 @@ mod tests {
         assert!(leftover.is_empty());
         leftover.give_back();
         assert_eq!(READ.with_borrow(Vec::len), 0);
+    }
+
+    #[test]
+    fn a_thread_has_a_place_by_for_its_next_buffer() {
+        // All tests share the places, and another may have taken them for a while.
+        let place = loop {
+            match Kept::take() {
+                Some(place) => break place,
+                None => std::thread::yield_now(),
+            }
+        };
+        let is_by = || SPARE.with(|spare| spare.0.get());
+        assert!(!is_by());
+        drop(place);
+        assert!(is_by());
+        let (again, another) = (Kept::take(), Kept::take());
+        assert!(again.is_some() && !is_by());
+        drop((again, another));
+        assert!(is_by(), "one, and no more");
     }
 
     fn settled(unread: usize) -> ReadBuffer {
