@@ -83,12 +83,14 @@ impl Alarm {
 
     /// The clock that its deadlines are told by: the same for all of a runtime.
     #[must_use]
+    #[inline]
     pub fn clock(&self) -> Clock {
         self.queue.clock
     }
 
     /// The time, by that clock.
     #[must_use]
+    #[inline]
     pub fn now(&self) -> Duration {
         self.queue.clock.now()
     }
@@ -101,6 +103,7 @@ impl Alarm {
     }
 
     /// The same for who looked at the clock already.
+    #[inline]
     pub(crate) fn poll_at(&mut self, cx: &mut Context<'_>, now: Duration, at: Duration) -> Poll<()> {
         if now >= at {
             return self.poll_due(cx, at);
@@ -151,12 +154,14 @@ impl Alarm {
     }
 
     /// Its next deadline may be before the one that it was last polled for.
+    #[inline]
     pub(crate) fn comes_sooner(&mut self) {
         self.waits = Waits::Nothing;
     }
 
     /// Whether the deadline that it was last polled for may have come, without a look at the clock: surely not before the
     /// queue's task has looked and found it due.
+    #[inline]
     pub(crate) fn may_have_come(&self) -> bool {
         match self.waits {
             Waits::Deadline => self.queue.looked_at.load(Ordering::Relaxed) >= nanos(self.at),

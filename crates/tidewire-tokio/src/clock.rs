@@ -21,6 +21,7 @@ impl Clock {
 
     /// Time since the origin.
     #[must_use]
+    #[inline]
     pub fn now(&self) -> Duration {
         self.origin.elapsed()
     }

@@ -49,25 +49,30 @@ enum Flushed {
 
 impl Output {
     /// Bytes that wait.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.len())
     }
 
     /// Whether nothing waits, here or in the transport.
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.waiting.as_ref().is_none_or(|waiting| waiting.len() == 0 && waiting.flushed == Flushed::All)
     }
 
+    #[inline]
     fn waiting(&mut self) -> &mut Waiting {
         self.waiting.get_or_insert_with(take_waiting)
     }
 
     /// Where the next small piece is appended.
+    #[inline]
     pub(crate) fn tail(&mut self) -> &mut Vec<u8> {
         &mut self.waiting().tail
     }
 
     /// The same, where something waits already.
+    #[inline]
     pub(crate) fn tail_in_use(&mut self) -> Option<&mut Vec<u8>> {
         self.waiting.as_mut().map(|waiting| &mut waiting.tail)
     }
@@ -93,11 +98,13 @@ impl Output {
     }
 
     /// Forgets everything.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         self.waiting.take().into_iter().for_each(give_waiting);
     }
 
     /// Owns nothing, if nothing waits.
+    #[inline]
     pub(crate) fn rest(&mut self) {
         if self.is_done() {
             self.clear();
@@ -144,6 +151,7 @@ impl Output {
 }
 
 impl Waiting {
+    #[inline]
     fn len(&self) -> usize {
         self.pieces_len + self.tail.len()
     }
@@ -163,6 +171,15 @@ impl Waiting {
         if self.pieces.is_empty() {
             return Pin::new(io).poll_write(cx, &self.tail);
         }
+        self.poll_write_vectored(io, cx)
+    }
+
+    #[inline(never)]
+    fn poll_write_vectored<IO: AsyncWrite + Unpin>(
+        &self,
+        io: &mut IO,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let mut used = 0;
         let pieces = self.pieces.iter().map(|piece| &piece[..]).chain([&self.tail[..]]);
@@ -174,7 +191,16 @@ impl Waiting {
     }
 
     /// Forgets `len` bytes from the front.
-    fn advance(&mut self, mut len: usize) {
+    #[inline]
+    fn advance(&mut self, len: usize) {
+        if self.pieces.is_empty() && len == self.tail.len() {
+            self.tail.clear();
+        } else {
+            self.advance_pieces(len);
+        }
+    }
+
+    fn advance_pieces(&mut self, mut len: usize) {
         while let Some(front) = self.pieces.front_mut() {
             let step = len.min(front.len());
             front.advance(step);
@@ -201,6 +227,7 @@ impl Waiting {
     }
 
     /// Nothing waits; whether the buffers are worth to be kept.
+    #[inline]
     pub(crate) fn empty(&mut self) -> bool {
         self.pieces.clear();
         self.tail.clear();

@@ -28,6 +28,7 @@ impl Message {
 
     /// Text or binary.
     #[must_use]
+    #[inline]
     pub fn kind(&self) -> MessageKind {
         match self {
             Self::Text(_) => MessageKind::Text,
@@ -55,6 +56,7 @@ impl Message {
 
     /// The payload: of a text, its UTF-8.
     #[must_use]
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Text(text) => text.as_bytes(),
@@ -68,6 +70,7 @@ impl Message {
         self.into_payload().into()
     }
 
+    #[inline]
     pub(super) fn into_payload(self) -> Vec<u8> {
         match self {
             Self::Text(text) => text.into_bytes(),
@@ -77,12 +80,14 @@ impl Message {
 
     /// Bytes of payload.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.as_bytes().len()
     }
 
     /// Whether the payload is empty, as that of a message may be.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

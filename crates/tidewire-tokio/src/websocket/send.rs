@@ -23,6 +23,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     ///
     /// # Errors
     /// Our close frame is out, or the connection is over.
+    #[inline]
     pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
         self.connection.feed(message.into())
     }

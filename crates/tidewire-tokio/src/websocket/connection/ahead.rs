@@ -45,6 +45,11 @@ impl Inbox {
 impl<IO> Connection<IO> {
     /// The oldest message that waits.
     pub(super) fn take_ahead(&mut self) -> Option<Message> {
+        if self.inbox.is_some() { self.take_of_inbox() } else { None }
+    }
+
+    #[cold]
+    fn take_of_inbox(&mut self) -> Option<Message> {
         let inbox = self.inbox.as_mut()?;
         let message = inbox.messages.pop_front();
         inbox.bytes -= message.as_ref().map_or(0, Message::len);

@@ -127,6 +127,7 @@ impl<IO> Connection<IO> {
 
     /// The time for what the application does. While it deals with what it was given, that of the last look: what it feeds
     /// counts from there until it gives way, which is told then.
+    #[inline]
     fn now(&mut self) -> Duration {
         match self.turn {
             Turn::Theirs | Turn::Outlet => self.looked_at,

@@ -22,7 +22,26 @@ pub(super) const MAX_READS_PER_POLL: usize = 16;
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     /// The next message; `None` when the connection is over.
+    #[inline]
     pub(in crate::websocket) fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        match self.take_next() {
+            Some(message) => Poll::Ready(Some(message)),
+            None => self.poll_other_message(cx),
+        }
+    }
+
+    /// The next message, where it was read already and is one of the common kind.
+    #[inline]
+    pub(in crate::websocket) fn take_next(&mut self) -> Option<Message> {
+        if self.unread.is_none() || self.inbox.is_some() || self.alarm.may_have_come() {
+            return None;
+        }
+        self.take_whole().map(Message::Binary)
+    }
+
+    /// The next message of any kind.
+    #[inline(never)]
+    pub(in crate::websocket) fn poll_other_message(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         if self.unread.is_some() && self.alarm.may_have_come() {
             self.poll_due(cx);
         }
@@ -92,6 +111,22 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
 
     /// The next message of what was read already.
     pub(super) fn take_message(&mut self) -> Option<Message> {
+        self.take_whole().map(Message::Binary).or_else(|| self.take_other())
+    }
+
+    /// The payload of the next message, where it is binary and lies whole in what was read: in registers from here to who
+    /// asked.
+    #[inline]
+    fn take_whole(&mut self) -> Option<Vec<u8>> {
+        let unread = self.unread.as_mut()?;
+        let (payload, len) = self.reader.receive_whole(self.looked_at, unread.unread(), &mut self.writer)?;
+        self.consume(len);
+        self.turn = Turn::Theirs;
+        Some(payload)
+    }
+
+    /// Another message.
+    fn take_other(&mut self) -> Option<Message> {
         if self.unread.is_none() && !self.reader.has_frame_end() {
             return None;
         }
@@ -129,13 +164,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     }
 
     /// So much of what was read is done with. Of what is left the application may be in no hurry to take the next message.
+    #[inline]
     fn consume(&mut self, len: usize) {
-        let Some(mut unread) = self.unread.take() else { return };
+        let Some(unread) = &mut self.unread else { return };
         unread.consume(len);
         if unread.is_empty() {
-            unread.give_back();
-        } else {
-            self.unread = Some(unread.settled());
+            self.unread.take().into_iter().for_each(ReadBuffer::give_back);
+        } else if !unread.is_settled() {
+            self.unread = self.unread.take().map(ReadBuffer::settled);
         }
     }
 

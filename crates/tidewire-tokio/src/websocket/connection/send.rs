@@ -33,13 +33,10 @@ enum Until {
 }
 
 impl<IO> Connection<IO> {
+    #[inline]
     pub(in crate::websocket) fn feed(&mut self, message: Message) -> Result<(), SendError> {
         if message.len() >= OWNED_MIN_LEN && !self.writer.is_compressing() {
-            let (now, kind, mut payload) = (self.now(), message.kind(), message.into_payload());
-            let header = self.writer.admit_owned(now, kind, &mut payload)?;
-            self.output.tail().extend_from_slice(header.as_bytes());
-            self.output.push(Bytes::from(payload));
-            return Ok(());
+            return self.feed_owned(message.kind(), message.into_payload());
         }
         match &message {
             Message::Text(text) => self.feed_text(text),
@@ -47,11 +44,21 @@ impl<IO> Connection<IO> {
         }
     }
 
+    fn feed_owned(&mut self, kind: MessageKind, mut payload: Vec<u8>) -> Result<(), SendError> {
+        let now = self.now();
+        let header = self.writer.admit_owned(now, kind, &mut payload)?;
+        self.output.tail().extend_from_slice(header.as_bytes());
+        self.output.push(Bytes::from(payload));
+        Ok(())
+    }
+
+    #[inline]
     pub(in crate::websocket) fn feed_text(&mut self, text: &str) -> Result<(), SendError> {
         let now = self.now();
         self.writer.send_text(now, text, self.output.tail())
     }
 
+    #[inline]
     pub(in crate::websocket) fn feed_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
         let now = self.now();
         self.writer.send_binary(now, payload, self.output.tail())
