@@ -53,17 +53,16 @@ impl Reader {
         Events { inner: self.inner.receive(input) }
     }
 
-    /// The binary message that `input` begins with, if it lies whole and in one frame there, in a buffer of its own; and how
-    /// many bytes of the input it took. `None`, and nothing is read, where anything else is there; see
-    /// [`message::Reader::receive_whole`].
+    /// The binary message that `input` begins with, if it lies whole and in one frame there: it counts as received. `None`, and
+    /// nothing is read, where anything else is there; see [`message::Reader::receive_whole`].
     #[must_use]
     #[inline]
-    pub fn receive_whole(
+    pub fn receive_whole<'a>(
         &mut self,
         now: Duration,
-        input: &[u8],
+        input: &'a [u8],
         writer: &mut Writer,
-    ) -> Option<(Vec<u8>, usize)> {
+    ) -> Option<message::Whole<'a>> {
         // What is in the input comes too late.
         if writer.ended().is_some() {
             return None;

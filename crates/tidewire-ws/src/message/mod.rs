@@ -70,4 +70,5 @@ pub use pieces::{Piece, Pieces};
 pub use reader::Reader;
 pub use send_error::SendError;
 pub use utf8_bytes::Utf8Bytes;
+pub use whole::Whole;
 pub use writer::Writer;

@@ -119,9 +119,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
     #[inline]
     fn take_whole(&mut self) -> Option<Vec<u8>> {
         let unread = self.unread.as_mut()?;
-        let (payload, len) = self.reader.receive_whole(self.looked_at, unread.unread(), &mut self.writer)?;
-        self.consume(len);
+        let whole = self.reader.receive_whole(self.looked_at, unread.unread(), &mut self.writer)?;
+        let (payload, len) = (whole.to_vec(), whole.consumed());
         self.turn = Turn::Theirs;
+        self.consume(len);
         Some(payload)
     }
 
