@@ -100,7 +100,13 @@ impl Progress {
     pub(crate) fn note(&mut self, hash: NameHash, name: &TopicName, reached: Reached) {
         match self.find(hash, name) {
             Ok(index) => self.entries[index].reached = reached,
-            Err(index) => self.entries.insert(index, Entry { hash, name: name.clone(), reached }),
+            Err(index) => {
+                if self.entries.is_empty() {
+                    // Most readers have one topic.
+                    self.entries.reserve_exact(1);
+                }
+                self.entries.insert(index, Entry { hash, name: name.clone(), reached });
+            }
         }
     }
 

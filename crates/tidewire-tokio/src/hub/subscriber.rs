@@ -162,6 +162,10 @@ impl<M: Message> Subscriber<M> {
             let before = self.state(place).call_by(place.id, outlet);
             drop(before);
         }
+        if self.shards.is_empty() {
+            // Most readers have one.
+            self.shards.reserve_exact(1);
+        }
         self.shards.push(place);
     }
 
