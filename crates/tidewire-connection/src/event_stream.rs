@@ -183,6 +183,16 @@ impl EventStream {
         Ok(())
     }
 
+    /// The same of `count` of them at a time.
+    ///
+    /// # Errors
+    /// The stream has ended.
+    pub fn admit_all_encoded(&mut self, now: Duration, count: usize) -> Result<(), SendError> {
+        self.admit()?;
+        self.course.lifecycle.handle_messages_sent(now, count);
+        Ok(())
+    }
+
     /// Ends the stream from our side. The first end stands.
     pub fn end(&mut self, now: Duration) {
         self.finish(now, Ended::Local);

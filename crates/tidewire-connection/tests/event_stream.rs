@@ -75,6 +75,7 @@ fn without_keep_alives_an_idle_stream_ends() {
 fn the_first_end_stands_and_the_usage_is_final() {
     let (mut stream, mut output) = (opened(Config::event_stream()), Vec::new());
     stream.admit_encoded(second(1)).unwrap();
+    stream.admit_all_encoded(second(1), 7).unwrap();
     stream.handle_sent(second(1), 100, 0);
     stream.end(second(4));
     stream.handle_transport_error(second(5));
@@ -83,7 +84,7 @@ fn the_first_end_stands_and_the_usage_is_final() {
     stream.begin_drain(second(60), second(61));
     let usage = stream.usage(second(100));
     assert_eq!((stream.ended(), output.len()), (Some(Ended::Local), 0));
-    assert_eq!((usage.open, usage.sent_bytes, usage.sent_messages), (second(5), 100, 1));
+    assert_eq!((usage.open, usage.sent_bytes, usage.sent_messages), (second(5), 100, 8));
 }
 
 #[test]
@@ -144,6 +145,7 @@ fn every_end_says_who_and_why_and_nothing_is_sent_behind_it() {
         output.clear();
         assert_eq!(stream.send(second(7), &Event::new().data("x"), &mut output), Err(SendError::NotOpen));
         assert_eq!(stream.admit_encoded(second(7)), Err(SendError::NotOpen));
+        assert_eq!(stream.admit_all_encoded(second(7), 0), Err(SendError::NotOpen));
         assert!(output.is_empty());
     }
 }

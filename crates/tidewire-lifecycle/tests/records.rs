@@ -108,6 +108,20 @@ fn no_counter_ever_goes_back() {
 }
 
 #[test]
+fn messages_that_are_sent_at_a_time_count_as_one_after_the_other() {
+    for count in [0, 1, 2, 1000] {
+        let (mut one, mut all) = (opened(|_| {}), opened(|_| {}));
+        (0..count).for_each(|_| one.handle_message_sent(second(30)));
+        all.handle_messages_sent(second(30), count);
+        assert_eq!(all.usage(second(200)).sent_messages, count as u64);
+        assert_eq!(all, one);
+        all.handle_closed(second(200));
+        all.handle_messages_sent(second(201), count);
+        assert_eq!(all.usage(second(202)).sent_messages, count as u64);
+    }
+}
+
+#[test]
 fn two_records_make_one() {
     let mut one = opened(|_| {});
     one.handle_received(second(1), 10);

@@ -132,6 +132,18 @@ impl Lifecycle {
         }
     }
 
+    /// So many application messages were handed to the output at a time: as [`handle_message_sent`](Self::handle_message_sent)
+    /// for each of them. None is nothing.
+    #[inline]
+    pub fn handle_messages_sent(&mut self, now: Duration, count: usize) {
+        if let Some(others) = count.checked_sub(1) {
+            self.handle_message_sent(now);
+            if self.notes(Input::Message) {
+                self.sent_messages = self.sent_messages.saturating_add(others as u64);
+            }
+        }
+    }
+
     /// A message that is counted already, under an earlier time, was dealt with up to now: it is not quiet since before.
     pub fn handle_active(&mut self, now: Duration) {
         let at = self.tick(now);
