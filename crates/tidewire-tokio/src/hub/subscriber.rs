@@ -12,7 +12,7 @@ use tidewire_hub::{
 
 use super::{
     Address, Delivered, SharedHub,
-    courier::{Stand, Stop},
+    courier::{Call, Stand, Stop},
     shard::State,
 };
 
@@ -114,6 +114,11 @@ impl<M: Message> Subscriber<M> {
         drop(state);
         if known.is_none() && subscribed.is_ok() {
             self.join(Place { shard: index, id });
+        }
+        if let (Some(stop), Ok(_)) = (self.outlet, &subscribed) {
+            // What it has from its past, nobody publishes again.
+            let call = Call { stop, place: Place { shard: index, id } };
+            self.hub.shared.couriers.call(&mut vec![call]);
         }
         subscribed
     }
