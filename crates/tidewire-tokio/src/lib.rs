@@ -13,7 +13,8 @@
 //!
 //!   an HTTP request, parsed ──▶ upgrade::Upgrade ──▶ WebSocket (feature `hyper`, `axum`)
 //!   a stream of events ──▶ sse::Sse ──▶ sse::Body ──▶ an HTTP response with keep-alives (feature `http-body`, `axum`)
-//!   hyper's requests ──▶ stream_server::StreamServer ──▶ such a response, on the bare socket (feature `hyper`)
+//!   hyper's requests ──▶ stream_server::StreamServer ──▶ such a response, on the bare socket (feature `hyper`);
+//!                        of Sse::deliver: from the hub straight to the socket
 //!   event_source::Builder ──▶ event_source::EventSource ──▶ Event, or Update (feature `client`)
 //! ```
 //!
@@ -42,7 +43,9 @@
 //!
 //! A [`SharedHub`](hub::SharedHub) has those of [`hub::Config`].
 //!
-//! An `sse::Body` holds no event: it asks for the next one when the client has taken the last.
+//! An `sse::Body` holds no event: it asks for the next one when the client has taken the last. Of what the hub delivers it
+//! holds what its hand made of one batch, 256 messages or 64 KiB; so does a socket of the stream server that is full, of each
+//! shard.
 //!
 //! # Cancel safety
 //!

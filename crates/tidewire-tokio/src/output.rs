@@ -13,7 +13,7 @@ use crate::pool::{give_waiting, take_waiting};
 
 /// A shared piece of at least this length is queued by reference; a shorter one is copied, which costs less than
 /// a slot in the vectored write.
-const SHARE_MIN_LEN: usize = 512;
+pub(crate) const SHARE_MIN_LEN: usize = 512;
 
 /// A buffer that has grown beyond this is freed when it is empty, and not kept for others.
 const MAX_KEPT_LEN: usize = 64 * 1024;

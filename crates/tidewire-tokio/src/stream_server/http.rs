@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Version, header::CONTENT_LENGTH};
+use http::{
+    Method, Request, Response, StatusCode, Version,
+    header::{CONTENT_ENCODING, CONTENT_LENGTH},
+};
 use http_body::Body;
 use hyper::{
     body::Incoming,
@@ -21,14 +24,23 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Limits, Streamed,
+    delivery::Delivery,
     head::Framing,
     pump::Pump,
     watched::{Flushed, Watched},
 };
-use crate::linger::Lingering;
+use crate::{linger::Lingering, sse::Live};
 
 /// A response that begins a stream.
 type Stream<B> = (Response<B>, Framing);
+
+/// How a connection goes on without hyper.
+pub(super) enum Onward<IO, B> {
+    /// The body is asked for what comes.
+    Pump(Pump<IO, B>),
+    /// An outlet writes what comes.
+    Delivery(Delivery<IO>),
+}
 
 /// One on its way past hyper.
 struct Slot<B>(Arc<Mutex<Option<Stream<B>>>>);
@@ -53,7 +65,7 @@ pub(super) fn serve<IO, S, B, E>(
     service: S,
     limits: Arc<Limits>,
     end: E,
-) -> impl Future<Output = Result<Option<Pump<IO, B>>, hyper::Error>> + use<IO, S, B, E>
+) -> impl Future<Output = Result<Option<Onward<IO, B>>, hyper::Error>> + use<IO, S, B, E>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Service<Request<Incoming>, Response = Response<B>>,
@@ -93,7 +105,24 @@ where
         let Some((response, framing)) = taken else { return Ok(None) };
         // Nothing that came behind the request is looked at.
         let io = serving.into_parts().map(|parts| parts.io.into_inner().into_inner());
-        Ok(io.map(|io| Pump::new(io, response, framing, limits)))
+        Ok(io.and_then(|io| go_on(io, response, framing, limits)))
+    }
+}
+
+/// `None` where the response was sent before, in part or whole.
+fn go_on<IO, B>(io: IO, response: Response<B>, framing: Framing, limits: Arc<Limits>) -> Option<Onward<IO, B>>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (mut head, body) = response.into_parts();
+    match head.extensions.remove::<Live>() {
+        // A body that was encoded is not what the events are.
+        Some(live) if !head.headers.contains_key(CONTENT_ENCODING) => {
+            Delivery::new(io, &head, live, framing, limits).map(Onward::Delivery)
+        }
+        Some(_) | None => Some(Onward::Pump(Pump::new(io, &head, body, framing, limits))),
     }
 }
 

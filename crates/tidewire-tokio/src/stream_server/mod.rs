@@ -29,13 +29,20 @@
 //! # Ok(()) }
 //! ```
 //!
+//! What comes out of a hub by `Sse::deliver` is not polled for at all: few tasks go from socket to socket and write it, and
+//! the stream's own task sleeps until the client ends, a keep-alive is due, or the socket was full.
+//!
 //! What is a stream, its response says by [`Streamed`]: an `sse::Sse` (feature `http-body`) does. It is not in answer to a
 //! HEAD, nor with a `Content-Length`; then hyper sends it like any other.
 
+mod chunk;
+mod delivery;
 mod head;
 mod http;
 mod pump;
+mod stall;
 mod watched;
+mod wire;
 
 use std::{
     error::Error,
@@ -54,9 +61,13 @@ use hyper_util::rt::TokioTimer;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::http::Onward;
 use crate::linger::{self, Lingering};
+pub(crate) use chunk::Chunk;
+use delivery::Delivery;
 use pump::Pump;
 pub(crate) use watched::Watched;
+pub(crate) use wire::{Takes, Wire};
 
 /// What a stream may cost.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +75,8 @@ pub(crate) use watched::Watched;
 pub struct Limits {
     /// How long a request's head may take to come, and a connection may wait for the next request. Default 5 s.
     pub head_timeout: Duration,
-    /// Bytes that wait for the client before the stream is asked for no more. Default 16 KiB.
+    /// Bytes that wait for the client before the stream is asked for no more. Default 16 KiB. (What a hub delivers waits there
+    /// as soon as anything waits here.)
     pub max_output_len: usize,
     /// How long the client may take none of them. Default 10 s.
     pub write_stall_timeout: Duration,
@@ -142,14 +154,15 @@ pin_project! {
     enum Connection<H, IO, B> {
         Http { http: Pin<Box<H>> },
         Streaming { #[pin] pump: Pump<IO, B> },
+        Delivering { delivery: Delivery<IO> },
         Lingering { closing: Box<Lingering<IO>> },
     }
 }
 
 impl<H, IO, B> Future for Connection<H, IO, B>
 where
-    H: Future<Output = Result<Option<Pump<IO, B>>, hyper::Error>>,
-    IO: AsyncRead + AsyncWrite + Unpin,
+    H: Future<Output = Result<Option<Onward<IO, B>>, hyper::Error>>,
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
@@ -159,10 +172,15 @@ where
         loop {
             let next = match self.as_mut().project() {
                 Phase::Http { http } => match ready!(http.as_mut().poll(cx))? {
-                    Some(pump) => Self::Streaming { pump },
+                    Some(Onward::Pump(pump)) => Self::Streaming { pump },
+                    Some(Onward::Delivery(delivery)) => Self::Delivering { delivery },
                     None => return Poll::Ready(Ok(())),
                 },
                 Phase::Streaming { pump } => match ready!(pump.poll(cx)) {
+                    Some(closing) => Self::Lingering { closing: Box::new(closing) },
+                    None => return Poll::Ready(Ok(())),
+                },
+                Phase::Delivering { delivery } => match ready!(Pin::new(delivery).poll(cx)) {
                     Some(closing) => Self::Lingering { closing: Box::new(closing) },
                     None => return Poll::Ready(Ok(())),
                 },

@@ -8,20 +8,19 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bytes::Bytes;
-use http::Response;
+use http::response::Parts;
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::{Limits, head::Framing};
-use crate::{alarm::Alarm, linger::Lingering, output::Output};
+use super::{Limits, head::Framing, stall::Stall};
+use crate::{linger::Lingering, output::Output};
 
 /// Turns in one poll before other tasks get one.
-const MAX_TURNS_PER_POLL: usize = 16;
+pub(super) const MAX_TURNS_PER_POLL: usize = 16;
 
 /// Bytes of the client's that are thrown away at a time: it has nothing to say.
 const PIECE_LEN: usize = 512;
@@ -37,24 +36,8 @@ pin_project! {
         body: Option<B>,
         framing: Framing,
         output: Output,
-        // While the client takes nothing.
-        stall: Option<Box<Stall>>,
+        stall: Stall,
         limits: Arc<Limits>,
-    }
-}
-
-/// Since when the client has taken nothing.
-#[derive(Debug)]
-struct Stall {
-    alarm: Alarm,
-    deadline: Duration,
-}
-
-impl Stall {
-    fn begin(within: Duration) -> Box<Self> {
-        let alarm = Alarm::new();
-        let deadline = alarm.now().saturating_add(within);
-        Box::new(Self { alarm, deadline })
     }
 }
 
@@ -70,7 +53,21 @@ enum Source {
 }
 
 /// The client is gone, or the body has failed: nothing more is written.
-struct BrokenOff;
+pub(super) struct BrokenOff;
+
+/// Throws away what the client says, a piece a call.
+pub(super) fn poll_client<IO: AsyncRead + Unpin>(
+    io: &mut IO,
+    cx: &mut Context<'_>,
+) -> Result<Poll<()>, BrokenOff> {
+    let mut room = [MaybeUninit::uninit(); PIECE_LEN];
+    let mut piece = ReadBuf::uninit(&mut room);
+    match Pin::new(io).poll_read(cx, &mut piece) {
+        Poll::Ready(Ok(())) if !piece.filled().is_empty() => Ok(Poll::Ready(())),
+        Poll::Ready(_) => Err(BrokenOff),
+        Poll::Pending => Ok(Poll::Pending),
+    }
+}
 
 impl<IO, B> Pump<IO, B>
 where
@@ -79,11 +76,10 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// A stream whose head is yet to be written.
-    pub(super) fn new(io: IO, response: Response<B>, framing: Framing, limits: Arc<Limits>) -> Self {
-        let (head, body) = response.into_parts();
+    pub(super) fn new(io: IO, head: &Parts, body: B, framing: Framing, limits: Arc<Limits>) -> Self {
         let mut output = Output::default();
-        framing.begin(&head, &mut output);
-        Self { io: Some(io), body: Some(body), framing, output, stall: None, limits }
+        framing.begin(head, &mut output);
+        Self { io: Some(io), body: Some(body), framing, output, stall: Stall::default(), limits }
     }
 
     /// Takes what the body gives, until it gives nothing or enough waits.
@@ -122,31 +118,14 @@ where
         match this.output.poll_write(io, cx, &mut written) {
             Poll::Ready(Ok(())) => {
                 this.output.rest();
-                *this.stall = None;
+                this.stall.end();
                 Ok(Poll::Ready(()))
             }
             Poll::Ready(Err(_)) => Err(BrokenOff),
-            Poll::Pending => {
-                let within = this.limits.write_stall_timeout;
-                let stall = this.stall.get_or_insert_with(|| Stall::begin(within));
-                if written > 0 {
-                    stall.deadline = stall.alarm.now().saturating_add(within);
-                }
-                let deadline = stall.deadline;
-                if stall.alarm.poll(cx, deadline).is_ready() { Err(BrokenOff) } else { Ok(Poll::Pending) }
-            }
-        }
-    }
-
-    /// Throws away what the client says, a piece a call.
-    fn poll_client(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<Poll<()>, BrokenOff> {
-        let io = self.project().io.as_mut().ok_or(BrokenOff)?;
-        let mut room = [MaybeUninit::uninit(); PIECE_LEN];
-        let mut piece = ReadBuf::uninit(&mut room);
-        match Pin::new(io).poll_read(cx, &mut piece) {
-            Poll::Ready(Ok(())) if !piece.filled().is_empty() => Ok(Poll::Ready(())),
-            Poll::Ready(_) => Err(BrokenOff),
-            Poll::Pending => Ok(Poll::Pending),
+            Poll::Pending => match this.stall.poll(cx, this.limits.write_stall_timeout, written) {
+                Poll::Ready(()) => Err(BrokenOff),
+                Poll::Pending => Ok(Poll::Pending),
+            },
         }
     }
 
@@ -154,7 +133,7 @@ where
     fn turn(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Result<ControlFlow<Poll<()>>, BrokenOff> {
         let source = self.as_mut().poll_body(cx)?;
         let written = self.as_mut().poll_output(cx)?;
-        let heard = self.as_mut().poll_client(cx)?;
+        let heard = poll_client(self.as_mut().project().io.as_mut().ok_or(BrokenOff)?, cx)?;
         Ok(match (source, written) {
             (Source::Ended, Poll::Ready(())) => ControlFlow::Break(Poll::Ready(())),
             (Source::Dry, _) | (_, Poll::Pending) if heard.is_pending() => ControlFlow::Break(Poll::Pending),
