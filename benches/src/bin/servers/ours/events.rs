@@ -15,13 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures_util::{StreamExt, stream};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
-use tidewire_sse::{Encoded, Event, InvalidField};
+use tidewire_sse::{Encoded, Event};
 use tidewire_tokio::{
     drain::Drain,
-    hub::{Budget, Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, TopicName},
+    hub::{Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, TopicName},
     sse::Sse,
     stream_server::{self, StreamServer},
 };
@@ -89,19 +88,12 @@ async fn follow(State(app): State<App>) -> Response {
     if reader.subscribe(&app.topic, Start::Live).is_err() {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let batches = stream::unfold(reader, |mut reader| async move {
-        let mut batch = Vec::new();
-        reader.batch(Budget::default(), &mut batch).await;
-        let events: Vec<_> = batch
-            .into_iter()
-            .filter_map(|delivered| match delivered {
-                Delivered::Message(kept) => Some(Ok::<_, InvalidField>(kept.message.0)),
-                Delivered::Direct(_) | Delivered::Gap(_) | Delivered::Dismissed(_) => None,
-            })
-            .collect();
-        Some((stream::iter(events), reader))
-    });
-    Sse::new(batches.flatten()).into_response()
+    Sse::deliver(reader, |_, delivered, outbox| match delivered {
+        // Where the stream has ended there is nobody to tell.
+        Delivered::Message(kept) => drop(outbox.feed(&kept.message.0)),
+        Delivered::Direct(_) | Delivered::Gap(_) | Delivered::Dismissed(_) => {}
+    })
+    .into_response()
 }
 
 async fn publish(State(app): State<App>, body: String) -> StatusCode {
