@@ -131,7 +131,9 @@ impl<M: Message> State<M> {
         let wakes = &mut self.wakers[id.index()];
         match wakes {
             Wakes::Once(known) if known.will_wake(waker) => None,
-            Wakes::Nobody | Wakes::Once(_) | Wakes::Courier(_) => {
+            // An outlet reads it, whoever asks besides.
+            Wakes::Courier(_) => None,
+            Wakes::Nobody | Wakes::Once(_) => {
                 let before = wakes.leave();
                 *wakes = Wakes::Once(Sleeper::here(waker));
                 before

@@ -45,7 +45,7 @@ enum Standing {
 }
 
 /// A shard that a subscriber reads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(super) shard: usize,
     pub(super) id: SubscriberId,

@@ -4,7 +4,7 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::Waker,
 };
 
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     hub::{
         self, Delivered, Subscriber,
-        courier::{self, Place, Socket, Stand},
+        courier::{self, Place, Socket, Tools},
     },
     stream_server::{Takes, Wire},
 };
@@ -88,9 +88,7 @@ trait Feed: Send + Sync {
 struct Outlet<M: hub::Message, H> {
     /// The stream's task has the other, and takes the transport out of it when it ends.
     wire: Arc<dyn Wire>,
-    stand: Stand<M>,
-    /// `None` when it is over.
-    hands: Mutex<Option<(Subscriber<M>, H)>>,
+    hands: Tools<M, (Subscriber<M>, H)>,
 }
 
 impl<M, H> Open for Slot<M, H>
@@ -108,32 +106,20 @@ where
             }
         });
         let (stand, places) = (reader.stand(), reader.places().to_vec());
-        let outlet = Arc::new(Outlet { wire, stand, hands: Mutex::new(Some((reader, hand))) });
-        outlet.stand.open(Arc::clone(&outlet) as _, &places);
+        let outlet = Arc::new(Outlet { wire, hands: Tools::new(stand, (reader, hand)) });
+        outlet.hands.stand().open(Arc::clone(&outlet) as _, &places);
         Some(outlet)
     }
 }
 
 impl<M: hub::Message, H> Outlet<M, H> {
-    fn hands(&self) -> MutexGuard<'_, Option<(Subscriber<M>, H)>> {
-        // Nothing is left half done by a panic.
-        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the subscriptions; nothing is delivered any more.
-    fn end(&self) {
-        let Some(hands) = self.hands().take() else { return };
-        self.stand.give_up();
-        drop(hands);
-    }
-
     /// What the courier is told of a socket.
     fn note(&self, takes: Takes) -> Socket {
         match takes {
             Takes::More => Socket::Free,
             Takes::Later => Socket::Full,
             Takes::Nothing => {
-                self.end();
+                self.hands.end();
                 Socket::Free
             }
         }
@@ -146,11 +132,11 @@ where
     H: Send,
 {
     fn go_on(&self) {
-        Waker::from(self.stand.caller()).wake();
+        Waker::from(self.hands.stand().caller()).wake();
     }
 
     fn end(&self) {
-        self.end();
+        self.hands.end();
     }
 }
 
@@ -164,30 +150,29 @@ where
     }
 
     fn hand_on(&self, now: Instant, place: Place, taken: &[Delivered<M>]) -> Socket {
-        let mut guard = self.hands();
-        let Some((reader, hand)) = &mut *guard else { return Socket::Free };
-        let turn = AssertUnwindSafe(|| {
-            self.wire.turn(now, &mut |outbox| {
-                reader.note_taken(place, taken);
-                hand_all(reader, hand, taken, outbox);
-                if reader.is_dismissed() {
-                    outbox.end();
-                }
+        let takes = self.hands.with(|(reader, hand)| {
+            let turn = AssertUnwindSafe(|| {
+                self.wire.turn(now, &mut |outbox| {
+                    reader.note_taken(place, taken);
+                    hand_all(reader, hand, taken, outbox);
+                    if reader.is_dismissed() {
+                        outbox.end();
+                    }
+                })
+            });
+            // A hand that panics, as none should, stops nobody else's. What it was handed is lost, which its client learns by
+            // a stream that breaks off.
+            catch_unwind(turn).unwrap_or_else(|_| {
+                self.wire.break_off();
+                Takes::Nothing
             })
         });
-        // A hand that panics, as none should, stops nobody else's. What it was handed is lost, which its client learns by a
-        // stream that breaks off.
-        let takes = catch_unwind(turn).unwrap_or_else(|_| {
-            self.wire.break_off();
-            Takes::Nothing
-        });
-        drop(guard);
-        self.note(takes)
+        takes.map_or(Socket::Free, |takes| self.note(takes))
     }
 
     fn write(&self, _: Instant) -> Socket {
         if !courier::Outlet::is_alive(self) {
-            self.end();
+            self.hands.end();
         }
         self.note(self.wire.takes())
     }

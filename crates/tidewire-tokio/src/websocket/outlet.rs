@@ -4,7 +4,7 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Weak},
     task::{Context, Poll, Waker},
 };
 
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::hub::{
     self, Delivered, Subscriber,
-    courier::{self, Caller, Place, Stand},
+    courier::{self, Caller, Place, Stand, Tools},
 };
 
 /// What is on its way from the hub to a socket; see [`WriteHalf::deliver`]. Dropped, it ends the subscriptions.
@@ -50,18 +50,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WriteHalf<IO> {
         M: hub::Message + Clone + Send + 'static,
         H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
     {
-        let stand = reader.stand();
-        let places = reader.places().to_vec();
-        let hands = Hands { reader, hand, socket: Socket::Free };
-        let outlet =
-            Arc::new(Outlet { shared: Arc::downgrade(&self.shared), stand, hands: Mutex::new(Some(hands)) });
-        outlet.stand.open(Arc::clone(&outlet) as _, &places);
+        let (stand, places) = (reader.stand(), reader.places().to_vec());
+        let hands = Tools::new(stand, Hands { reader, hand, socket: Socket::Free });
+        let outlet = Arc::new(Outlet { shared: Arc::downgrade(&self.shared), hands });
+        outlet.hands.stand().open(Arc::clone(&outlet) as _, &places);
         Delivering { feed: outlet }
     }
 }
 
 impl<M: hub::Message> Delivering<M> {
-    /// Lets `change` follow other topics, or look at where the reader is.
+    /// Lets `change` follow other topics, or look at where the reader is. It waits for what was taken to be handed on, so a
+    /// cursor is that of what the socket was fed; `change` may not ask for a reader itself, which may wait for ever.
     ///
     /// `None` when nothing is delivered any more: the connection is over.
     pub fn reader<R>(&self, change: impl FnOnce(&mut Subscriber<M>) -> R) -> Option<R> {
@@ -93,22 +92,34 @@ trait Feed<M: hub::Message>: Send + Sync {
 struct Outlet<IO, M: hub::Message, H> {
     /// The halves own it: with them the transport is dropped.
     shared: Weak<Shared<IO>>,
-    stand: Stand<M>,
-    /// `None` when it is over.
-    hands: Mutex<Option<Hands<M, H>>>,
+    hands: Tools<M, Hands<IO, M, H>>,
 }
 
-struct Hands<M: hub::Message, H> {
+struct Hands<IO, M: hub::Message, H> {
     reader: Subscriber<M>,
     hand: H,
-    socket: Socket<M>,
+    socket: Socket<IO, M>,
 }
 
 /// Whether the socket took everything.
-enum Socket<M> {
+enum Socket<IO, M> {
     Free,
-    /// It calls the courier when it takes more, by this key.
-    Full(usize, Arc<Caller<M>>),
+    Full(Registered<IO, M>),
+}
+
+/// Whom a socket that is full wakes when it takes more, until this is dropped.
+struct Registered<IO, M> {
+    caller: Arc<Caller<M>>,
+    shared: Weak<Shared<IO>>,
+    key: usize,
+}
+
+impl<IO, M> Drop for Registered<IO, M> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.forget_outlet(self.key);
+        }
+    }
 }
 
 /// Whether the connection takes more.
@@ -116,23 +127,6 @@ enum Socket<M> {
 enum Turn {
     Done(courier::Socket),
     Over,
-}
-
-impl<IO, M: hub::Message, H> Outlet<IO, M, H> {
-    fn hands(&self) -> MutexGuard<'_, Option<Hands<M, H>>> {
-        // Nothing is left half done by a panic.
-        self.hands.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the subscriptions; nothing is delivered any more.
-    fn end(&self) {
-        let Some(hands) = self.hands().take() else { return };
-        self.stand.give_up();
-        if let (Some(shared), Socket::Full(key, _)) = (self.shared.upgrade(), &hands.socket) {
-            shared.forget_outlet(*key);
-        }
-        drop(hands);
-    }
 }
 
 impl<IO, M, H> Outlet<IO, M, H>
@@ -144,18 +138,17 @@ where
     fn turn(
         &self,
         now: Instant,
-        feed: impl FnOnce(&mut Hands<M, H>, &mut Connection<IO>),
+        feed: impl FnOnce(&mut Hands<IO, M, H>, &mut Connection<IO>),
     ) -> courier::Socket {
-        let mut guard = self.hands();
-        let Some(hands) = &mut *guard else { return courier::Socket::Free };
-        let turn = self.shared.upgrade().map_or(Turn::Over, |shared| {
+        let turn = self.hands.with(|hands| {
+            let Some(shared) = self.shared.upgrade() else { return Turn::Over };
             shared.change(Party::Outlet, |connection| {
                 let turn = AssertUnwindSafe(|| {
                     connection.outlet_turn(now, |connection| {
                         if connection.writer.is_open() {
                             feed(hands, connection);
                         }
-                        let socket = hands.write(&self.stand, &shared, connection);
+                        let socket = hands.write(self.hands.stand(), &shared, connection);
                         // A close that it began goes out before it ends.
                         let is_over = socket == courier::Socket::Free && !connection.writer.is_open();
                         if is_over { Turn::Over } else { Turn::Done(socket) }
@@ -171,12 +164,12 @@ where
             })
         });
         match turn {
-            Turn::Done(socket) => socket,
-            Turn::Over => {
-                drop(guard);
-                self.end();
+            Some(Turn::Done(socket)) => socket,
+            Some(Turn::Over) => {
+                self.hands.end();
                 courier::Socket::Free
             }
+            None => courier::Socket::Free,
         }
     }
 }
@@ -188,17 +181,18 @@ where
     H: Send,
 {
     fn with_reader(&self, change: &mut dyn FnMut(&mut Subscriber<M>)) {
-        self.stand.between_rounds(|| {
-            if let Some(hands) = &mut *self.hands() {
+        let stand = self.hands.stand();
+        stand.between_rounds(|| {
+            self.hands.with(|hands| {
                 change(&mut hands.reader);
                 // A topic that is followed from its past has something already.
-                self.stand.look_at(hands.reader.places());
-            }
+                stand.look_at(hands.reader.places());
+            });
         });
     }
 
     fn end(&self) {
-        self.end();
+        self.hands.end();
     }
 }
 
@@ -226,35 +220,33 @@ where
     }
 }
 
-impl<M: hub::Message + Send + 'static, H> Hands<M, H> {
+impl<IO, M: hub::Message + Send + 'static, H> Hands<IO, M, H> {
     /// Writes what waits; a socket that is full calls the courier when it takes more.
-    fn write<IO>(
+    fn write(
         &mut self,
         stand: &Stand<M>,
-        shared: &Shared<IO>,
+        shared: &Arc<Shared<IO>>,
         connection: &mut Connection<IO>,
     ) -> courier::Socket
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        if let Socket::Full(_, caller) = &self.socket {
-            caller.hear();
+        if let Socket::Full(registered) = &self.socket {
+            registered.caller.hear();
         }
         let mut cx = Context::from_waker(shared.waker());
         let mut written = connection.poll_written(&mut cx);
         if let (Socket::Free, Poll::Pending) = (&self.socket, written) {
             let caller = stand.caller();
             let key = shared.register_outlet(Waker::from(Arc::clone(&caller)));
-            self.socket = Socket::Full(key, caller);
+            self.socket = Socket::Full(Registered { caller, shared: Arc::downgrade(shared), key });
             // It may have taken more before it knew whom to wake.
             written = connection.poll_written(&mut cx);
         }
         if written.is_pending() {
             return courier::Socket::Full;
         }
-        if let Socket::Full(key, _) = std::mem::replace(&mut self.socket, Socket::Free) {
-            shared.forget_outlet(key);
-        }
+        self.socket = Socket::Free;
         courier::Socket::Free
     }
 }

@@ -46,8 +46,12 @@ impl<M> Bag<M> {
         self.errands.is_empty()
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
     pub(super) fn extend(&mut self, errands: impl Iterator<Item = Errand<M>>) {
-        if self.state == State::Open {
+        if self.is_open() {
             self.errands.extend(errands);
         }
     }

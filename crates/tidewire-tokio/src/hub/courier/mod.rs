@@ -11,9 +11,11 @@
 
 mod bag;
 mod round;
+mod tools;
 
 use std::{
     cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -31,6 +33,7 @@ use tokio::{
 
 pub(super) use bag::{Bag, Errand};
 use round::Round;
+pub(crate) use tools::Tools;
 
 pub(crate) use super::subscriber::Place;
 use super::{Delivered, Shared};
@@ -185,8 +188,10 @@ impl<M: Message + Clone + Send + 'static> Shared<M> {
         let handle = Handle::current();
         let (runtime, threads) = (handle.id(), handle.metrics().num_workers());
         let mut all = self.couriers.all.write().unwrap_or_else(PoisonError::into_inner);
-        let of_runtime: Vec<_> =
-            all.iter().filter_map(Weak::upgrade).filter(|courier| courier.runtime == runtime).collect();
+        // One whose runtime is gone leaves its number, and nothing else.
+        all.iter_mut().filter(|courier| courier.strong_count() == 0).for_each(|gone| *gone = Weak::new());
+        let is_at_work = |courier: &Arc<Courier<M>>| courier.runtime == runtime && courier.bag().is_open();
+        let of_runtime: Vec<_> = all.iter().filter_map(Weak::upgrade).filter(is_at_work).collect();
         if of_runtime.len() >= threads {
             let next = self.couriers.next.fetch_add(1, Ordering::Relaxed);
             return Arc::clone(&of_runtime[next % of_runtime.len()]);
@@ -239,7 +244,7 @@ impl<M> Stand<M> {
     }
 
     /// The outlet goes: nothing is taken for it any more. Once.
-    pub(crate) fn give_up(&self) {
+    fn give_up(&self) {
         self.courier.send([Errand::Leave(self.key)].into_iter());
     }
 }
@@ -299,7 +304,8 @@ async fn work<M: Message + Clone + Send + 'static>(courier: Working<M>, hub: Wea
         {
             let Some(hub) = hub.upgrade() else { return };
             let _held = courier.0.hold_round();
-            round.go(&hub, &courier.0);
+            // A message that panics where it is dropped, as none should, ends nobody's delivery.
+            let _ = catch_unwind(AssertUnwindSafe(|| round.go(&hub, &courier.0)));
         }
         yield_now().await;
     }

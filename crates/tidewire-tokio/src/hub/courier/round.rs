@@ -15,7 +15,10 @@ use super::{Bag, Courier, Errand, Outlet, Socket};
 use crate::hub::{Budget, Delivered, Shared, subscriber::Place};
 
 /// Outlets that are seen to before other tasks get a turn.
-const MAX_TAKES_PER_ROUND: usize = 64;
+const MAX_OUTLETS_PER_ROUND: usize = 64;
+
+/// Errands that are looked at before other tasks get a turn, those included that cost nothing more.
+const MAX_ERRANDS_PER_ROUND: usize = 1024;
 
 /// Messages that are handed on before other tasks get a turn; the outlet that reaches it comes to its end.
 const MAX_HANDS_PER_ROUND: usize = 1024;
@@ -25,8 +28,10 @@ const BATCH: Budget = Budget { max_messages: 256, max_bytes: 64 * 1024 };
 
 /// The outlets of a courier, and what it is about to do.
 pub(super) struct Round<M> {
+    number: u32,
     outlets: Vec<Option<Known<M>>>,
     errands: VecDeque<Errand<M>>,
+    /// One for an outlet, so that what it is handed may fill its socket before more is taken.
     takes: Vec<Take>,
     /// What was taken: what several take alike is there once.
     taken: Vec<Delivered<M>>,
@@ -35,19 +40,25 @@ pub(super) struct Round<M> {
 /// An outlet.
 struct Known<M> {
     outlet: Arc<dyn Outlet<M>>,
-    /// While its socket is full: where something is there for it.
-    missed: Option<Vec<Place>>,
+    socket: Socket,
+    /// The last round in which something was taken for it.
+    round: u32,
+    /// Where something may be there for it, when its socket is free again, and behind this round.
+    later: Vec<Place>,
 }
 
 impl<M> Known<M> {
-    /// Whether its socket has room from here on. Gives what it missed while there was none.
-    fn note(&mut self, socket: Socket) -> Vec<Place> {
-        match socket {
-            Socket::Free => self.missed.take().unwrap_or_default(),
-            Socket::Full => {
-                self.missed.get_or_insert_default();
-                Vec::new()
-            }
+    fn put_off(&mut self, place: Place) {
+        if !self.later.contains(&place) {
+            self.later.push(place);
+        }
+    }
+
+    /// Whether its socket has room from here on: then what was put off is an errand again.
+    fn note(&mut self, socket: Socket, key: u32, errands: &mut VecDeque<Errand<M>>) {
+        self.socket = socket;
+        if socket == Socket::Free {
+            errands.extend(self.later.drain(..).map(|place| Errand::Take(key, place)));
         }
     }
 }
@@ -74,7 +85,8 @@ enum More {
 
 impl<M> Default for Round<M> {
     fn default() -> Self {
-        Self { outlets: Vec::new(), errands: VecDeque::new(), takes: Vec::new(), taken: Vec::new() }
+        let (outlets, errands) = (Vec::new(), VecDeque::new());
+        Self { number: 0, outlets, errands, takes: Vec::new(), taken: Vec::new() }
     }
 }
 
@@ -88,41 +100,58 @@ impl<M> Round<M> {
         bag.empty_into(&mut self.errands)
     }
 
-    fn known(&mut self, key: u32) -> Option<&mut Known<M>> {
-        self.outlets.get_mut(key as usize)?.as_mut()
-    }
-
     fn join(&mut self, key: u32, outlet: Arc<dyn Outlet<M>>) {
         let index = key as usize;
         if self.outlets.len() <= index {
             self.outlets.resize_with(index + 1, || None);
         }
-        self.outlets[index] = Some(Known { outlet, missed: None });
+        // Of no round yet.
+        let round = self.number.wrapping_sub(1);
+        self.outlets[index] = Some(Known { outlet, socket: Socket::Free, round, later: Vec::new() });
     }
 
-    /// Sees to errands until enough is to be taken.
+    /// Sees to errands until there is enough to do.
     fn see_to_errands(&mut self, courier: &Courier<M>, now: Instant) {
-        while self.takes.len() < MAX_TAKES_PER_ROUND {
+        let mut outlets_left = MAX_OUTLETS_PER_ROUND;
+        for _ in 0..MAX_ERRANDS_PER_ROUND {
+            if outlets_left == 0 {
+                return;
+            }
             let Some(errand) = self.errands.pop_front() else { return };
+            let key = match errand {
+                Errand::Join(key, outlet) => {
+                    self.join(key, outlet);
+                    continue;
+                }
+                Errand::Leave(key) | Errand::Take(key, _) | Errand::Write(key) => key,
+            };
+            let Some(place) = self.outlets.get_mut(key as usize) else { continue };
+            let Some(known) = place else { continue };
             match errand {
-                Errand::Join(key, outlet) => self.join(key, outlet),
-                Errand::Leave(key) => {
-                    if let Some(known) = self.outlets.get_mut(key as usize) {
-                        *known = None;
-                    }
+                Errand::Join(..) => {}
+                Errand::Leave(_) => {
+                    *place = None;
                     courier.bag().forget(key);
                 }
-                Errand::Write(key) => {
-                    let Some(known) = self.known(key) else { continue };
+                Errand::Write(_) => {
                     let socket = guarded(|| known.outlet.write(now));
-                    let missed = known.note(socket);
-                    self.takes.extend(missed.into_iter().map(|place| Take::new(key, place)));
+                    known.note(socket, key, &mut self.errands);
+                    outlets_left -= 1;
                 }
-                Errand::Take(key, place) => match self.known(key) {
-                    Some(Known { missed: Some(missed), .. }) => missed.push(place),
-                    Some(Known { missed: None, .. }) => self.takes.push(Take::new(key, place)),
-                    None => {}
-                },
+                Errand::Take(_, at) if known.socket == Socket::Full => {
+                    known.put_off(at);
+                    if !known.outlet.is_alive() {
+                        // It sees that for itself.
+                        guarded(|| known.outlet.write(now));
+                        outlets_left -= 1;
+                    }
+                }
+                Errand::Take(_, at) if known.round == self.number => known.put_off(at),
+                Errand::Take(_, at) => {
+                    known.round = self.number;
+                    self.takes.push(Take::new(key, at));
+                    outlets_left -= 1;
+                }
             }
         }
     }
@@ -137,6 +166,7 @@ impl Take {
 impl<M: Message + Clone> Round<M> {
     /// One round.
     pub(super) fn go(&mut self, hub: &Shared<M>, courier: &Courier<M>) {
+        self.number = self.number.wrapping_add(1);
         // One look at the clock is enough.
         let now = Instant::now();
         self.see_to_errands(courier, now);
@@ -144,33 +174,39 @@ impl<M: Message + Clone> Round<M> {
         self.takes.retain(|take| {
             let known = outlets[take.key as usize].as_ref();
             known.is_some_and(|known| {
-                known.outlet.is_alive() || {
-                    // It sees that for itself.
+                let is_alive = known.outlet.is_alive();
+                if !is_alive {
                     guarded(|| known.outlet.write(now));
-                    false
                 }
+                is_alive
             })
         });
-        let takes = self.take(hub);
-        for take in self.takes.drain(..takes) {
+        let served = self.take(hub);
+        for take in self.takes.drain(..served) {
             let Some(known) = &mut self.outlets[take.key as usize] else { continue };
             let taken = &self.taken[take.taken];
             let socket = guarded(|| known.outlet.hand_on(now, take.place, taken));
-            let missed = known.note(socket);
-            let more = (take.more == More::Perhaps).then_some(take.place);
-            let again = missed.into_iter().chain(more);
-            self.errands.extend(again.map(|place| Errand::Take(take.key, place)));
+            if take.more == More::Perhaps {
+                known.put_off(take.place);
+            }
+            known.note(socket, take.key, &mut self.errands);
         }
-        // Others go first.
-        self.errands.extend(self.takes.drain(..).map(|take| Errand::Take(take.key, take.place)));
+        // Those who were not served come first the next time.
+        for take in self.takes.drain(..).rev() {
+            if let Some(known) = &mut self.outlets[take.key as usize] {
+                known.note(known.socket, take.key, &mut self.errands);
+            }
+            self.errands.push_front(Errand::Take(take.key, take.place));
+        }
         self.taken.clear();
     }
 
     /// Takes for as many as are seen to in this round, and says how many that is.
     fn take(&mut self, hub: &Shared<M>) -> usize {
-        // Those of a shard together; of one outlet and shard, the first first.
-        self.takes.sort_by_key(|take| take.place.shard);
         let (now, mut hands, mut served) = (hub.clock.now(), 0, 0);
+        // Those of a shard together, and that of who waits longest first.
+        let (first, shards) = (self.takes.first().map_or(0, |take| take.place.shard), hub.shards.len());
+        self.takes.sort_by_key(|take| (take.place.shard + shards - first) % shards);
         for takes in self.takes.chunk_by_mut(|one, next| one.place.shard == next.place.shard) {
             let mut state = hub.shards[takes[0].place.shard].lock();
             let (mut batches, before) = (state.hub.batches(now, BATCH), served);
