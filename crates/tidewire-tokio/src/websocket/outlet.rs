@@ -37,8 +37,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WriteHalf<IO> {
     /// `hand` is to be short, as it keeps the next socket waiting. It has the connection to itself meanwhile: to ask one of the
     /// halves, or a `Delivering`, for anything would wait for ever, and what it may want is in the [`Outbox`]. It may ask the
     /// reader for the [`cursor_after`](Subscriber::cursor_after) what it is handed. Nothing is taken from the hub for a socket
-    /// that is full: the reader falls behind, and its policy says what becomes of that. Where it is
-    /// [`Dismissed`](Delivered::Dismissed), `hand` is told, and begins the close.
+    /// that is full: the reader falls behind, and its policy says what becomes of that. (Where the writing half filled it, that
+    /// is found with the next batch, of 64 KiB at most.) Where it is [`Dismissed`](Delivered::Dismissed), `hand` is told, and
+    /// begins the close.
     ///
     /// The reading half is to be polled meanwhile, or a [driver](super::WebSocket::into_driven): the deadlines are theirs.
     ///
