@@ -282,6 +282,8 @@ mod tests {
                 let mut copied = vec![0xEE; len];
                 copy_masked(payload, key, &mut copied);
                 assert_eq!(copied, slow, "start {start} len {len}");
+                let owned = masked(payload, key);
+                assert_eq!((&owned, owned.capacity()), (&slow, len), "start {start} len {len}");
             }
         }
     }

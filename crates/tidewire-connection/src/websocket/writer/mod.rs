@@ -29,7 +29,7 @@ pub struct Writer {
     end: End,
     /// The payload of the newest probe.
     probe: u32,
-    /// The last time at which a message came or went.
+    /// The last time at which a message came or went, or the connection opened, which makes it as active.
     message_at: Duration,
 }
 

@@ -118,43 +118,42 @@ impl<M> Round<M> {
                 return;
             }
             let Some(errand) = self.errands.pop_front() else { return };
-            let key = match errand {
-                Errand::Join(key, outlet) => {
-                    self.join(key, outlet);
-                    continue;
-                }
-                Errand::Leave(key) | Errand::Take(key, _) | Errand::Write(key) => key,
-            };
-            let Some(place) = self.outlets.get_mut(key as usize) else { continue };
-            let Some(known) = place else { continue };
             match errand {
-                Errand::Join(..) => {}
-                Errand::Leave(_) => {
-                    *place = None;
+                Errand::Join(key, outlet) => self.join(key, outlet),
+                Errand::Leave(key) => {
+                    self.outlets.get_mut(key as usize).map(Option::take);
                     courier.bag().forget(key);
                 }
-                Errand::Write(_) => {
+                Errand::Write(key) => {
+                    let Some(known) = known(&mut self.outlets, key) else { continue };
                     let socket = guarded(|| known.outlet.write(now));
                     known.note(socket, key, &mut self.errands);
                     outlets_left -= 1;
                 }
-                Errand::Take(_, at) if known.socket == Socket::Full => {
-                    known.put_off(at);
-                    if !known.outlet.is_alive() {
-                        // It sees that for itself.
-                        guarded(|| known.outlet.write(now));
+                Errand::Take(key, at) => {
+                    let Some(known) = known(&mut self.outlets, key) else { continue };
+                    if known.socket == Socket::Full {
+                        known.put_off(at);
+                        if !known.outlet.is_alive() {
+                            // It sees that for itself.
+                            guarded(|| known.outlet.write(now));
+                            outlets_left -= 1;
+                        }
+                    } else if known.round == self.number {
+                        known.put_off(at);
+                    } else {
+                        known.round = self.number;
+                        self.takes.push(Take::new(key, at));
                         outlets_left -= 1;
                     }
-                }
-                Errand::Take(_, at) if known.round == self.number => known.put_off(at),
-                Errand::Take(_, at) => {
-                    known.round = self.number;
-                    self.takes.push(Take::new(key, at));
-                    outlets_left -= 1;
                 }
             }
         }
     }
+}
+
+fn known<M>(outlets: &mut [Option<Known<M>>], key: u32) -> Option<&mut Known<M>> {
+    outlets.get_mut(key as usize)?.as_mut()
 }
 
 impl Take {
