@@ -7,7 +7,7 @@
 use std::{
     cell::Cell,
     mem,
-    num::NonZeroUsize,
+    num::NonZeroU64,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     task::Waker,
@@ -15,8 +15,22 @@ use std::{
 
 use tokio::sync::Notify;
 
-/// The mailboxes of all threads that have one; a number is one of these places, and 1 more.
-static MAILBOXES: RwLock<Vec<Option<Arc<Mailbox>>>> = RwLock::new(Vec::new());
+static MAILBOXES: RwLock<Mailboxes> = RwLock::new(Mailboxes { next: NonZeroU64::MIN, open: Vec::new() });
+
+/// The mailboxes of all threads that have one.
+#[derive(Debug)]
+struct Mailboxes {
+    /// The next thread's number. None is given out twice: who slept on a thread that is gone is no other's to wake.
+    next: NonZeroU64,
+    /// In ascending order of their numbers.
+    open: Vec<(NonZeroU64, Arc<Mailbox>)>,
+}
+
+impl Mailboxes {
+    fn place(&self, number: NonZeroU64) -> Option<usize> {
+        self.open.binary_search_by_key(&number, |&(number, _)| number).ok()
+    }
+}
 
 thread_local! {
     static HERE: Cell<Home> = const { Cell::new(Home(None)) };
@@ -24,7 +38,7 @@ thread_local! {
 
 /// The thread that a task is woken on, if that has a mailbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Home(Option<NonZeroUsize>);
+pub(crate) struct Home(Option<NonZeroU64>);
 
 impl Home {
     /// The current thread's.
@@ -33,9 +47,9 @@ impl Home {
     }
 
     fn mailbox(self) -> Option<Arc<Mailbox>> {
-        let index = self.0?.get() - 1;
         let mailboxes = MAILBOXES.read().unwrap_or_else(PoisonError::into_inner);
-        mailboxes.get(index).and_then(Clone::clone)
+        let place = mailboxes.place(self.0?)?;
+        Some(Arc::clone(&mailboxes.open[place].1))
     }
 }
 
@@ -145,12 +159,10 @@ impl Tenancy {
     pub(super) fn begin() -> Self {
         let mailbox = Arc::new(Mailbox::default());
         let mut mailboxes = MAILBOXES.write().unwrap_or_else(PoisonError::into_inner);
-        let index = mailboxes.iter().position(Option::is_none).unwrap_or(mailboxes.len());
-        if index == mailboxes.len() {
-            mailboxes.push(None);
-        }
-        mailboxes[index] = Some(Arc::clone(&mailbox));
-        let home = Home(NonZeroUsize::new(index + 1));
+        let number = mailboxes.next;
+        mailboxes.next = number.saturating_add(1);
+        mailboxes.open.push((number, Arc::clone(&mailbox)));
+        let home = Home(Some(number));
         Self { mailbox, home, before: HERE.replace(home) }
     }
 
@@ -174,7 +186,9 @@ impl Drop for Tenancy {
         HERE.set(self.before);
         if let Some(number) = self.home.0 {
             let mut mailboxes = MAILBOXES.write().unwrap_or_else(PoisonError::into_inner);
-            mailboxes[number.get() - 1] = None;
+            if let Some(place) = mailboxes.place(number) {
+                mailboxes.open.remove(place);
+            }
         }
         // Who polls a reader without the thread's runtime may wait on.
         self.mailbox.empty(Contents::Closed).into_iter().for_each(Waker::wake);
@@ -248,12 +262,14 @@ mod tests {
         thread::scope(|threads| threads.spawn(|| wake_all(&mut before)).join().unwrap());
         drop(tenancy);
         assert_eq!(woken(&left), 2);
+        assert_eq!(Home::here(), Home(None));
+        // A thread that begins behind it is another one.
+        let _next = Tenancy::begin();
         thread::scope(|threads| threads.spawn(|| wake_all(&mut after)).join().unwrap());
         assert_eq!(woken(&late), 2);
         // One that was found before it was closed.
         let (last, waker) = (late, Waker::noop().clone());
         mailbox.post([waker, Waker::from(last.clone())].into_iter());
         assert_eq!(woken(&last), 3);
-        assert_eq!(Home::here(), Home(None));
     }
 }
