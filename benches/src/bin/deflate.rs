@@ -14,7 +14,8 @@ use tidewire_bench::{
         deflated::{self, Deflated},
         options::Options,
         roster,
-        table::{Against, Goal, Row, table},
+        row::Row,
+        table::{Against, Goal, table},
     },
 };
 
@@ -59,7 +60,7 @@ fn run(options: &Options) -> io::Result<String> {
     let mut rows = Vec::new();
     for entrant in roster::deflate() {
         let figure = memory(&stadium, options, &entrant, idle, &text)?;
-        rows.push(Row::median(entrant.title(), entrant.kind, vec![figure]));
+        rows.push(Row::once(entrant.title(), entrant.kind, figure));
     }
     tables.push_str(&table(
         &format!("{idle} idle connections that have echoed"),

@@ -13,7 +13,8 @@ use tidewire_bench::load::{
     open_websockets,
     options::Options,
     roster,
-    table::{Against, Goal, Row, grouped, length, table},
+    row::Row,
+    table::{Against, Goal, grouped, length, table},
 };
 
 /// Measures echoes.
@@ -103,9 +104,11 @@ fn run(options: &Options) -> io::Result<&'static str> {
     let title = format!("Growth: {}, crowded: {}", few.title(connections), grouped(crowd));
     if options.wants(&title) {
         let mut rows = contest(&stadium, options, &roster::own(), few, connections)?;
-        let mut crowded = contest(&stadium, options, &roster::own(), few, crowd)?;
-        crowded.iter_mut().for_each(|row| row.name.push_str(", crowded"));
-        rows.append(&mut crowded);
+        let crowded = contest(&stadium, options, &roster::own(), few, crowd)?;
+        rows.extend(crowded.into_iter().map(|row| {
+            let name = format!("{}, crowded", row.name);
+            row.of_another_contest(name)
+        }));
         show(&title, &rows, GROWTH);
     }
     Ok("All answers were right.")

@@ -13,7 +13,8 @@ use tidewire_bench::load::{
     open_websockets,
     options::Options,
     roster,
-    table::{Against, Goal, Row, grouped, table},
+    row::Row,
+    table::{Against, Goal, grouped, table},
 };
 
 /// Measures fan-out.

@@ -12,7 +12,8 @@ use tidewire_bench::{
     load::{
         contest::{Cores, Kind, Stadium},
         events, open_websockets, roster,
-        table::{Against, Goal, Row, table},
+        row::Row,
+        table::{Against, Goal, table},
     },
     open_websocket,
 };
@@ -97,7 +98,7 @@ fn run(cli: &Cli) -> io::Result<String> {
 }
 
 fn rows(found: &[Found], column: usize) -> Vec<Row> {
-    let row = |found: &Found| Row::median(found.name.clone(), found.kind, vec![found.figures[column]]);
+    let row = |found: &Found| Row::once(found.name.clone(), found.kind, found.figures[column]);
     found.iter().map(row).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, process::Command, time::Duration};
 
-use super::{Load, table::Row};
+use super::{Load, row::Row};
 use crate::{Server, gateway, pin};
 
 /// The core that servers of one thread run on.
@@ -145,21 +145,22 @@ impl Stadium {
         pace: Pace,
         connect: impl Fn(SocketAddr) -> io::Result<L>,
     ) -> io::Result<Vec<Row>> {
-        let mut figures: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for heat in heats(roster, connections) {
+        let mut figures: BTreeMap<String, BTreeMap<usize, f64>> = BTreeMap::new();
+        for (number, heat) in heats(roster, connections).into_iter().enumerate() {
             let mut contestants = Vec::new();
             for entrant in heat {
                 contestants.push(Contestant::new(entrant, self.start(entrant, work)?, &connect)?);
             }
             compete(&mut contestants, pace)?;
             for contestant in contestants {
-                figures.entry(contestant.title).or_default().extend(contestant.figures);
+                let rounds = (number * pace.rounds..).zip(contestant.figures);
+                figures.entry(contestant.title).or_default().extend(rounds);
             }
         }
         let row = |entrant: &Entrant| {
             let name = entrant.title();
             let figures = figures.remove(&name).unwrap_or_default();
-            Row::median(name, entrant.kind, figures)
+            Row::of_rounds(name, entrant.kind, figures)
         };
         Ok(roster.iter().map(row).collect())
     }

@@ -13,6 +13,7 @@ pub mod incoming;
 pub mod lane;
 pub mod options;
 pub mod roster;
+pub mod row;
 pub mod sockets;
 pub mod table;
 

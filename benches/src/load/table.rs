@@ -1,6 +1,6 @@
 //! What a contest found, as a table: each beside the floor and beside us, and whether the goals are met.
 
-use super::contest::Kind;
+use super::{contest::Kind, row::Row};
 
 /// What ours is to be compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,39 +42,27 @@ impl Goal {
     }
 }
 
-/// One figure of a table.
-#[derive(Clone, Debug)]
-pub struct Row {
-    /// Whose it is.
-    pub name: String,
-    /// What that is.
-    pub kind: Kind,
-    /// The median, where there were several; less is better.
-    pub figure: f64,
-    /// The least.
-    pub least: f64,
+/// The one of a kind beside which `one` looks the worst.
+fn best<'a>(rows: &'a [Row], kind: Kind, one: &Row) -> Option<&'a Row> {
+    let them = rows.iter().filter(|row| row.kind == kind);
+    them.max_by(|first, second| one.times(first).total_cmp(&one.times(second)))
 }
 
-impl Row {
-    /// The median of some figures.
-    #[must_use]
-    pub fn median(name: String, kind: Kind, mut figures: Vec<f64>) -> Self {
-        figures.sort_by(f64::total_cmp);
-        let figure = figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN);
-        Self { name, kind, figure, least: figures.first().copied().unwrap_or(f64::NAN) }
-    }
+fn named<'a>(rows: &'a [Row], name: &str) -> Option<&'a Row> {
+    rows.iter().find(|row| row.name == name)
 }
 
-fn best(rows: &[Row], kind: Kind) -> Option<&Row> {
-    rows.iter().filter(|row| row.kind == kind).min_by(|one, other| one.figure.total_cmp(&other.figure))
+fn of_kind(rows: &[Row], kind: Kind) -> Option<&Row> {
+    rows.iter().find(|row| row.kind == kind)
 }
 
-fn against(rows: &[Row], against: Against) -> Option<&Row> {
+/// Whom `one` is to be compared with.
+fn against<'a>(rows: &'a [Row], against: Against, one: &Row) -> Option<&'a Row> {
     match against {
-        Against::Floor => rows.iter().find(|row| row.kind == Kind::Floor),
-        Against::BestPeer => best(rows, Kind::Peer),
-        Against::BestBatching => best(rows, Kind::Batching),
-        Against::Named(name) => rows.iter().find(|row| row.name == name),
+        Against::Floor => of_kind(rows, Kind::Floor),
+        Against::BestPeer => best(rows, Kind::Peer, one),
+        Against::BestBatching => best(rows, Kind::Batching, one),
+        Against::Named(name) => named(rows, name),
         Against::Bytes => None,
     }
 }
@@ -106,37 +94,36 @@ pub fn length(bytes: usize) -> String {
 /// The figures with their ratios, and a line for each goal; goals against those who do not take part are left out.
 #[must_use]
 pub fn table(title: &str, unit: &str, rows: &[Row], goals: &[Goal]) -> String {
-    let ours = rows.iter().find(|row| row.kind == Kind::Ours);
-    let floor = against(rows, Against::Floor);
-    let ratio = |one: Option<f64>, other: Option<f64>| match (one, other) {
-        (Some(one), Some(other)) => format!("{:.2}", one / other),
+    let (ours, floor) = (of_kind(rows, Kind::Ours), of_kind(rows, Kind::Floor));
+    let ratio = |one: Option<&Row>, other: Option<&Row>| match (one, other) {
+        (Some(one), Some(other)) => format!("{:.2}", one.times(other)),
         (None, _) | (_, None) => String::new(),
     };
     let mut text = format!(
         "### {title}\n\n| Server | {unit} | least | to the floor | ours to it |\n|---|---|---|---|---|\n"
     );
     for row in rows {
-        let to_floor = ratio(Some(row.figure), floor.map(|floor| floor.figure));
-        let ours_to_it = ratio(ours.map(|ours| ours.figure), Some(row.figure));
-        let (figure, least) = (number(row.figure), number(row.least));
+        let (to_floor, ours_to_it) = (ratio(Some(row), floor), ratio(ours, Some(row)));
+        let (figure, least) = (number(row.median()), number(row.least()));
         text.push_str(&format!("| {} | {figure} | {least} | {to_floor} | {ours_to_it} |\n", row.name));
     }
     text.push('\n');
     for goal in goals {
         let of = match goal.of {
-            Some(name) => against(rows, Against::Named(name)),
+            Some(name) => named(rows, name),
             None => ours,
         };
         let Some(ours) = of else { continue };
         let verdict = |found: f64| if found <= goal.at_most { "met" } else { "short" };
         if goal.against == Against::Bytes {
-            let verdict = verdict(ours.figure);
+            let found = ours.median();
+            let verdict = verdict(found);
             text.push_str(&format!(
-                "- {}: {:.0} bytes, at most {}: {verdict}\n",
-                ours.name, ours.figure, goal.at_most
+                "- {}: {found:.0} bytes, at most {}: {verdict}\n",
+                ours.name, goal.at_most
             ));
-        } else if let Some(other) = against(rows, goal.against) {
-            let found = ours.figure / other.figure;
+        } else if let Some(other) = against(rows, goal.against, ours) {
+            let found = ours.times(other);
             let verdict = verdict(found);
             text.push_str(&format!(
                 "- {} to {}: {found:.2}, at most {}: {verdict}\n",
@@ -156,7 +143,8 @@ mod tests {
     use super::*;
 
     fn row(name: &str, kind: Kind, figure: f64) -> Row {
-        Row::median(name.to_owned(), kind, vec![figure, figure - 1.0, figure + 1.0])
+        let figures = [figure, figure - 1.0, figure + 1.0].into_iter().enumerate().collect();
+        Row::of_rounds(name.to_owned(), kind, figures)
     }
 
     #[test]

@@ -177,7 +177,7 @@ fn an_end_is_no_error_and_the_server_says_when_to_come_back() {
     let mut source = opened(|config| {
         let mut schedule = reconnect::Config::event_stream();
         schedule.min_delay = ms(1);
-        config.reconnect = Arc::new(schedule);
+        config.schedule = Arc::new(schedule);
     });
     assert_eq!(read(&mut source, ms(1), "retry: 2\n"), [""; 0]);
     source.handle_eof(ms(10));
@@ -294,7 +294,7 @@ fn attempts_may_be_counted() {
     let mut source = source(|config| {
         let mut schedule = reconnect::Config::event_stream();
         schedule.max_attempts = Some(2);
-        config.reconnect = Arc::new(schedule);
+        config.schedule = Arc::new(schedule);
     });
     for _ in 0..2 {
         source.handle_transport_error(ms(0));
@@ -347,7 +347,7 @@ fn tired() -> Config {
     let mut schedule = reconnect::Config::event_stream();
     schedule.max_attempts = Some(0);
     let mut config = Config::default();
-    (config.server_trouble, config.reconnect) = (ServerTrouble::Retry, Arc::new(schedule));
+    (config.server_trouble, config.schedule) = (ServerTrouble::Retry, Arc::new(schedule));
     config
 }
 

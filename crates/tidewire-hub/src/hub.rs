@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use slab::Slab;
 
+use crate::cohort::Cohorts;
 use crate::config::Config;
 use crate::eviction::Sizes;
 use crate::idempotency::Idempotency;
@@ -36,6 +37,7 @@ pub struct Hub<M> {
     pub(crate) siblings: Links,
     /// The subscribers that were sent something.
     pub(crate) calls: Links,
+    pub(crate) cohorts: Cohorts,
     /// What all inboxes count, in bytes.
     pub(crate) inboxes_len_bytes: usize,
     pub(crate) sizes: Sizes,
@@ -83,10 +85,10 @@ impl AddAssign for Usage {
     }
 }
 
-/// The subscriptions that became ready and that `poll_ready` has yet to see.
+/// The subscriptions of subscribers without a [`Cohort`](crate::Cohort) that became ready and that `poll_ready` has yet to see.
 pub(crate) const READY: Node = Node::new(Kind::Third, 0);
 
-/// The caught-up subscriptions of a topic.
+/// The caught-up subscriptions of a topic, of subscribers without a [`Cohort`](crate::Cohort).
 pub(crate) const fn waiting(topic: u32) -> Node {
     Node::new(Kind::First, topic)
 }
@@ -118,6 +120,7 @@ impl<M: Message> Hub<M> {
             turns,
             siblings: Links::default(),
             calls,
+            cohorts: Cohorts::new(),
             inboxes_len_bytes: 0,
             sizes: Sizes::new(),
             len: 0,

@@ -40,6 +40,8 @@
 //! | [`Hub::batch`] | a subscriber can take something: as many messages and gaps as fit, lent and not cloned |
 //! | [`Hub::wants_batch`] | a batch has ended, or a socket has room again: whether to take another |
 //! | [`Hub::ready_batches`] | naming and batches in one, for all who are ready, where they can be served at once |
+//! | [`Hub::batches`] | the same as [`Hub::batch`], for many who are named |
+//! | [`Hub::serve_with`], [`Hub::poll_cohort`], [`Hub::ready_batches_of`] | one caller looks after many, and is called once for all of them |
 //! | [`Hub::take_gaps`] | gaps of all topics are to be told ahead of all messages |
 //! | [`Hub::send_to`] | a message is for one connection alone |
 //! | [`Hub::poll_timeout`], [`Hub::handle_timeout`] | time passes and nothing else happens |
@@ -298,6 +300,7 @@ mod subscribe;
 
 // Taking: who is ready, what a batch gives, and what a reader is told instead.
 mod batch;
+mod cohort;
 mod delivery;
 mod filter;
 mod gap;
@@ -324,7 +327,8 @@ mod token;
 // Beside the hub: who is there, and who is typing.
 pub mod presence;
 
-pub use batch::{Batch, Batches, Budget, MAX_LOOKS, ReadyBatches};
+pub use batch::{Batch, Batches, Budget, CohortBatches, MAX_LOOKS, ReadyBatches};
+pub use cohort::Cohort;
 pub use config::Config;
 pub use cursor::Cursor;
 pub use delivery::{Delivery, Lent};

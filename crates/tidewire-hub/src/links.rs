@@ -43,7 +43,7 @@ impl Node {
     }
 
     #[inline]
-    const fn index(self) -> usize {
+    pub(crate) const fn index(self) -> usize {
         (self.0 & INDEX_MASK) as usize
     }
 

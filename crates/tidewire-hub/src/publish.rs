@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use crate::entry::{Draft, Extras};
 use crate::error::PublishError;
-use crate::hub::{Hub, READY, waiting};
+use crate::hub::Hub;
 use crate::idempotency::{Known, PublishId};
 use crate::log::{Log, Tally};
 use crate::message::{ENTRY_OVERHEAD_BYTES, Message};
@@ -230,7 +230,7 @@ impl<M: Message> Hub<M> {
         if let Some((id, body)) = once {
             self.remember(id, body, position);
         }
-        self.turns.splice(waiting(key), READY);
+        self.wake(key);
         Ok(Published::New(position))
     }
 

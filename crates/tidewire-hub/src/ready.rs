@@ -3,7 +3,8 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::batch::{Batch, Batches, Budget, MAX_LOOKS, Parts, ReadyBatches};
+use crate::batch::{Batch, Batches, Budget, CohortBatches, MAX_LOOKS, Parts, ReadyBatches};
+use crate::cohort::Cohort;
 use crate::delivery::Delivery;
 use crate::gap::Gap;
 use crate::hub::{Hub, READY, of_subscriber};
@@ -120,11 +121,25 @@ impl<M: Message> Hub<M> {
         ReadyBatches::new(self.parts(), budget, quantum)
     }
 
-    fn parts(&mut self) -> Parts<'_, M> {
+    /// The same for those of a cohort who became ready, but for what they were sent alone. None where the hub does not know the
+    /// cohort. Once nobody is left [`Hub::poll_cohort`] names it again when others become ready.
+    pub fn ready_batches_of(
+        &mut self,
+        now: Duration,
+        budget: Budget,
+        cohort: Cohort,
+    ) -> Option<CohortBatches<'_, M>> {
+        self.tell(now);
+        let quantum = self.config.quantum();
+        self.cohorts.has(cohort).then(|| CohortBatches::new(self.parts(), budget, quantum, cohort))
+    }
+
+    pub(crate) fn parts(&mut self) -> Parts<'_, M> {
         Parts {
             topics: &self.topics,
             subscribers: &mut self.subscribers,
             calls: &mut self.calls,
+            cohorts: &mut self.cohorts,
             inboxes_len_bytes: &mut self.inboxes_len_bytes,
             subscriptions: &mut self.subscriptions,
             turns: &mut self.turns,

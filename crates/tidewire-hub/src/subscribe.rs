@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::error::{ConnectError, SubscribeError};
 use crate::filter::Filter;
 use crate::gap::{GapReason, PendingGap, Start};
-use crate::hub::{Hub, READY, of_subscriber, waiting};
+use crate::hub::{Hub, of_subscriber};
 use crate::links::Node;
 use crate::message::Message;
 use crate::names::{ConnectionId, TopicName};
@@ -34,6 +34,7 @@ impl<M: Message> Hub<M> {
             topics: 0,
             attention: Attention::Idle,
             first: First::Inbox,
+            cohort: None,
             inbox: None,
         };
         let index = self.subscribers.insert(subscriber) as u32;
@@ -119,7 +120,10 @@ impl<M: Message> Hub<M> {
         let caught_up = gap.is_none() && offset == topic.log.head();
         let after = topic.at(offset.max(topic.log.before_earliest()));
         topic.subscribers += 1;
-        self.subscribers[id.index as usize].topics += 1;
+        let subscriber = &mut self.subscribers[id.index as usize];
+        subscriber.topics += 1;
+        let cohort = subscriber.cohort;
+        let waits = self.join_waits(key, cohort);
         let subscription = Subscription {
             topic: key,
             subscriber: id.index,
@@ -128,12 +132,18 @@ impl<M: Message> Hub<M> {
             gap,
             policy: policy_key,
             flow: Flow::Open,
+            waits,
         };
-        let node = Node::element(self.subscriptions.insert(subscription) as u32);
+        let subscription = self.subscriptions.insert(subscription) as u32;
+        let node = Node::element(subscription);
         self.siblings.admit(node);
         self.siblings.push_back(of_subscriber(id.index), node);
         self.turns.admit(node);
-        self.turns.push_back(if caught_up { waiting(key) } else { READY }, node);
+        if caught_up {
+            self.turns.push_back(waits, node);
+        } else {
+            self.push_ready(subscription);
+        }
         Ok(after)
     }
 
@@ -164,7 +174,7 @@ impl<M: Message> Hub<M> {
         let subscription = &mut self.subscriptions[key as usize];
         if subscription.flow == Flow::Paused {
             subscription.flow = Flow::Open;
-            self.turns.push_back(READY, Node::element(key));
+            self.push_ready(key);
         }
         true
     }
@@ -174,7 +184,10 @@ impl<M: Message> Hub<M> {
         self.siblings.unlink(Node::element(subscription));
         let Subscription { topic, subscriber, policy, .. } = self.subscriptions.remove(subscription as usize);
         self.policies.release(policy);
-        self.subscribers[subscriber as usize].topics -= 1;
+        let subscriber = &mut self.subscribers[subscriber as usize];
+        subscriber.topics -= 1;
+        let cohort = subscriber.cohort;
+        self.leave_waits(topic, cohort);
         self.topics[topic].subscribers -= 1;
         self.note_idle(topic);
     }

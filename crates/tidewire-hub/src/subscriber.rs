@@ -2,8 +2,10 @@
 
 use alloc::boxed::Box;
 
+use crate::cohort::Cohort;
 use crate::gap::PendingGap;
 use crate::inbox::Inbox;
+use crate::links::Node;
 use crate::names::ConnectionId;
 use crate::policy::PolicyKey;
 
@@ -61,6 +63,7 @@ pub(crate) struct Subscriber<M> {
     pub(crate) topics: u32,
     pub(crate) attention: Attention,
     pub(crate) first: First,
+    pub(crate) cohort: Option<Cohort>,
     /// While something is in it.
     pub(crate) inbox: Option<Box<Inbox<M>>>,
 }
@@ -68,6 +71,7 @@ pub(crate) struct Subscriber<M> {
 /// One subscriber's cursor on one topic.
 ///
 /// It is in one of three lists: its topic's waiting ones exactly when it is caught up, the hub's ready ones
+/// (of those of its subscriber's cohort)
 /// until `poll_ready` or a batch comes by, its subscriber's ring while there is something to take.
 #[derive(Debug)]
 pub(crate) struct Subscription {
@@ -80,6 +84,8 @@ pub(crate) struct Subscription {
     pub(crate) gap: Option<Box<PendingGap>>,
     pub(crate) policy: PolicyKey,
     pub(crate) flow: Flow,
+    /// The list of those of its topic and its subscriber's cohort that are caught up.
+    pub(crate) waits: Node,
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use core::time::Duration;
 use hashbrown::HashTable;
 use slab::Slab;
 
+use crate::cohort::Waits;
 use crate::cursor::NameHash;
 use crate::log::Log;
 use crate::names::TopicName;
@@ -20,6 +21,8 @@ pub(crate) struct Topic<M> {
     pub(crate) epoch: Epoch,
     pub(crate) log: Log<M>,
     pub(crate) subscribers: u32,
+    /// The first of the lists in which the caught-up ones of cohorts wait.
+    pub(crate) waits: Option<Waits>,
     /// When its messages are looked at for their age.
     pub(crate) looked_at: Option<Duration>,
     /// Since when it has neither followers nor messages, while it is so.
@@ -114,6 +117,7 @@ impl<M> Topics<M> {
             epoch,
             log: Log::new(),
             subscribers: 0,
+            waits: None,
             looked_at: None,
             idle_since: Duration::ZERO,
         };

@@ -75,7 +75,7 @@
 //!
 //! # Very many connections
 //!
-//! Deadlines are kept in milliseconds. The state of a connection is 96 bytes at most, whatever its age, and its place in
+//! Deadlines are kept in milliseconds. The state of a connection is 104 bytes at most, whatever its age, and its place in
 //! the [`timer_queue`] takes 24 more and what says whose it is: one task drives a million of them.
 #![no_std]
 

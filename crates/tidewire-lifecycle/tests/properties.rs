@@ -1,4 +1,4 @@
-//! Random lives: deadlines lie ahead, each phase follows from the last, nothing happens after the end, usage adds up.
+//! Random lives: deadlines lie ahead, one that comes sooner is told of, each phase follows from the last, nothing happens after the end, usage adds up.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use proptest::prelude::*;
@@ -85,10 +85,12 @@ proptest! {
         let (mut received, mut sent, mut messages, mut end) = (0u64, 0u64, 0u64, None);
         let mut last = life.usage(now);
         let mut latest: Option<Duration> = None;
+        // That of an owner who asks when a deadline may come sooner, and when it rings.
+        let mut timer: Option<Duration> = None;
         for step in steps {
             let before = life.phase();
             let counts = before != Phase::Closed;
-            match step {
+            match step.clone() {
                 Step::Wait(millis) => {
                     let until = now + Duration::from_millis(millis);
                     // Every deadline on the way is met at its time.
@@ -151,6 +153,12 @@ proptest! {
                 }
                 Step::Closed => life.handle_closed(now),
             }
+            let next = life.poll_timeout().map(|(at, _)| at);
+            if life.take_sooner() || timer.is_some_and(|at| at <= now) {
+                timer = next;
+            }
+            let rings = next.is_none_or(|next| timer.is_some_and(|at| at <= next));
+            prop_assert!(rings, "{step:?} let a deadline come at {next:?}, sooner than {timer:?}");
             prop_assert!(rank(life.phase()) >= rank(before), "back from {before:?} to {:?}", life.phase());
             if life.phase() == Phase::Closed {
                 let end = *end.get_or_insert(now);

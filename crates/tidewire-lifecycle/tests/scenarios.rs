@@ -308,6 +308,39 @@ fn deadlines_hold_at_any_age() {
 }
 
 #[test]
+fn traffic_moves_deadlines_later_and_what_moves_one_sooner_tells() {
+    let mut life = opened(|config| {
+        config.heartbeat = Heartbeat::Probe { interval: second(20), timeout: second(60) };
+    });
+    assert!(life.take_sooner(), "nobody has asked yet");
+    life.handle_received(second(1), 100);
+    life.handle_message_received(second(1));
+    life.handle_message_sent(second(1));
+    life.handle_sent(second(1), 100);
+    life.handle_unblocked(second(1));
+    assert!(!life.take_sooner());
+
+    life.handle_blocked(second(2));
+    assert_eq!((life.take_sooner(), life.poll_timeout()), (true, Some((second(12), Timer::WriteStall))));
+    life.handle_blocked(second(3));
+    life.handle_sent(second(3), 100);
+    assert!(!life.take_sooner());
+    life.handle_unblocked(second(3));
+    assert_eq!((life.take_sooner(), life.poll_timeout()), (true, Some((second(21), Timer::Heartbeat))));
+
+    // Its reply is due long behind the next keep-alive of who does not read.
+    assert_eq!(life.handle_timeout(second(21)), Some(Action::SendHeartbeat));
+    assert_eq!(life.poll_timeout(), Some((second(81), Timer::HeartbeatReply)));
+    assert!(!life.take_sooner());
+    life.handle_read_paused(second(22));
+    assert_eq!((life.take_sooner(), life.poll_timeout()), (true, Some((second(41), Timer::Heartbeat))));
+    life.handle_read_paused(second(23));
+    assert!(!life.take_sooner());
+    life.begin_closing(second(23));
+    assert!(life.take_sooner());
+}
+
+#[test]
 fn the_state_is_small() {
-    assert!(size_of::<Lifecycle>() <= 96, "{} bytes", size_of::<Lifecycle>());
+    assert!(size_of::<Lifecycle>() <= 104, "{} bytes", size_of::<Lifecycle>());
 }

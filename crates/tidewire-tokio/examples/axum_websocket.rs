@@ -7,13 +7,15 @@
 use std::{error::Error, net::SocketAddr, sync::Arc};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Path, State},
     response::{IntoResponse, Response},
     routing::any,
 };
 use tidewire_tokio::{
+    accept::Acceptor,
     drain::{Drain, ShutdownSignals},
+    listener::{Limits, Listener},
     upgrade::{Upgraded, WebSocketUpgrade},
     websocket::{Config, Message, WebSocket},
 };
@@ -27,8 +29,6 @@ const ROOM_LEN: usize = 256;
 #[derive(Clone)]
 struct App {
     kitchen: broadcast::Sender<Arc<str>>,
-    config: Config,
-    compression: Pool,
     drain: Drain,
 }
 
@@ -40,17 +40,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut messages = message::Config::default();
     messages.max_message_len = 64 * 1024;
+    // The settings of all WebSockets, whoever upgrades them.
+    let mut acceptor = Acceptor::new(Config::new(messages, Default::default()));
+    acceptor.deflate = Some(Pool::default());
     let drain = Drain::new();
-    let app = App {
-        kitchen: broadcast::Sender::new(ROOM_LEN),
-        config: Config::new(messages, Default::default()),
-        compression: Pool::default(),
-        drain: drain.clone(),
-    };
+    let app = App { kitchen: broadcast::Sender::new(ROOM_LEN), drain: drain.clone() };
     // `any`, for HTTP/1.1 asks with GET and HTTP/2 with CONNECT.
-    let router = Router::new().route("/rooms/{name}", any(room)).route("/count", any(count)).with_state(app);
+    let router = Router::new().route("/rooms/{name}", any(room)).route("/count", any(count));
+    let router = router.layer(Extension(acceptor)).with_state(app);
 
-    let listener = tokio::net::TcpListener::bind(address).await?;
+    // Its limits hold for whatever axum serves: connections in total, and from one address.
+    let listener = Listener::bind(address, Limits::default())?;
     println!("listening on ws://{}", listener.local_addr()?);
     let mut signals = ShutdownSignals::listen()?;
     let begin = drain.clone();
@@ -70,8 +70,6 @@ async fn room(State(app): State<App>, Path(name): Path<String>, upgrade: WebSock
     }
     let drain = app.drain.clone();
     upgrade
-        .config(app.config.clone())
-        .deflate(&app.compression)
         .on_failed(|error| eprintln!("no visitor: {error}"))
         .on_upgrade(&drain, |websocket| visit(websocket, app))
 }

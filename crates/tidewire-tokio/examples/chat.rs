@@ -24,7 +24,7 @@ use serde_json::json;
 use tidewire_tokio::{
     accept::Acceptor,
     drain::{Drain, ShutdownSignals},
-    hub::{Config, ConnectionId, Delivered, PublishOptions, SharedHub, Start, Subscriber, TopicName},
+    hub::{Config, ConnectionId, Delivered, PublishOptions, Reader, SharedHub, Start, Subscriber, TopicName},
     listener::{Limits, Listener, Stream},
     server::Server,
     websocket::{Message, Outbox, WebSocket, WriteHalf},
@@ -121,7 +121,7 @@ async fn chat(
     }
 }
 
-fn hear(reader: &mut Subscriber<Line>, delivered: &Delivered<Line>, outbox: &mut Outbox<'_, Stream>) {
+fn hear(reader: &mut Reader<'_, Line>, delivered: &Delivered<Line>, outbox: &mut Outbox<'_, Stream>) {
     let cursor = reader.cursor_after(delivered).encode();
     let record = match delivered {
         Delivered::Message(kept) => json!({ "type": "line", "text": &*kept.message, "cursor": cursor }),

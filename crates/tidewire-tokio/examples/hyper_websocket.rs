@@ -3,7 +3,7 @@
 //! `/echo` sends back what comes, over HTTP/1.1 and over HTTP/2 without TLS; `/secret` only to those who say `Bearer tide`.
 //! Everything else is a page. Ctrl-C closes the WebSockets (1001) and waits for them.
 
-use std::{convert::Infallible, error::Error, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, error::Error, net::SocketAddr, pin::pin, time::Duration};
 
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
@@ -20,7 +20,7 @@ use tidewire_tokio::{
     accept::Acceptor,
     drain::{Drain, ShutdownSignals},
     linger::{self, Lingering},
-    listener::{Limits, Listener, Permit, Stream},
+    listener::{Connection, Limits, Listener},
     upgrade::{Refused, Upgraded},
     websocket::WebSocket,
 };
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             _ = signals.next() => break,
             (stream, _, permit) = listener.accept() => {
                 let end = drain.clone();
-                drain.spawn(serve(stream, Arc::new(permit), end));
+                drain.spawn(serve(Connection::new(stream, permit), end));
             }
         }
     }
@@ -55,18 +55,18 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Serves the requests of one connection. Its place among the connections goes over to the WebSocket that comes of it.
-async fn serve(stream: Stream, place: Arc<Permit>, drain: Drain) {
+/// Serves the requests of one connection. Its place among the connections goes with it to the WebSocket that comes of it.
+async fn serve(connection: Connection, drain: Drain) {
     let end = drain.begun();
     let service = service_fn(move |request| {
-        let response = respond(request, &place, &drain);
+        let response = respond(request, &drain);
         async { Ok::<_, Infallible>(response.unwrap_or_else(refuse)) }
     });
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     http.http2().timer(TokioTimer::new()).enable_connect_protocol();
-    let stream = TokioIo::new(Lingering::new(stream, linger::Limits::default()));
-    let mut serving = pin!(http.serve_connection_with_upgrades(stream, service));
+    let connection = TokioIo::new(Lingering::new(connection, linger::Limits::default()));
+    let mut serving = pin!(http.serve_connection_with_upgrades(connection, service));
     let outcome = tokio::select! {
         outcome = serving.as_mut() => outcome,
         () = end => {
@@ -83,11 +83,7 @@ fn refuse(refused: Refused) -> Response<Body> {
     refused.into_http().map(|sentence| Full::from(sentence).boxed())
 }
 
-fn respond(
-    mut request: Request<Incoming>,
-    place: &Arc<Permit>,
-    drain: &Drain,
-) -> Result<Response<Body>, Refused> {
+fn respond(mut request: Request<Incoming>, drain: &Drain) -> Result<Response<Body>, Refused> {
     let path = request.uri().path();
     if !matches!(path, "/echo" | "/secret") {
         return Ok(Response::new(Full::from("open a WebSocket at /echo\n").boxed()));
@@ -98,13 +94,12 @@ fn respond(
         return Err(upgrade.refuse(Refusal::new(401, "expected a token")));
     }
     let (answer, upgrading) = upgrade.respond(handshake::Response::new())?;
-    let (place, notice) = (Arc::clone(place), drain.notice());
+    let notice = drain.notice();
     drain.spawn(async move {
         match upgrading.websocket().await {
             Ok(websocket) => echo(websocket.with_notice(notice)).await,
             Err(error) => eprintln!("no WebSocket came of a request: {error}"),
         }
-        drop(place);
     });
     // The body belongs to the answer: it tells when that is sent.
     Ok(answer.map(BodyExt::boxed))

@@ -1,4 +1,4 @@
-//! Follows a topic of the gateway, and comes back to where it was: `cargo run -p tidewire-tokio --features connect
+//! Follows a topic of the gateway, and comes back to where it was: `cargo run -p tidewire-tokio --features connect,json
 //! --example reconnecting_client -- demo ws://127.0.0.1:8080`. Lines typed in are published.
 //!
 //! Cut off, it goes on behind the last record that it has; what a gateway that was restarted does not have any more comes
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 // Without a connection it is refused: here it is for the one who types to say it again.
                 Some(line) => {
                     let record = json!({ "type": "publish", "topic": topic, "data": line });
-                    if client.feed_text(&record.to_string()).is_err() {
+                    if client.feed_json(&record).is_err() {
                         eprintln!("not sent: there is no connection");
                     }
                 }

@@ -109,12 +109,17 @@ impl Alarm {
             return self.poll_due(cx, at);
         }
         // A deadline that moved later needs no change: the old one wakes us, and we are asked again.
-        let comes_in_time = self.waits == Waits::Deadline && self.at > now && self.at <= at;
-        let wakes_us = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        if !(comes_in_time && wakes_us) {
+        if self.at > at || !self.stands(cx, now) {
             self.set(cx.waker(), at);
         }
         Poll::Pending
+    }
+
+    /// Whether it wakes this task at a time that is yet to come.
+    #[inline]
+    pub(crate) fn stands(&self, cx: &Context<'_>, now: Duration) -> bool {
+        let is_set = self.waits == Waits::Deadline && self.at > now;
+        is_set && self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()))
     }
 
     #[cold]

@@ -62,8 +62,8 @@
 //! | `upgrade::Upgrading::{websocket, websocket_on}` | no | the connection, which they own |
 //! | `upgrade::close_refused` | yes | the transport, and an answer perhaps that the client has not read |
 //! | `connect::connect`, `connect::Connector::{connect, connect_over}` | yes | the attempt, and the transport: nothing is left behind |
-//! | `reconnect::ReconnectingWebSocket::{next, next_update}` | yes | nothing, also where they connect or wait to come back |
-//! | its `send`, `flush` | yes | what a [`WebSocket`](websocket::WebSocket)'s lose |
+//! | `reconnect::ReconnectingWebSocket::{next, next_json, next_update}` | yes | nothing, also where they connect or wait to come back |
+//! | its `send`, `send_json`, `flush` | yes | what a [`WebSocket`](websocket::WebSocket)'s lose |
 //! | its `close` | yes | the way back, once it was polled: `next` closes as well |
 //! | `event_source::EventSource::{next, next_update}` | yes | nothing, also where they connect or wait to come back |
 //! | [`Subscriber::batch`](hub::Subscriber::batch) | yes | nothing: what was taken is in the batch |

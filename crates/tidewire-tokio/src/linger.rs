@@ -84,6 +84,11 @@ impl<IO> Lingering<IO> {
         Self { io, limits, state: State::Open }
     }
 
+    /// The transport: its addresses, say.
+    pub fn io(&self) -> &IO {
+        &self.io
+    }
+
     /// The transport itself.
     pub fn into_inner(self) -> IO {
         self.io

@@ -148,6 +148,51 @@ impl Output {
         waiting.flushed = Flushed::All;
         Poll::Ready(Ok(()))
     }
+
+    /// As [`poll_write`](Self::poll_write), of a piece that nothing waits before: it is written from where it lies, and only
+    /// what the transport did not take waits from then on.
+    #[inline]
+    pub(crate) fn poll_write_lone<IO: AsyncWrite + Unpin>(
+        &mut self,
+        io: &mut IO,
+        cx: &mut Context<'_>,
+        piece: &Bytes,
+        written: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        let taken = Pin::new(&mut *io).poll_write(cx, piece);
+        if matches!(taken, Poll::Ready(Ok(len)) if len == piece.len()) {
+            *written += piece.len();
+            let flushed = Pin::new(io).poll_flush(cx);
+            if flushed.is_pending() {
+                self.waiting().flushed = Flushed::NotAll;
+            }
+            return flushed;
+        }
+        self.keep_lone(piece, taken, written)
+    }
+
+    #[cold]
+    fn keep_lone(
+        &mut self,
+        piece: &Bytes,
+        taken: Poll<io::Result<usize>>,
+        written: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        let len = if let Poll::Ready(Ok(len)) = taken { len } else { 0 };
+        *written += len;
+        self.push_shared(&piece.slice(len..));
+        let waiting = self.waiting();
+        waiting.flushed = Flushed::NotAll;
+        match taken {
+            Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+            Poll::Ready(Ok(_)) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => {
+                waiting.settle();
+                Poll::Pending
+            }
+        }
+    }
 }
 
 impl Waiting {
@@ -327,6 +372,44 @@ mod tests {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(output.poll_write(&mut io, &mut cx, &mut 0).is_ready());
         assert_eq!((io.writes, io.taken.len()), (1, 500));
+    }
+
+    #[test]
+    fn a_lone_piece_goes_out_from_where_it_lies_and_what_is_left_waits() {
+        let piece = Bytes::from(vec![7; 1000]);
+        let mut cx = Context::from_waker(Waker::noop());
+        for step in [1, 488, 489, 999, 1000, 1001] {
+            let (mut output, mut written) = (Output::default(), 0);
+            let mut io = Narrow { step, ..Narrow::default() };
+            assert!(output.poll_write_lone(&mut io, &mut cx, &piece, &mut written).is_ready());
+            assert_eq!((written, output.len()), (step.min(1000), 1000_usize.saturating_sub(step)));
+            assert_eq!((io.writes, output.waiting.is_none()), (1, step >= 1000));
+            assert!(output.poll_write(&mut io, &mut cx, &mut written).is_ready());
+            assert_eq!((written, output.is_done()), (1000, true));
+            assert!(io.taken == piece);
+        }
+    }
+
+    #[test]
+    fn a_lone_piece_that_is_not_taken_waits_whole() {
+        let piece = Bytes::from_static(b"piece");
+        let mut cx = Context::from_waker(Waker::noop());
+        let (mut full, mut far) = tokio::io::duplex(1);
+        assert!(Pin::new(&mut full).poll_write(&mut cx, b"-").is_ready());
+        let (mut output, mut written) = (Output::default(), 0);
+        assert!(output.poll_write_lone(&mut full, &mut cx, &piece, &mut written).is_pending());
+        assert_eq!((written, output.len()), (0, 5));
+        assert!(output.tail().capacity() <= 10, "in at most twice the room that it needs");
+        let mut closed = Output::default();
+        let failed = closed.poll_write_lone(&mut Narrow::default(), &mut cx, &piece, &mut written);
+        assert!(matches!(failed, Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::WriteZero));
+        assert_eq!((written, closed.len()), (0, 5));
+        // Whoever buffers may take it and yet hold it.
+        let mut held = Output::default();
+        let mut buffered = tokio::io::BufWriter::new(&mut far);
+        assert!(Pin::new(&mut buffered).poll_write(&mut cx, b"12").is_ready());
+        assert!(held.poll_write_lone(&mut buffered, &mut cx, &piece, &mut written).is_pending());
+        assert_eq!((written, held.len(), held.is_done()), (5, 0, false), "it is not flushed");
     }
 
     #[test]

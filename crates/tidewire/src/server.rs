@@ -12,7 +12,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use tidewire_tokio::drain::ShutdownSignals;
-use tidewire_tokio::listener::{Limits, Listener, Permit, Stream};
+use tidewire_tokio::listener::{Connection, Limits, Listener};
 use tidewire_tokio::stream_server::{self, StreamServer};
 use tower::Service;
 use tracing::{debug, info, warn};
@@ -28,13 +28,6 @@ const MAX_HEADERS: usize = 100;
 
 /// How long connections may take to end once we are asked to.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(9);
-
-/// A place among the connections, held by whatever serves one. Requests carry it, so that it goes over to the task
-/// of a WebSocket.
-#[derive(Clone, Debug)]
-pub(crate) struct Place {
-    _permit: Arc<Permit>,
-}
 
 /// Serves until a signal comes, and then until all connections are over or [`DRAIN_TIMEOUT`] is.
 ///
@@ -57,8 +50,8 @@ pub(crate) async fn serve(options: Serve) -> Result<(), String> {
         tokio::select! {
             (stream, peer, permit) = listener.accept() => {
                 debug!(%peer, "accepted");
-                let place = Place { _permit: Arc::new(permit) };
-                app.drain().spawn(connection(&server, stream, router.clone(), &app, place));
+                let io = Connection::new(stream, permit);
+                app.drain().spawn(connection(&server, io, router.clone(), &app));
             }
             signal = signals.next() => break signal,
         }
@@ -93,27 +86,23 @@ fn http() -> http1::Builder {
     http
 }
 
-/// Serves the requests of one connection. It has its place for as long as it is open, also when it is a stream, which goes on
-/// without the router.
+/// Serves the requests of one connection, which has its place for as long as it is open, also when it is a WebSocket or a
+/// stream, which go on without the router.
 fn connection(
     server: &StreamServer,
-    stream: Stream,
+    io: Connection,
     router: Router,
     app: &App,
-    place: Place,
 ) -> impl Future<Output = ()> + Send + use<> {
-    let held = place.clone();
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(place.clone());
+    let service = service_fn(move |request: Request<Incoming>| {
         // A router is always ready, so it need not be asked.
         router.clone().call(request)
     });
     // On the heap, or the task would have room for it twice.
-    let serving = Box::pin(server.serve(stream, service, app.drain().begun()));
+    let serving = Box::pin(server.serve(io, service, app.drain().begun()));
     async move {
         if let Err(error) = serving.await {
             debug!(%error, "connection");
         }
-        drop(held);
     }
 }

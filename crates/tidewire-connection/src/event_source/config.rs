@@ -35,7 +35,7 @@ pub struct Config {
     /// default 5 min) before the connection counts as lost. Nothing is sent on it, so the other limits and the heartbeat have no say.
     pub lifecycle: Arc<tidewire_lifecycle::Config>,
     /// When a client comes back. Default [`reconnect::Config::event_stream`].
-    pub reconnect: Arc<reconnect::Config>,
+    pub schedule: Arc<reconnect::Config>,
     /// Redirects of one attempt; one more fails. Default 20.
     pub max_redirects: u32,
     /// Default [`Repeat::WhenLost`].
@@ -54,7 +54,7 @@ impl Default for Config {
         Self {
             parser,
             lifecycle: Arc::new(lifecycle),
-            reconnect: Arc::new(reconnect::Config::event_stream()),
+            schedule: Arc::new(reconnect::Config::event_stream()),
             max_redirects: 20,
             repeat: Repeat::default(),
             server_trouble: ServerTrouble::default(),

@@ -137,7 +137,7 @@ impl EventSource {
             state: State::Connecting,
             parser: Parser::new(config.parser.clone()),
             lifecycle: Lifecycle::new(config.silent(), now),
-            reconnect: Reconnect::new(config.reconnect.clone()),
+            reconnect: Reconnect::new(config.schedule.clone()),
             redirects: 0,
             entropy,
             used_before: Usage::default(),

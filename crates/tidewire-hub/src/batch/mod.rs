@@ -15,10 +15,10 @@ pub use budget::Budget;
 pub(crate) use budget::Quantum;
 pub use named::Batches;
 pub(crate) use parts::Parts;
-pub use wave::ReadyBatches;
+pub use wave::{CohortBatches, ReadyBatches};
 
 use crate::delivery::{Delivery, Lent};
-use crate::hub::{of_subscriber, waiting};
+use crate::hub::{READY, of_subscriber};
 use crate::links::Node;
 use crate::subscriber::{Attention, First, SubscriberId};
 use turn::{Before, Notice, Seat, Turn};
@@ -51,6 +51,8 @@ pub struct Batch<'a, M> {
     first: First,
     inbox: InboxTurn,
     ring: Ring,
+    /// The list that the run is in front of.
+    ready: Node,
     run: Option<Run>,
     left: Budget,
     /// How many messages may be looked at yet of those that are skipped.
@@ -107,6 +109,7 @@ impl<'a, M> Batch<'a, M> {
             first,
             inbox: InboxTurn::from(first),
             ring: Ring::Unknown,
+            ready: READY,
             run: None,
             left: budget,
             looks: MAX_LOOKS,
@@ -122,7 +125,7 @@ impl<'a, M> Batch<'a, M> {
         Some(SubscriberId { index, serial: self.parts.subscribers[index as usize].serial })
     }
 
-    /// Whether this batch of [`Hub::batches`](crate::Hub::batches) is the same as the one before, message for message. Then all
+    /// Whether this batch, of many that were asked for together, is the same as the one before, message for message. Then all
     /// of it is taken by this. Not once some of it was taken. For who keeps what is lent: once for all who get it.
     #[must_use = "what is taken does not come again"]
     #[inline]
@@ -175,10 +178,10 @@ impl<'a, M> Batch<'a, M> {
             }
             return;
         }
-        let topic = subscription.topic;
+        let waits = subscription.waits;
         match seat {
-            Seat::Ring => self.parts.turns.move_back(waiting(topic), node),
-            Seat::Ready => self.extend_run(topic, node),
+            Seat::Ring => self.parts.turns.move_back(waits, node),
+            Seat::Ready => self.extend_run(waits, node),
         }
     }
 
@@ -188,10 +191,10 @@ impl<'a, M> Batch<'a, M> {
         let node = Node::element(key);
         let subscription = &mut self.parts.subscriptions[key as usize];
         subscription.offset = offset;
-        let (topic, index) = (subscription.topic, subscription.subscriber);
+        let (waits, index) = (subscription.waits, subscription.subscriber);
         let attention = &mut self.parts.subscribers[index as usize].attention;
         match (seat, caught_up) {
-            (Seat::Ready, true) => self.extend_run(topic, node),
+            (Seat::Ready, true) => self.extend_run(waits, node),
             (Seat::Ready, false) => {
                 *attention = Attention::Announced;
                 self.parts.turns.move_back(of_subscriber(index), node);
@@ -199,7 +202,7 @@ impl<'a, M> Batch<'a, M> {
             // It is the only one in the ring.
             (Seat::Ring, true) => {
                 *attention = Attention::Idle;
-                self.parts.turns.move_back(waiting(topic), node);
+                self.parts.turns.move_back(waits, node);
             }
             (Seat::Ring, false) => *attention = Attention::Announced,
         }

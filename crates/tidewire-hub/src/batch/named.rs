@@ -6,7 +6,7 @@ use super::Batch;
 use super::budget::{Budget, Quantum};
 use super::parts::Parts;
 use super::turn::Seat;
-use super::whole::{Likeness, Rest};
+use super::whole::{Lent, Likeness, Rest};
 use crate::hub::of_subscriber;
 use crate::links::Node;
 use crate::subscriber::{Attention, First, SubscriberId};
@@ -18,15 +18,6 @@ pub struct Batches<'a, M> {
     /// Where the last of them stood, which is where most of them stand.
     rest: Option<Rest<'a, M>>,
     lent: Lent,
-}
-
-/// What the last batch was.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Lent {
-    /// Its reader's own.
-    Other,
-    /// All of the rest.
-    Rest,
 }
 
 impl<'a, M> Batches<'a, M> {

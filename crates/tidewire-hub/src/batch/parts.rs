@@ -5,9 +5,10 @@ use core::time::Duration;
 use slab::Slab;
 
 use super::turn::Before;
+use crate::cohort::Cohorts;
 use crate::filter::Filter;
 use crate::gap::GapReason;
-use crate::hub::{READY, of_subscriber, waiting};
+use crate::hub::of_subscriber;
 use crate::links::{Links, Node};
 use crate::policy::{OnLag, Policies};
 use crate::subscriber::{Attention, Flow, Subscriber, Subscription};
@@ -27,6 +28,7 @@ pub(crate) struct Parts<'a, M> {
     pub(crate) topics: &'a Topics<M>,
     pub(crate) subscribers: &'a mut Slab<Subscriber<M>>,
     pub(crate) calls: &'a mut Links,
+    pub(crate) cohorts: &'a mut Cohorts,
     pub(crate) inboxes_len_bytes: &'a mut usize,
     pub(crate) subscriptions: &'a mut Slab<Subscription>,
     pub(crate) turns: &'a mut Links,
@@ -88,7 +90,8 @@ impl<M> Parts<'_, M> {
     /// has anything: so that an empty batch means that nothing is left. Answers whether there is something.
     #[cold]
     pub(super) fn gather(&mut self, subscriber: u32, looks: &mut usize) -> bool {
-        if self.turns.is_alone(READY) {
+        let cohort = self.subscribers[subscriber as usize].cohort;
+        if self.turns.is_alone(self.cohorts.ready(cohort)) {
             return false;
         }
         let mut next = self.siblings.next(of_subscriber(subscriber));
@@ -123,8 +126,7 @@ impl<M> Parts<'_, M> {
         }
         let subscription = &self.subscriptions[key as usize];
         let caught_up = subscription.gap.is_none() && subscription.offset == log.head();
-        let place =
-            if caught_up { waiting(subscription.topic) } else { of_subscriber(subscription.subscriber) };
+        let place = if caught_up { subscription.waits } else { of_subscriber(subscription.subscriber) };
         self.turns.move_back(place, Node::element(key));
     }
 }

@@ -48,15 +48,36 @@ impl<'a, M> Rest<'a, M> {
         self.key == subscription.topic && self.after == subscription.offset
     }
 
+    /// Whether a subscription gets what everybody gets who stands where it does.
+    #[inline]
+    pub(super) fn is_for(&self, subscription: &Subscription) -> bool {
+        subscription.gap.is_none() && subscription.policy == PolicyKey::DEFAULT
+    }
+
+    /// Where its last message stands.
+    #[inline]
+    pub(super) fn head(&self) -> u64 {
+        self.topic.log.head()
+    }
+
     /// All of it for that subscription, which stands there, if everybody gets it.
     #[inline]
     pub(super) fn whole(&self, key: u32, subscription: &Subscription, seat: Seat) -> Option<Whole<'a, M>> {
-        if subscription.gap.is_some() || subscription.policy != PolicyKey::DEFAULT {
+        if !self.is_for(subscription) {
             return None;
         }
         let left = self.entries?;
         Some(Whole { subscription: key, seat, likeness: Likeness::Unknown, topic: self.topic, left })
     }
+}
+
+/// What the last batch was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lent {
+    /// Its reader's own.
+    Other,
+    /// All of the rest.
+    Rest,
 }
 
 /// Whether the batch before was the same.

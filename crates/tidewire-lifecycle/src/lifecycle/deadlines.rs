@@ -1,10 +1,10 @@
 //! Time: which deadline is next, and what it asks for when it has come.
 
-use super::{Lifecycle, Probe, Reading};
+use super::{Lifecycle, Next, Probe, Reading};
 use crate::table::{Effect, Input};
 use crate::ticks::Ticks;
 use crate::{Action, Config, Heartbeat, Phase, Timer};
-use core::time::Duration;
+use core::{mem, time::Duration};
 
 impl Lifecycle {
     /// The next deadline, as the owner's time, and what it watches; `None` when none runs.
@@ -15,6 +15,15 @@ impl Lifecycle {
     pub fn poll_timeout(&self) -> Option<(Duration, Timer)> {
         let (deadline, timer) = self.next()?;
         Some((self.origin().saturating_add(deadline.as_duration()), timer))
+    }
+
+    /// Whether the next deadline may come sooner than it would have when this was asked last. Most of what happens moves deadlines
+    /// later and nothing else: an owner whose timer is set need not ask [`poll_timeout`](Self::poll_timeout) before this is so, or
+    /// the timer has rung.
+    #[must_use]
+    #[inline]
+    pub fn take_sooner(&mut self) -> bool {
+        mem::replace(&mut self.next, Next::NotSooner) == Next::Sooner
     }
 
     /// What is due at `now`, one action at a time: call it until it answers `None`.

@@ -1,7 +1,7 @@
 //! What the owner reports: bytes, messages, replies, stalls, and the steps of an end.
 
 use super::ends_by::EndsBy;
-use super::{Lifecycle, NO_RTT, Probe, Reading};
+use super::{Lifecycle, NO_RTT, Next, Probe, Reading};
 use crate::table::Input;
 use crate::ticks::Ticks;
 use crate::{Action, Phase, Timer};
@@ -48,7 +48,7 @@ impl Lifecycle {
     pub fn handle_blocked(&mut self, now: Duration) {
         let at = self.tick(now);
         if self.notes(Input::Blocked) && self.blocked_since.is_off() {
-            self.blocked_since = at;
+            (self.blocked_since, self.next) = (at, Next::Sooner);
             if self.probe == Probe::Queued {
                 self.probe = Probe::Held;
             }
@@ -58,13 +58,15 @@ impl Lifecycle {
     /// No output waits.
     #[inline]
     pub fn handle_unblocked(&mut self, now: Duration) {
-        let at = self.tick(now);
         if self.notes(Input::Unblocked) {
-            self.blocked_since = Ticks::NEVER;
+            if !self.blocked_since.is_off() {
+                (self.blocked_since, self.next) = (Ticks::NEVER, Next::Sooner);
+            }
             // What is sent later does not hold up a probe that is out.
             self.probe = match self.probe {
                 Probe::Queued | Probe::Timed => Probe::Timed,
                 Probe::Held => {
+                    let at = self.tick(now);
                     self.expect_reply_from(at);
                     Probe::Late
                 }
@@ -77,8 +79,8 @@ impl Lifecycle {
     /// all the same, as keep-alives: a peer that is gone shows by a write that stalls or fails.
     pub fn handle_read_paused(&mut self, now: Duration) {
         self.tick(now);
-        if self.notes(Input::ReadPaused) {
-            self.reading = Reading::Paused;
+        if self.notes(Input::ReadPaused) && self.reading == Reading::On {
+            (self.reading, self.next) = (Reading::Paused, Next::Sooner);
         }
     }
 
@@ -86,7 +88,7 @@ impl Lifecycle {
     pub fn handle_read_resumed(&mut self, now: Duration) {
         let at = self.tick(now);
         if self.notes(Input::ReadResumed) && self.reading == Reading::Paused {
-            self.reading = Reading::On;
+            (self.reading, self.next) = (Reading::On, Next::Sooner);
             // What came meanwhile was not looked at: silence counts from here.
             self.last_received = at;
             self.expect_reply_from(at);
@@ -163,7 +165,7 @@ impl Lifecycle {
             let micros = at.minus(self.probe_sent).micros() + u64::from(self.micros_within(now));
             self.smooth(micros.saturating_sub(u64::from(self.tick_micros)));
         }
-        self.probe_sent = Ticks::NEVER;
+        (self.probe_sent, self.next) = (Ticks::NEVER, Next::Sooner);
     }
 
     /// What proved who the peer is holds up to `expiry`, or for ever: the connection is closed then, or after
@@ -176,6 +178,7 @@ impl Lifecycle {
         if !self.notes(Input::Expiry) {
             return;
         }
+        self.next = Next::Sooner;
         let expiry = expiry.map_or(Ticks::NEVER, |expiry| self.deadline(at, expiry));
         (self.ends, self.ends_by) = if self.ends_by.drains() {
             // The end only comes nearer: what was to expire sooner, and does not, still ends then, for the drain.
@@ -193,6 +196,7 @@ impl Lifecycle {
         if !self.notes(Input::Drain) {
             return;
         }
+        self.next = Next::Sooner;
         let told = (self.deadline(tick, at), EndsBy::Drain);
         (self.ends, self.ends_by) = told.min((self.ends, self.ends_by.before_drain()));
     }
@@ -219,7 +223,7 @@ impl Lifecycle {
         self.enter(Input::Linger, now, at);
         let linger = at.plus_limit(self.config.linger_timeout);
         if self.phase == Phase::Closing && linger < self.ends {
-            (self.ends, self.ends_by) = (linger, EndsBy::Linger);
+            (self.ends, self.ends_by, self.next) = (linger, EndsBy::Linger, Next::Sooner);
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Lifecycle {
     quiet: u64,
     last_received: Ticks,
     last_sent: Ticks,
+    /// [`Config::active_window`].
+    active_window: Ticks,
     /// The end of the active window of the last message.
     active_until: Ticks,
     /// When the probe was sent that awaits its reply.
@@ -63,6 +65,7 @@ pub struct Lifecycle {
     phase: Phase,
     probe: Probe,
     reading: Reading,
+    next: Next,
 }
 
 /// Where a probe is, and whether the time to its reply is the round trip.
@@ -85,6 +88,15 @@ enum Reading {
     Paused,
 }
 
+/// Where the next deadline is, compared with when the owner asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Next {
+    /// There, or later.
+    NotSooner,
+    /// Sooner, perhaps.
+    Sooner,
+}
+
 /// No round trip was measured.
 const NO_RTT: u32 = u32::MAX;
 
@@ -94,7 +106,7 @@ impl Lifecycle {
     pub fn new(config: Arc<Config>, now: Duration) -> Self {
         let start = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let ends = Ticks::START.plus_limit(config.opening_timeout);
-        let active_until = Ticks::START.plus(Ticks::span(config.active_window));
+        let active_window = Ticks::span(config.active_window);
         Self {
             config,
             start,
@@ -105,7 +117,8 @@ impl Lifecycle {
             quiet: 0,
             last_received: Ticks::START,
             last_sent: Ticks::START,
-            active_until,
+            active_window,
+            active_until: Ticks::START.plus(active_window),
             probe_sent: Ticks::NEVER,
             blocked_since: Ticks::NEVER,
             ends,
@@ -117,6 +130,7 @@ impl Lifecycle {
             phase: Phase::Opening,
             probe: Probe::Queued,
             reading: Reading::On,
+            next: Next::Sooner,
         }
     }
 
@@ -157,6 +171,7 @@ impl Lifecycle {
             }
         };
         self.phase = phase;
+        self.next = Next::Sooner;
         true
     }
 
@@ -167,18 +182,23 @@ impl Lifecycle {
         Duration::from_nanos(self.start).saturating_add(Duration::from_millis(steps))
     }
 
+    /// From there to `now`, in nanoseconds.
+    #[inline]
+    fn since_origin(&self, now: Duration) -> u64 {
+        let steps = u64::from(self.origin_steps).saturating_mul(u64::from(ORIGIN_STEP) * NANOS_PER_MILLI);
+        nanos(now).map_or(u64::MAX, |now| now.saturating_sub(self.start.saturating_add(steps)))
+    }
+
     /// Microseconds of `now` within its tick.
+    #[inline]
     fn micros_within(&self, now: Duration) -> u16 {
-        (now.saturating_sub(self.origin()).subsec_micros() % 1000) as u16
+        (self.since_origin(now) % NANOS_PER_MILLI / 1000) as u16
     }
 
     /// `now` in ticks; moves the origin along when the ticks get large.
     #[inline]
     fn tick(&mut self, now: Duration) -> Ticks {
-        let origin = u64::from(self.origin_steps).saturating_mul(u64::from(ORIGIN_STEP) * NANOS_PER_MILLI);
-        let origin = self.start.saturating_add(origin);
-        let since = nanos(now).map_or(u64::MAX, |now| now.saturating_sub(origin));
-        match u32::try_from(since / NANOS_PER_MILLI) {
+        match u32::try_from(self.since_origin(now) / NANOS_PER_MILLI) {
             Ok(millis) if millis < 2 * ORIGIN_STEP => Ticks::millis(millis),
             Ok(_) | Err(_) => self.tick_far(now),
         }

@@ -61,26 +61,25 @@ impl Lifecycle {
 
     /// The application's last message, or the opening.
     pub(super) fn last_message(&self) -> Ticks {
-        self.active_until.minus(Ticks::span(self.config.active_window))
+        self.active_until.minus(self.active_window)
     }
 
     /// A message at `at`: an active window begins, and what was quiet before is settled.
     #[inline]
     pub(super) fn begin_active(&mut self, now: Duration, at: Ticks) {
-        let window = Ticks::span(self.config.active_window);
         // Another message within the tick of the last changes nothing.
-        if at.plus(Ticks::ONE).plus(window) > self.active_until {
-            self.begin_window(now, at, window);
+        if at.plus(Ticks::ONE).plus(self.active_window) > self.active_until {
+            self.begin_window(now, at);
         }
     }
 
     #[cold]
-    fn begin_window(&mut self, now: Duration, at: Ticks, window: Ticks) {
+    fn begin_window(&mut self, now: Duration, at: Ticks) {
         let micros = self.micros_within(now);
         self.settle_quiet(at, micros);
         // Counted up to the microsecond, it begins with a tick: the next one, so that nothing is quiet twice.
         let from = if micros == 0 { at } else { at.plus(Ticks::ONE) };
-        self.active_until = from.plus(window);
+        self.active_until = from.plus(self.active_window);
     }
 
     /// Counts what was quiet up to so many microseconds behind `at`; from there on somebody else counts.

@@ -74,7 +74,23 @@ fn happen(life: &mut Lifecycle, now: Duration, script: &mut Script<'_>) -> Optio
     Some(())
 }
 
-/// Any life: a deadline that is announced has an action at its time and none before, the phases go one way, nothing happens
+/// An owner's timer, which is set anew when a deadline may come sooner and when it rings, and not else.
+#[derive(Default)]
+struct Timer(Option<Duration>);
+
+impl Timer {
+    fn look(&mut self, life: &mut Lifecycle, now: Duration) {
+        let next = life.poll_timeout().map(|(at, _)| at);
+        if life.take_sooner() || self.0.is_some_and(|at| at <= now) {
+            self.0 = next;
+        }
+        let is_in_time = next.is_none_or(|next| self.0.is_some_and(|at| at <= next));
+        assert!(is_in_time, "a deadline at {next:?} came sooner than {:?}, and nothing told", self.0);
+    }
+}
+
+/// Any life: a deadline that is announced has an action at its time and none before, one that comes sooner is told of,
+/// the phases go one way, nothing happens
 /// behind the end, and usage adds up and never goes back.
 ///
 /// # Panics
@@ -85,27 +101,29 @@ pub fn life(data: &[u8]) {
     let mut now = Duration::from_secs(7);
     let mut life = Lifecycle::new(Arc::new(config), now);
     let (mut phase, mut usage) = (life.phase(), life.usage(now));
-    let mut end = None;
+    let (mut end, mut timer) = (None, Timer::default());
     while happen(&mut life, now, &mut script).is_some() {
+        timer.look(&mut life, now);
         let Some(wait) = script.span() else { break };
         let until = now + wait;
         // A heartbeat may be due each millisecond: some of them are enough.
         for _ in 0..100 {
-            let Some((at, timer)) = life.poll_timeout().filter(|(at, _)| *at <= until) else { break };
+            let Some((at, due)) = life.poll_timeout().filter(|(at, _)| *at <= until) else { break };
             if at > now {
                 let early = at.saturating_sub(Duration::from_micros(1)).max(now);
-                assert!(at == early || life.handle_timeout(early).is_none(), "{timer} came early");
+                assert!(at == early || life.handle_timeout(early).is_none(), "{due} came early");
             }
             now = now.max(at);
             match life.handle_timeout(now) {
                 Some(Action::SendHeartbeat) => assert_eq!(life.phase(), Phase::Open),
                 Some(Action::Close(_)) => assert_eq!(life.phase(), Phase::Closing),
                 Some(Action::Abort(_)) => assert_eq!(life.phase(), Phase::Closed),
-                None => panic!("{timer} was announced and did not come"),
+                None => panic!("{due} was announced and did not come"),
             }
         }
         now = until;
         while life.handle_timeout(now).is_some() {}
+        timer.look(&mut life, now);
         let rank = |phase| Phase::ALL.iter().position(|known| *known == phase);
         assert!(rank(life.phase()) >= rank(phase), "back from {phase:?} to {:?}", life.phase());
         phase = life.phase();

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use std::{sync::Arc, time::Duration};
 use tidewire_connection::event_source::{Config, Repeat, ServerTrouble};
+use tidewire_lifecycle::reconnect;
 use tidewire_sse::{Event, content::LAST_EVENT_ID};
 
 use super::request::{InvalidUrl, Target};
@@ -66,6 +67,7 @@ pub struct Builder {
     body: Bytes,
     last_event_id: String,
     config: Config,
+    schedule: Option<Arc<reconnect::Config>>,
     server_trouble: Option<ServerTrouble>,
     opening_timeout: Option<Option<Duration>>,
     idle_timeout: Option<Option<Duration>>,
@@ -82,6 +84,7 @@ impl Builder {
             body: Bytes::new(),
             last_event_id: String::new(),
             config: Config::default(),
+            schedule: None,
             server_trouble: None,
             opening_timeout: None,
             idle_timeout: None,
@@ -127,9 +130,15 @@ impl Builder {
         self
     }
 
-    /// Sets limits and schedule. A method that is not safe is never repeated, whatever [`Config::repeat`] says.
+    /// Sets limits, and whatever else there is. A method that is not safe is never repeated, whatever [`Config::repeat`] says.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Sets the delays between attempts, and how many there may be. Default [`reconnect::Config::event_stream`].
+    pub fn schedule(mut self, schedule: reconnect::Config) -> Self {
+        self.schedule = Some(Arc::new(schedule));
         self
     }
 
@@ -188,6 +197,7 @@ impl Builder {
         if !target.is_safe() {
             config.repeat = Repeat::Never;
         }
+        config.schedule = self.schedule.unwrap_or(config.schedule);
         config.server_trouble = self.server_trouble.unwrap_or(config.server_trouble);
         if self.opening_timeout.is_some() || self.idle_timeout.is_some() {
             let lifecycle = Arc::make_mut(&mut config.lifecycle);

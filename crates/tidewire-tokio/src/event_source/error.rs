@@ -61,8 +61,15 @@ pub enum Error {
     LimitExceeded(LimitExceeded),
     /// The response is no event stream. The end.
     Refused(Box<Refused>),
-    /// The connection was lost, and the request is not one to send again, or all attempts are used up. The end.
-    Lost {
+    /// The connection was lost, and the request is not one to send again. The end.
+    NotRepeated {
+        /// How.
+        loss: Loss,
+        /// What the transport says of it.
+        source: Option<TransportError>,
+    },
+    /// The connection was lost, and all attempts are used up. The end.
+    Exhausted {
         /// How.
         loss: Loss,
         /// What the transport says of it.
@@ -76,7 +83,7 @@ impl Error {
     pub fn is_end(&self) -> bool {
         match self {
             Self::LimitExceeded(_) => false,
-            Self::Refused(_) | Self::Lost { .. } => true,
+            Self::Refused(_) | Self::NotRepeated { .. } | Self::Exhausted { .. } => true,
         }
     }
 }
@@ -86,7 +93,8 @@ impl std::fmt::Display for Error {
         match self {
             Self::LimitExceeded(exceeded) => exceeded.fmt(f),
             Self::Refused(refused) => refused.fmt(f),
-            Self::Lost { loss, .. } => loss.fmt(f),
+            Self::NotRepeated { loss, .. } => loss.fmt(f),
+            Self::Exhausted { loss, .. } => write!(f, "all attempts are used up; the last: {loss}"),
         }
     }
 }
@@ -96,7 +104,9 @@ impl StdError for Error {
         match self {
             Self::LimitExceeded(exceeded) => Some(exceeded),
             Self::Refused(refused) => Some(&refused.refusal),
-            Self::Lost { source, .. } => source.as_deref().map(|source| source as _),
+            Self::NotRepeated { source, .. } | Self::Exhausted { source, .. } => {
+                source.as_deref().map(|source| source as _)
+            }
         }
     }
 }

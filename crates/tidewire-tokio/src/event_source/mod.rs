@@ -33,7 +33,7 @@
 //! | silence ([`Config::lifecycle`]) | 5 min | the same |
 //! | redirects of one attempt | 20 | [`Error::Refused`] |
 //! | what is kept of a refusal's body | 4 KiB, what came of it in 2 s | the rest is not read |
-//! | delay before the next attempt ([`Config::reconnect`]) | 3 s, doubled up to 30 s | – |
+//! | delay before the next attempt ([`Builder::schedule`]) | 3 s, doubled up to 30 s | – |
 
 mod builder;
 mod error;

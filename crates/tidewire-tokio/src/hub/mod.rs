@@ -8,8 +8,8 @@
 //! ```
 //!
 //! A topic's shard assigns its offsets and holds its only log, so its order is one for everybody. Publishing takes
-//! one lock, for an append, and again for each 256 of those who are to be woken by it, or 1,024 who have yet to
-//! take what they were woken for; a batch takes that of each shard that it is from. No lock is held while another
+//! one lock, for an append, and again for each 256 of those tasks that are to be woken by it, or 1,024 who have yet
+//! to take what they were woken for; a batch takes that of each shard that it is from. No lock is held while another
 //! is taken, a task is woken or a socket is written. The message is cloned under it (an `Arc` is what to publish),
 //! and dropped under it when it is evicted: neither may call the hub, or panic.
 //!
@@ -53,6 +53,7 @@
 mod address;
 pub(crate) mod courier;
 mod delivered;
+mod reader;
 mod reading;
 mod shard;
 mod shares;
@@ -61,6 +62,7 @@ mod upkeep;
 
 pub use address::Address;
 pub use delivered::{Delivered, Kept};
+pub use reader::Reader;
 pub use subscriber::Subscriber;
 pub use tidewire_hub::{
     Budget, Config, ConnectError, ConnectionId, Cursor, Dismissal, Epoch, Gap, GapReason, Incarnation,

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use tidewire_hub::{ConnectError, ConnectionId, Hub, MAX_LOOKS, Message, SubscriberId};
+use tidewire_hub::{
+    Budget, Cohort, CohortBatches, ConnectError, ConnectionId, Hub, MAX_LOOKS, Message, SubscriberId,
+};
 
 use super::{
     courier::{Call, Couriers, Stop},
@@ -47,6 +49,22 @@ impl Wakes {
         match std::mem::replace(self, Self::Nobody) {
             Self::Nobody | Self::Courier(_) => None,
             Self::Once(sleeper) => Some(sleeper),
+        }
+    }
+}
+
+/// The outlets of a shard's subscribers.
+pub(super) struct Outlets<'a> {
+    wakers: &'a [Wakes],
+}
+
+impl Outlets<'_> {
+    /// The key, at its courier, of the one that hands on what comes for a subscriber.
+    #[inline]
+    pub(super) fn of(&self, id: SubscriberId) -> Option<u32> {
+        match self.wakers.get(id.index())? {
+            Wakes::Courier(stop) => Some(stop.key()),
+            Wakes::Nobody | Wakes::Once(_) => None,
         }
     }
 }
@@ -96,12 +114,15 @@ impl<M: Message> State<M> {
     /// Takes those who are ready, of so many that the lock is not held for long, and says whether that
     /// was everybody.
     fn take_ready(&mut self, shard: usize, sleepers: &mut Vec<Sleeper>, calls: &mut Vec<Call>) -> bool {
+        while let Some(cohort) = self.hub.poll_cohort() {
+            calls.push(Call::Wave(cohort, shard));
+        }
         let mut looks = MAX_LOOKS;
         for _ in 0..MAX_WOKEN_AT_ONCE {
             let Some(id) = self.hub.poll_ready_within(&mut looks) else { return looks > 0 };
             match self.wakers.get_mut(id.index()) {
                 Some(Wakes::Courier(stop)) => {
-                    calls.push(Call { stop: *stop, place: Place { shard, id } });
+                    calls.push(Call::Take(*stop, Place { shard, id }));
                 }
                 Some(wakes) => sleepers.extend(wakes.leave()),
                 None => {}
@@ -147,7 +168,20 @@ impl<M: Message> State<M> {
         let wakes = &mut self.wakers[id.index()];
         let before = wakes.leave();
         *wakes = Wakes::Courier(outlet);
+        outlet.cohort().into_iter().for_each(|cohort| self.hub.serve_with(id, cohort));
         before
+    }
+
+    /// Batches for those whom a courier serves together, and who they are.
+    #[inline]
+    pub(super) fn wave(
+        &mut self,
+        now: Duration,
+        budget: Budget,
+        cohort: Cohort,
+    ) -> Option<(CohortBatches<'_, M>, Outlets<'_>)> {
+        let batches = self.hub.ready_batches_of(now, budget, cohort)?;
+        Some((batches, Outlets { wakers: &self.wakers }))
     }
 }
 

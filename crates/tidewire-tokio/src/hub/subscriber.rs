@@ -117,8 +117,12 @@ impl<M: Message> Subscriber<M> {
         }
         if let (Some(stop), Ok(_)) = (self.outlet, &subscribed) {
             // What it has from its past, nobody publishes again.
-            let call = Call { stop, place: Place { shard: index, id } };
-            self.hub.shared.couriers.call(&mut vec![call]);
+            let shared = &self.hub.shared;
+            match known {
+                // To come for what waits there already would not find that as well.
+                Some(_) => shared.shards[index].change(|_| ()),
+                None => shared.couriers.call(&mut vec![Call::Take(stop, Place { shard: index, id })]),
+            }
         }
         subscribed
     }

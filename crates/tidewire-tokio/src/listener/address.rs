@@ -15,7 +15,10 @@ pub enum Address {
     /// A Unix socket, whose file is made when it is bound and removed when the listener is dropped.
     #[cfg(unix)]
     Unix {
-        /// The path of the socket's file. One that a dead process left there is replaced.
+        /// The path of the socket's file. One that a dead process left there is replaced; of several processes that find
+        /// one, one does so, and the others are told that the address is in use. While it is being bound, and no longer, there is
+        /// an empty file beside it, by the same name and `.bind-lock`; a file of that name that is not empty is left alone, and is an
+        /// error.
         path: PathBuf,
         /// The permissions of the file, as 0o660: who may write to it may connect. They hold from before the first
         /// connection.

@@ -18,11 +18,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Server`](crate::server::Server) accepts in a loop, and opens a WebSocket on each.
+//! [`Server`](crate::server::Server) accepts in a loop, and opens a WebSocket on each. An HTTP server is given each as a
+//! [`Connection`], which is both in one; `axum::serve` takes the [`Listener`] itself (feature `axum`).
 
 mod address;
+mod connection;
 mod limits;
+#[cfg(unix)]
+mod lock;
 mod places;
+#[cfg(feature = "axum")]
+mod serve;
 mod socket;
 mod stream;
 #[cfg(unix)]
@@ -42,6 +48,7 @@ use std::{
 use tokio::sync::Semaphore;
 
 pub use address::{Address, Peer};
+pub use connection::Connection;
 pub use limits::Limits;
 pub use places::Permit;
 pub(crate) use stream::Parked;

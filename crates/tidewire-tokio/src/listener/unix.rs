@@ -11,13 +11,14 @@ use std::{
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::address::Address;
+use super::{address::Address, lock::Lock};
 
 /// A Unix socket that listens; its file goes with it.
 #[derive(Debug)]
 pub(super) struct Listening {
-    listener: UnixListener,
+    // Before the listener: while that listens, nobody takes the file for a dead one's and puts another there.
     file: File,
+    listener: UnixListener,
 }
 
 /// The socket's file as it was made: who stands there by the same name later is not removed.
@@ -31,6 +32,8 @@ struct File {
 
 impl Listening {
     pub(super) fn bind(path: &Path, mode: u32, backlog: i32) -> io::Result<Self> {
+        // Until it listens: before, it looks like one that nobody listens on.
+        let _lock = Lock::take(path)?;
         remove_stale(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -40,7 +43,7 @@ impl Listening {
         // Nobody connects before it listens, so nobody connects who may not.
         fs::set_permissions(path, Permissions::from_mode(mode))?;
         socket.listen(backlog)?;
-        Ok(Self { listener: UnixListener::from_std(socket.into())?, file })
+        Ok(Self { file, listener: UnixListener::from_std(socket.into())? })
     }
 
     pub(super) fn address(&self) -> Address {
@@ -138,6 +141,87 @@ mod tests {
         assert!(path.exists());
         drop(second);
         assert!(!path.exists());
+    }
+
+    /// Threads stand for processes: flock(2) knows no difference.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn of_several_that_start_at_once_one_has_the_socket_and_nobody_removes_it() {
+        const RACERS: usize = 4;
+        let folder = Folder::new("race");
+        let path = folder.0.join("a.sock");
+        let runtime = tokio::runtime::Handle::current();
+        for _ in 0..200 {
+            let _ = fs::remove_file(&path);
+            drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+            let start = std::sync::Barrier::new(RACERS);
+            let outcomes: Vec<_> = std::thread::scope(|scope| {
+                let race = || {
+                    let _runtime = runtime.enter();
+                    start.wait();
+                    Listening::bind(&path, 0o660, 8)
+                };
+                let racers: Vec<_> = (0..RACERS).map(|_| scope.spawn(race)).collect();
+                racers.into_iter().map(|racer| racer.join().unwrap()).collect()
+            });
+            let (bound, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+            assert_eq!(bound.len(), 1);
+            for refused in refused {
+                assert_eq!(refused.unwrap_err().kind(), io::ErrorKind::AddrInUse);
+            }
+            std::os::unix::net::UnixStream::connect(&path).unwrap();
+            drop(bound);
+            assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0, "nothing is left behind");
+        }
+    }
+
+    #[tokio::test]
+    async fn while_another_takes_the_path_it_is_in_use_and_a_dead_ones_lock_is_none() {
+        let folder = Folder::new("lock");
+        let path = folder.0.join("a.sock");
+        let lock = Lock::take(&path).unwrap();
+        let error = Listening::bind(&path, 0o660, 8).unwrap_err();
+        assert_eq!((error.kind(), path.exists()), (io::ErrorKind::AddrInUse, false));
+        drop(lock);
+        fs::write(folder.0.join("a.sock.bind-lock"), "").unwrap();
+        drop(Listening::bind(&path, 0o660, 8).unwrap());
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
+        // A link is not followed to somebody else's file.
+        std::os::unix::fs::symlink(folder.0.join("precious"), folder.0.join("a.sock.bind-lock")).unwrap();
+        assert!(Listening::bind(&path, 0o660, 8).is_err());
+        assert!(!folder.0.join("precious").exists());
+    }
+
+    #[tokio::test]
+    async fn what_stands_where_its_lock_would_and_is_none_is_left_alone_and_named() {
+        let folder = Folder::new("no-lock");
+        let path = folder.0.join("a.sock");
+        let lock = folder.0.join("a.sock.bind-lock");
+        // Other programs keep such files, too, beside sockets of their own.
+        fs::write(&lock, "4711\n").unwrap();
+        let other = || std::os::unix::net::UnixListener::bind(&path).unwrap();
+        for is_bound in [false, true] {
+            let _other = is_bound.then(other);
+            let error = Listening::bind(&path, 0o660, 8).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+            assert!(error.to_string().contains("a.sock.bind-lock"), "{error}");
+            assert_eq!(fs::read_to_string(&lock).unwrap(), "4711\n");
+        }
+        fs::remove_file(&lock).unwrap();
+        fs::create_dir(&lock).unwrap();
+        let error = Listening::bind(&path, 0o660, 8).unwrap_err();
+        assert!(error.to_string().contains("a.sock.bind-lock"), "{error}");
+        assert!(lock.is_dir());
+    }
+
+    #[test]
+    fn a_lock_that_another_has_taken_the_name_of_goes_without_that() {
+        let folder = Folder::new("other-lock");
+        let path = folder.0.join("a.sock.bind-lock");
+        let lock = Lock::take(&folder.0.join("a.sock")).unwrap();
+        fs::rename(&path, folder.0.join("elsewhere")).unwrap();
+        fs::write(&path, "another's").unwrap();
+        drop(lock);
+        assert!(path.exists());
     }
 
     #[tokio::test]

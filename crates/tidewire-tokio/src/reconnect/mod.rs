@@ -53,6 +53,8 @@
 
 mod builder;
 mod client;
+#[cfg(feature = "json")]
+mod json;
 mod resume;
 mod update;
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tidewire_connection::websocket::Ended;
 
 use super::resume::BoxError;
+#[cfg(feature = "json")]
+use crate::websocket::JsonError;
 use crate::{
     connect::{ConnectError, Opened},
     websocket::Message,
@@ -66,16 +68,31 @@ impl std::fmt::Display for Loss {
     }
 }
 
-/// Why a client has given up. Nothing comes behind it.
+/// Why there is no message where one was asked for.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// It would be refused again: for what it asks or sends, or for who it is.
+    /// It would be refused again: for what it asks or sends, or for who it is. The end.
     Refused(Loss),
-    /// All attempts are used up.
+    /// All attempts are used up. The end.
     Exhausted(Loss),
-    /// The caller's own [`Resume`](super::Resume) failed.
+    /// The caller's own [`Resume`](super::Resume) failed. The end.
     Resume(BoxError),
+    /// What came is not the value that [`next_json`](super::ReconnectingWebSocket::next_json) was asked for. The next can be.
+    #[cfg(feature = "json")]
+    Json(JsonError),
+}
+
+impl Error {
+    /// Whether nothing comes behind this.
+    #[must_use]
+    pub fn is_end(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Exhausted(_) | Self::Resume(_) => true,
+            #[cfg(feature = "json")]
+            Self::Json(_) => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Error {
@@ -84,6 +101,8 @@ impl std::fmt::Display for Error {
             Self::Refused(loss) => loss.fmt(f),
             Self::Exhausted(loss) => write!(f, "all attempts are used up; the last: {loss}"),
             Self::Resume(error) => write!(f, "not to be resumed: {error}"),
+            #[cfg(feature = "json")]
+            Self::Json(error) => error.fmt(f),
         }
     }
 }
@@ -94,6 +113,8 @@ impl std::error::Error for Error {
             Self::Refused(Loss::Connect(error)) | Self::Exhausted(Loss::Connect(error)) => Some(error),
             Self::Refused(Loss::Ended(_)) | Self::Exhausted(Loss::Ended(_)) => None,
             Self::Resume(error) => Some(&**error),
+            #[cfg(feature = "json")]
+            Self::Json(error) => error.source(),
         }
     }
 }

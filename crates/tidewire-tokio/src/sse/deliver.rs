@@ -16,7 +16,7 @@ use super::{
     Outbox, Sse,
     outbox::{GoesOn, Queue, hand_all},
 };
-use crate::hub::{self, Budget, Delivered, Subscriber};
+use crate::hub::{self, Budget, Delivered, Reader, Subscriber};
 
 /// What is taken from the hub at a time.
 const BATCH: Budget = Budget { max_messages: 256, max_bytes: 64 * 1024 };
@@ -27,7 +27,7 @@ const MAX_BATCHES_PER_POLL: usize = 4;
 impl<M, H> Sse<Deliveries<M, H>>
 where
     M: hub::Message + Clone + Send + 'static,
-    H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
+    H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
 {
     /// Hands everything that `reader` is handed to `hand`, which feeds the events that it makes of that to the client, in
     /// order. What is there at a time goes out in one write.
@@ -37,7 +37,7 @@ where
     /// body like any other, and the client gets the same bytes.
     ///
     /// `hand` is to be short, as it keeps the next socket waiting; it may ask the reader for the
-    /// [`cursor_after`](Subscriber::cursor_after) what it is handed, and let it follow other topics. Nothing is taken from the
+    /// [`cursor_after`](Reader::cursor_after) what it is handed, and let it follow other topics. Nothing is taken from the
     /// hub for a client that is full: the reader falls behind, and its policy says what becomes of that. Where it is
     /// [`Dismissed`](Delivered::Dismissed), `hand` is told, and the stream ends behind what it makes of that. A hand that
     /// panics breaks the stream off.
@@ -103,7 +103,7 @@ impl<M: hub::Message, H> fmt::Debug for Deliveries<M, H> {
 impl<M, H> Hands<M, H>
 where
     M: hub::Message + Clone,
-    H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_>),
+    H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_>),
 {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Encoded>> {
         for _ in 0..MAX_BATCHES_PER_POLL {
@@ -130,7 +130,7 @@ where
 impl<M, H> Stream for Deliveries<M, H>
 where
     M: hub::Message + Clone,
-    H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_>),
+    H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_>),
 {
     type Item = Result<Encoded, Infallible>;
 

@@ -169,16 +169,16 @@ impl<S> Sse<S> {
 }
 
 #[cfg(feature = "axum")]
-impl<S, E> axum_core::response::IntoResponse for Sse<S>
+impl<S, E> axum::response::IntoResponse for Sse<S>
 where
     S: Stream<Item = Result<Encoded, E>> + Send + 'static,
-    E: Into<axum_core::BoxError>,
+    E: Into<axum::BoxError>,
 {
     /// As [`Sse::into_http`].
     ///
     /// # Panics
     /// Outside a tokio runtime with time enabled.
-    fn into_response(self) -> axum_core::response::Response {
-        self.into_http().map(axum_core::body::Body::new)
+    fn into_response(self) -> axum::response::Response {
+        self.into_http().map(axum::body::Body::new)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use tidewire_connection::event_stream::SendError;
 use tidewire_sse::{Encoded, Event};
 
-use crate::hub::{self, Delivered, Subscriber};
+use crate::hub::{self, Delivered, Reader, Subscriber};
 #[cfg(feature = "hyper")]
 use crate::stream_server::Chunk;
 
@@ -69,13 +69,13 @@ pub(super) fn hand_all<M, H>(
     outbox: &mut Outbox<'_>,
 ) where
     M: hub::Message,
-    H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_>),
+    H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_>),
 {
     for delivered in handed {
         if !outbox.is_open() {
             return;
         }
-        hand(reader, delivered, outbox);
+        hand(&mut Reader::of(reader), delivered, outbox);
     }
 }
 

@@ -8,16 +8,15 @@ use std::{
     task::Waker,
 };
 
-use tokio::time::Instant;
-
 use super::{
     Outbox,
     deliver::{Hands, Slot},
     outbox::hand_all,
 };
 use crate::{
+    clock::Moment,
     hub::{
-        self, Delivered, Subscriber,
+        self, Delivered, Reader, Subscriber,
         courier::{self, Place, Socket, Tools},
     },
     stream_server::{Takes, Wire},
@@ -31,7 +30,7 @@ impl Source {
     pub(super) fn new<M, H>(slot: Arc<Slot<M, H>>) -> Self
     where
         M: hub::Message + Clone + Send + 'static,
-        H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
+        H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
     {
         Self(slot)
     }
@@ -94,12 +93,12 @@ struct Outlet<M: hub::Message, H> {
 impl<M, H> Open for Slot<M, H>
 where
     M: hub::Message + Clone + Send + 'static,
-    H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
+    H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
 {
     fn open(&self, wire: Arc<dyn Wire>) -> Option<Arc<dyn Feed>> {
         let Hands { mut reader, hand, queue } = self.hands().take()?;
         // Behind the head, in the same write.
-        wire.turn(Instant::now(), &mut |outbox| {
+        wire.turn(&Moment::now(), &mut |outbox| {
             for event in &queue.waiting {
                 // It is open, or nobody would be asked.
                 let _ = outbox.feed(event);
@@ -143,13 +142,13 @@ where
 impl<M, H> courier::Outlet<M> for Outlet<M, H>
 where
     M: hub::Message + Clone + Send + 'static,
-    H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
+    H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_>) + Send + 'static,
 {
     fn is_alive(&self) -> bool {
         Arc::strong_count(&self.wire) > 1 && !self.wire.is_over()
     }
 
-    fn hand_on(&self, now: Instant, place: Place, taken: &[Delivered<M>]) -> Socket {
+    fn hand_on(&self, now: &Moment, place: Place, taken: &[Delivered<M>]) -> Socket {
         let takes = self.hands.with(|(reader, hand)| {
             let turn = AssertUnwindSafe(|| {
                 self.wire.turn(now, &mut |outbox| {
@@ -170,7 +169,7 @@ where
         takes.map_or(Socket::Free, |takes| self.note(takes))
     }
 
-    fn write(&self, _: Instant) -> Socket {
+    fn write(&self, _: &Moment) -> Socket {
         if !courier::Outlet::is_alive(self) {
             self.hands.end();
         }

@@ -13,18 +13,19 @@ use std::{
 
 use http::response::Parts;
 use tidewire_connection::event_stream::EventStream;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::Instant,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{chunk::Chunk, head::Framing};
-use crate::{clock::Clock, output::Output, sse::Outbox};
+use crate::{
+    clock::{Clock, Moment},
+    output::Output,
+    sse::Outbox,
+};
 
 /// The socket, as an outlet sees it, whatever the transport is.
 pub(crate) trait Wire: Send + Sync {
     /// Lets `feed` put events into an outbox, and writes them, unless the stream is over.
-    fn turn(&self, now: Instant, feed: &mut dyn FnMut(&mut Outbox<'_>)) -> Takes;
+    fn turn(&self, now: &Moment, feed: &mut dyn FnMut(&mut Outbox<'_>)) -> Takes;
 
     /// What it takes by now.
     fn takes(&self) -> Takes;
@@ -147,14 +148,14 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> State<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Wire for Shared<IO> {
-    fn turn(&self, now: Instant, feed: &mut dyn FnMut(&mut Outbox<'_>)) -> Takes {
+    fn turn(&self, now: &Moment, feed: &mut dyn FnMut(&mut Outbox<'_>)) -> Takes {
         let mut state = self.lock();
         match state.course {
             Course::Flowing | Course::Full => {}
             Course::Ending | Course::BrokenOff => return Takes::Nothing,
         }
         let State { stream, output, framing, clock, .. } = &mut *state;
-        let now = clock.at(now);
+        let now = now.by(*clock);
         feed(&mut Outbox::of_chunk(Chunk::new(now, stream, output, *framing)));
         if state.stream.ended().is_some() {
             state.end();

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future};
 
-use axum_core::{
+use axum::{
     body::Body,
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
@@ -39,6 +39,17 @@ use crate::{
 /// let router: Router = Router::new().route("/echo", any(echo)).with_state(Drain::new());
 /// ```
 ///
+/// Its settings are those of an [`Acceptor`], the same type that opens WebSockets on bare sockets, if there is one among the
+/// request's extensions; a handler's own word counts for more:
+///
+/// ```
+/// # use axum::{Extension, Router, response::Response, routing::any};
+/// # use tidewire_tokio::{accept::Acceptor, drain::Drain, upgrade::WebSocketUpgrade, websocket::Config};
+/// # async fn handler(upgrade: WebSocketUpgrade) -> Response { upgrade.on_upgrade(&Drain::new(), |_| async {}) }
+/// let acceptor = Acceptor::new(Config::default());
+/// let router: Router = Router::new().route("/a", any(handler)).layer(Extension(acceptor));
+/// ```
+///
 /// An `Option<WebSocketUpgrade>` is `None` for a request that does not ask for a WebSocket, so that a page may stand at the
 /// same path.
 #[must_use = "a request wants an answer"]
@@ -63,7 +74,8 @@ impl fmt::Debug for WebSocketUpgrade {
 
 impl WebSocketUpgrade {
     fn of(parts: &mut Parts) -> Result<Self, Refused> {
-        let upgrade = Acceptor::default().upgrade_parts(parts)?;
+        let acceptor = parts.extensions.get::<Acceptor>().cloned().unwrap_or_default();
+        let upgrade = acceptor.upgrade_parts(parts)?;
         let response = handshake::Response::new();
         Ok(Self { upgrade, response, subprotocol: None, on_failed: None })
     }
@@ -84,13 +96,13 @@ impl WebSocketUpgrade {
 
     // What the connection is to be.
 
-    /// Limits of messages and of time. Default as [`Config`]'s.
+    /// Limits of messages and of time. Default those of the [`Acceptor`], or of [`Config`].
     pub fn config(mut self, config: Config) -> Self {
         self.upgrade.websocket = config;
         self
     }
 
-    /// Compresses, if the client offers it.
+    /// Compresses, if the client offers it. Default as the [`Acceptor`] does, or not.
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, pool: &deflate::Pool) -> Self {
         self.upgrade.deflate = Some(pool.clone());

@@ -42,7 +42,7 @@
 //! - An answer that refuses is sent as it is, and closes its connection. Nothing that comes behind the request is looked at,
 //!   neither as a request nor as frames (RFC 9931); it is thrown away for a while, lest a reset destroy the answer. A request
 //!   without `Upgrade` is hyper's to close, and that is at once, unless it was given its sockets in a
-//!   [`Lingering`](crate::linger::Lingering).
+//!   [`Lingering`](crate::linger::Lingering), as `axum::serve` is by our [`Listener`](crate::listener::Listener).
 //! - A graceful shutdown does not wait for upgraded connections: spawn them with a [`Drain`](crate::drain::Drain), and give
 //!   them its notice.
 

@@ -111,8 +111,8 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 #[cfg(feature = "axum")]
-impl axum_core::response::IntoResponse for Refused {
-    fn into_response(self) -> axum_core::response::Response {
-        self.into_http().map(axum_core::body::Body::from)
+impl axum::response::IntoResponse for Refused {
+    fn into_response(self) -> axum::response::Response {
+        self.into_http().map(axum::body::Body::from)
     }
 }

@@ -16,7 +16,10 @@ use tokio::{
 };
 
 use super::upgrading::downcast;
-use crate::{linger::Lingering, listener::Stream};
+use crate::{
+    linger::Lingering,
+    listener::{Connection, Permit, Stream},
+};
 
 /// The most that one write puts into a stream of HTTP/2. hyper holds up to three writes that the peer's window has no room
 /// for, and holds them for as long as the connection lives: so they are small. It is also the payload of one frame.
@@ -29,7 +32,11 @@ pub struct Upgraded(Transport);
 #[derive(Debug)]
 enum Transport {
     /// The server was given a socket, bare or lingering.
-    Socket(Stream),
+    Socket {
+        io: Stream,
+        /// Held as long as the socket, where the server was given both.
+        _permit: Option<Permit>,
+    },
     /// It was given something else, TLS say.
     Other(TokioIo<hyper::upgrade::Upgraded>),
     /// A stream of HTTP/2.
@@ -43,7 +50,7 @@ impl Upgraded {
             return (Self(Transport::Stream(TokioIo::new(upgraded))), Bytes::new());
         }
         match socket(upgraded) {
-            Ok((socket, unread)) => (Self(Transport::Socket(socket)), unread),
+            Ok((io, _permit, unread)) => (Self(Transport::Socket { io, _permit }), unread),
             // It gives the unread bytes first.
             Err(upgraded) => (Self(Transport::Other(TokioIo::new(upgraded))), Bytes::new()),
         }
@@ -53,28 +60,39 @@ impl Upgraded {
     #[must_use]
     pub fn socket(&self) -> Option<&Stream> {
         match &self.0 {
-            Transport::Socket(socket) => Some(socket),
+            Transport::Socket { io, .. } => Some(io),
             Transport::Other(_) | Transport::Stream(_) => None,
         }
     }
 }
 
-/// The socket that the server was given. A WebSocket lingers by itself.
-fn socket(upgraded: hyper::upgrade::Upgraded) -> Result<(Stream, Bytes), hyper::upgrade::Upgraded> {
-    let upgraded = match downcast::<Stream>(upgraded) {
-        Ok(found) => return Ok(found),
-        Err(upgraded) => upgraded,
-    };
-    let upgraded = match downcast::<Lingering<Stream>>(upgraded) {
-        Ok((lingering, unread)) => return Ok((lingering.into_inner(), unread)),
-        Err(upgraded) => upgraded,
-    };
-    let upgraded = match downcast::<TcpStream>(upgraded) {
-        Ok((socket, unread)) => return Ok((Stream::Tcp(socket), unread)),
-        Err(upgraded) => upgraded,
-    };
-    let (lingering, unread) = downcast::<Lingering<TcpStream>>(upgraded)?;
-    Ok((Stream::Tcp(lingering.into_inner()), unread))
+/// What a server was given, as a socket.
+type Socket = (Stream, Option<Permit>, Bytes);
+
+/// The socket that the server was given, and its place. A WebSocket lingers by itself.
+fn socket(upgraded: hyper::upgrade::Upgraded) -> Result<Socket, hyper::upgrade::Upgraded> {
+    bare_or_lingering::<Connection>(upgraded)
+        .map(|(connection, unread)| {
+            let (stream, permit) = connection.into_parts();
+            (stream, Some(permit), unread)
+        })
+        .or_else(|upgraded| {
+            bare_or_lingering::<Stream>(upgraded).map(|(stream, unread)| (stream, None, unread))
+        })
+        .or_else(|upgraded| {
+            bare_or_lingering::<TcpStream>(upgraded)
+                .map(|(socket, unread)| (Stream::Tcp(socket), None, unread))
+        })
+}
+
+/// The transport, if it is of this type, or one of this type that lingers.
+fn bare_or_lingering<IO>(upgraded: hyper::upgrade::Upgraded) -> Result<(IO, Bytes), hyper::upgrade::Upgraded>
+where
+    IO: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    downcast::<IO>(upgraded).or_else(|upgraded| {
+        downcast::<Lingering<IO>>(upgraded).map(|(lingering, unread)| (lingering.into_inner(), unread))
+    })
 }
 
 impl AsyncRead for Upgraded {
@@ -84,7 +102,7 @@ impl AsyncRead for Upgraded {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Transport::Socket(io) => Pin::new(io).poll_read(cx, buffer),
+            Transport::Socket { io, .. } => Pin::new(io).poll_read(cx, buffer),
             Transport::Other(io) | Transport::Stream(io) => Pin::new(io).poll_read(cx, buffer),
         }
     }
@@ -93,7 +111,7 @@ impl AsyncRead for Upgraded {
 impl AsyncWrite for Upgraded {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.0 {
-            Transport::Socket(io) => Pin::new(io).poll_write(cx, bytes),
+            Transport::Socket { io, .. } => Pin::new(io).poll_write(cx, bytes),
             Transport::Other(io) => Pin::new(io).poll_write(cx, bytes),
             Transport::Stream(io) => {
                 Pin::new(io).poll_write(cx, &bytes[..bytes.len().min(MAX_STREAM_WRITE_LEN)])
@@ -107,7 +125,7 @@ impl AsyncWrite for Upgraded {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut self.0 {
-            Transport::Socket(io) => Pin::new(io).poll_write_vectored(cx, slices),
+            Transport::Socket { io, .. } => Pin::new(io).poll_write_vectored(cx, slices),
             Transport::Other(io) => Pin::new(io).poll_write_vectored(cx, slices),
             // It has no vectored writes, and each write is a frame.
             Transport::Stream(io) => match slices {
@@ -119,7 +137,7 @@ impl AsyncWrite for Upgraded {
 
     fn is_write_vectored(&self) -> bool {
         match &self.0 {
-            Transport::Socket(io) => io.is_write_vectored(),
+            Transport::Socket { io, .. } => io.is_write_vectored(),
             Transport::Other(io) => io.is_write_vectored(),
             Transport::Stream(_) => true,
         }
@@ -127,7 +145,7 @@ impl AsyncWrite for Upgraded {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Transport::Socket(io) => Pin::new(io).poll_flush(cx),
+            Transport::Socket { io, .. } => Pin::new(io).poll_flush(cx),
             Transport::Other(io) | Transport::Stream(io) => Pin::new(io).poll_flush(cx),
         }
     }
@@ -136,7 +154,7 @@ impl AsyncWrite for Upgraded {
     //# Orderly TCP-level closures are represented as END_STREAM flags
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.0 {
-            Transport::Socket(io) => Pin::new(io).poll_shutdown(cx),
+            Transport::Socket { io, .. } => Pin::new(io).poll_shutdown(cx),
             Transport::Other(io) | Transport::Stream(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
@@ -156,7 +174,7 @@ fn joined(slices: &[IoSlice<'_>]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linger::Limits;
+    use crate::{linger::Limits, listener::Listener};
     use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
@@ -234,6 +252,34 @@ mod tests {
         let mut rest = Vec::new();
         client.read_to_end(&mut rest).await.unwrap();
         assert!(rest.ends_with(b"\r\n\r\nover a buffer"), "{rest:?}");
+    }
+
+    #[tokio::test]
+    async fn the_place_goes_with_the_socket() {
+        let limits = crate::listener::Limits { max_connections: 1, ..Default::default() };
+        let listener = Listener::bind(std::net::SocketAddr::from(([127, 0, 0, 1], 0)), limits).unwrap();
+        for linger in [None, Some(Limits::default())] {
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            // There is one place, so it was given back.
+            let (stream, peer, permit) = listener.accept().await;
+            let connection = Connection::new(stream, permit);
+            let upgraded = match linger {
+                None => handed_out(connection, &mut client).await,
+                Some(limits) => handed_out(Lingering::new(connection, limits), &mut client).await,
+            };
+            assert_eq!(peer_of(&upgraded).map(crate::listener::Peer::Tcp), Some(peer));
+            let Upgraded(Transport::Socket { _permit: Some(_), .. }) = upgraded else {
+                panic!("{upgraded:?}")
+            };
+        }
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _, permit) = listener.accept().await;
+        let held = handed_out(Connection::new(stream, permit), &mut client).await;
+        let _second = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut second = std::pin::pin!(listener.accept());
+        assert!(futures_util::poll!(second.as_mut()).is_pending());
+        drop(held);
+        second.await;
     }
 
     #[test]

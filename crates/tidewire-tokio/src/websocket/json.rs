@@ -44,11 +44,11 @@ impl std::error::Error for JsonError {
     }
 }
 
-fn serialized<T: Serialize + ?Sized>(value: &T) -> Result<Message, JsonError> {
+pub(crate) fn serialized<T: Serialize + ?Sized>(value: &T) -> Result<Message, JsonError> {
     serde_json::to_string(value).map(Message::Text).map_err(JsonError::Serialize)
 }
 
-fn deserialized<T: DeserializeOwned>(message: Message) -> Result<T, JsonError> {
+pub(crate) fn deserialized<T: DeserializeOwned>(message: Message) -> Result<T, JsonError> {
     serde_json::from_slice(message.as_bytes()).map_err(|error| JsonError::Deserialize { error, message })
 }
 

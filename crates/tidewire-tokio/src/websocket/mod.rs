@@ -15,7 +15,7 @@ mod combinators;
 mod connection;
 mod driven;
 #[cfg(feature = "json")]
-mod json;
+pub(crate) mod json;
 mod message;
 mod outbox;
 mod outlet;

@@ -9,19 +9,18 @@ use std::{
 };
 
 use tidewire_ws::frame::CloseCode;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::Instant,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Outbox, WriteHalf,
-    connection::Connection,
     shared::{Party, Shared},
 };
-use crate::hub::{
-    self, Delivered, Subscriber,
-    courier::{self, Caller, Place, Stand, Tools},
+use crate::{
+    clock::Moment,
+    hub::{
+        self, Delivered, Reader, Subscriber,
+        courier::{self, Caller, Place, Stand, Tools},
+    },
 };
 
 /// What is on its way from the hub to a socket; see [`WriteHalf::deliver`]. Dropped, it ends the subscriptions.
@@ -36,7 +35,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WriteHalf<IO> {
     ///
     /// `hand` is to be short, as it keeps the next socket waiting. It has the connection to itself meanwhile: to ask one of the
     /// halves, or a `Delivering`, for anything would wait for ever, and what it may want is in the [`Outbox`]. It may ask the
-    /// reader for the [`cursor_after`](Subscriber::cursor_after) what it is handed. Nothing is taken from the hub for a socket
+    /// reader for the [`cursor_after`](Reader::cursor_after) what it is handed. Nothing is taken from the hub for a socket
     /// that is full: the reader falls behind, and its policy says what becomes of that. (Where the writing half filled it, that
     /// is found with the next batch, of 64 KiB at most.) Where it is [`Dismissed`](Delivered::Dismissed), `hand` is told, and
     /// begins the close.
@@ -49,10 +48,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static> WriteHalf<IO> {
     pub fn deliver<M, H>(&self, mut reader: Subscriber<M>, hand: H) -> Delivering<M>
     where
         M: hub::Message + Clone + Send + 'static,
-        H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
+        H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
     {
         let (stand, places) = (reader.stand(), reader.places().to_vec());
-        let hands = Tools::new(stand, Hands { reader, hand, socket: Socket::Free });
+        let hands = Tools::new(stand, Hands { socket: Socket::Free, hand, reader });
         let outlet = Arc::new(Outlet { shared: Arc::downgrade(&self.shared), hands });
         outlet.hands.stand().open(Arc::clone(&outlet) as _, &places);
         Delivering { feed: outlet }
@@ -64,9 +63,10 @@ impl<M: hub::Message> Delivering<M> {
     /// cursor is that of what the socket was fed; `change` may not ask for a reader itself, which may wait for ever.
     ///
     /// `None` when nothing is delivered any more: the connection is over.
-    pub fn reader<R>(&self, change: impl FnOnce(&mut Subscriber<M>) -> R) -> Option<R> {
+    pub fn reader<R>(&self, change: impl FnOnce(&mut Reader<'_, M>) -> R) -> Option<R> {
         let (mut change, mut changed) = (Some(change), None);
-        self.feed.with_reader(&mut |reader| changed = change.take().map(|change| change(reader)));
+        self.feed
+            .with_reader(&mut |reader| changed = change.take().map(|change| change(&mut Reader::of(reader))));
         changed
     }
 }
@@ -90,16 +90,19 @@ trait Feed<M: hub::Message>: Send + Sync {
 }
 
 /// What stands between a reader and its socket.
+#[repr(C)]
 struct Outlet<IO, M: hub::Message, H> {
     /// The halves own it: with them the transport is dropped.
     shared: Weak<Shared<IO>>,
     hands: Tools<M, Hands<IO, M, H>>,
 }
 
+/// What it has at each turn stands first, and comes from memory with its lock.
+#[repr(C)]
 struct Hands<IO, M: hub::Message, H> {
-    reader: Subscriber<M>,
-    hand: H,
     socket: Socket<IO, M>,
+    hand: H,
+    reader: Subscriber<M>,
 }
 
 /// Whether the socket took everything.
@@ -138,18 +141,21 @@ where
     /// Lets `feed` put something into the connection, and writes what waits.
     fn turn(
         &self,
-        now: Instant,
-        feed: impl FnOnce(&mut Hands<IO, M, H>, &mut Connection<IO>),
+        now: &Moment,
+        feed: impl FnOnce(&mut Hands<IO, M, H>, &mut Outbox<'_, IO>),
     ) -> courier::Socket {
         let turn = self.hands.with(|hands| {
             let Some(shared) = self.shared.upgrade() else { return Turn::Over };
             shared.change(Party::Outlet, |connection| {
                 let turn = AssertUnwindSafe(|| {
                     connection.outlet_turn(now, |connection| {
-                        if connection.writer.is_open() {
-                            feed(hands, connection);
+                        let is_open = connection.writer.is_open();
+                        let mut outbox = Outbox::new(connection);
+                        if is_open {
+                            feed(hands, &mut outbox);
                         }
-                        let socket = hands.write(self.hands.stand(), &shared, connection);
+                        let socket = hands.write(self.hands.stand(), &shared, &mut outbox);
+                        drop(outbox);
                         // A close that it began goes out before it ends.
                         let is_over = socket == courier::Socket::Free && !connection.writer.is_open();
                         if is_over { Turn::Over } else { Turn::Done(socket) }
@@ -201,53 +207,57 @@ impl<IO, M, H> courier::Outlet<M> for Outlet<IO, M, H>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     M: hub::Message + Clone + Send + 'static,
-    H: FnMut(&mut Subscriber<M>, &Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
+    H: FnMut(&mut Reader<'_, M>, &Delivered<M>, &mut Outbox<'_, IO>) + Send + 'static,
 {
     fn is_alive(&self) -> bool {
         self.shared.strong_count() > 0
     }
 
-    fn hand_on(&self, now: Instant, place: Place, taken: &[Delivered<M>]) -> courier::Socket {
-        self.turn(now, |hands, connection| {
+    fn hand_on(&self, now: &Moment, place: Place, taken: &[Delivered<M>]) -> courier::Socket {
+        self.turn(now, |hands, outbox| {
             hands.reader.note_taken(place, taken);
             for delivered in taken {
-                (hands.hand)(&mut hands.reader, delivered, &mut Outbox { connection });
+                (hands.hand)(&mut Reader::of(&mut hands.reader), delivered, outbox);
             }
         })
     }
 
-    fn write(&self, now: Instant) -> courier::Socket {
+    fn write(&self, now: &Moment) -> courier::Socket {
         self.turn(now, |_, _| {})
     }
 }
 
-impl<IO, M: hub::Message + Send + 'static, H> Hands<IO, M, H> {
+impl<IO, M, H> Hands<IO, M, H>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    M: hub::Message + Send + 'static,
+{
     /// Writes what waits; a socket that is full calls the courier when it takes more.
+    #[inline]
     fn write(
         &mut self,
         stand: &Stand<M>,
         shared: &Arc<Shared<IO>>,
-        connection: &mut Connection<IO>,
-    ) -> courier::Socket
-    where
-        IO: AsyncRead + AsyncWrite + Unpin,
-    {
-        if let Socket::Full(registered) = &self.socket {
-            registered.caller.hear();
+        outbox: &mut Outbox<'_, IO>,
+    ) -> courier::Socket {
+        match &self.socket {
+            Socket::Free => match outbox.poll_written(&mut Context::from_waker(shared.waker())) {
+                Poll::Ready(()) => return courier::Socket::Free,
+                Poll::Pending => {
+                    let caller = stand.caller();
+                    let key = shared.register_outlet(Waker::from(Arc::clone(&caller)));
+                    self.socket = Socket::Full(Registered { caller, shared: Arc::downgrade(shared), key });
+                }
+            },
+            Socket::Full(registered) => registered.caller.hear(),
         }
-        let mut cx = Context::from_waker(shared.waker());
-        let mut written = connection.poll_written(&mut cx);
-        if let (Socket::Free, Poll::Pending) = (&self.socket, written) {
-            let caller = stand.caller();
-            let key = shared.register_outlet(Waker::from(Arc::clone(&caller)));
-            self.socket = Socket::Full(Registered { caller, shared: Arc::downgrade(shared), key });
-            // It may have taken more before it knew whom to wake.
-            written = connection.poll_written(&mut cx);
+        // It may have taken more before it knew whom to wake.
+        match outbox.poll_written(&mut Context::from_waker(shared.waker())) {
+            Poll::Ready(()) => {
+                self.socket = Socket::Free;
+                courier::Socket::Free
+            }
+            Poll::Pending => courier::Socket::Full,
         }
-        if written.is_pending() {
-            return courier::Socket::Full;
-        }
-        self.socket = Socket::Free;
-        courier::Socket::Free
     }
 }

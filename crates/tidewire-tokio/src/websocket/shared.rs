@@ -12,11 +12,13 @@ use super::connection::Connection;
 
 /// A connection and those who poll it.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Shared<IO> {
-    connection: Mutex<Connection<IO>>,
-    wakers: Arc<Wakers>,
     /// Wakes all: the transport remembers one waker for reading and one for writing, and each party does both.
     waker: Waker,
+    wakers: Arc<Wakers>,
+    /// Behind the others, so that they come from memory with its lock.
+    connection: Mutex<Connection<IO>>,
 }
 
 /// One of those who poll.
@@ -66,7 +68,7 @@ impl<IO> Shared<IO> {
     pub(super) fn new(connection: Connection<IO>) -> Arc<Self> {
         let wakers = Arc::new(Wakers::default());
         let waker = Waker::from(Arc::clone(&wakers));
-        Arc::new(Self { connection: Mutex::new(connection), wakers, waker })
+        Arc::new(Self { waker, wakers, connection: Mutex::new(connection) })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Connection<IO>> {

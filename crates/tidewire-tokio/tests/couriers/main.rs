@@ -2,7 +2,10 @@
 //! hands that meddle with one another.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod random;
 mod stress;
+mod turns;
+mod waves;
 
 use std::{
     sync::{

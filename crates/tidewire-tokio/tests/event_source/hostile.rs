@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 
 fn attempts(max: u32) -> Config {
     config(|config| {
-        let mut schedule = (*config.reconnect).clone();
+        let mut schedule = (*config.schedule).clone();
         schedule.max_attempts = Some(max);
-        config.reconnect = Arc::new(schedule);
+        config.schedule = Arc::new(schedule);
     })
 }
 
@@ -55,7 +55,11 @@ async fn what_is_no_http_is_a_loss_and_attempts_are_counted() {
         let mut source = EventSource::builder(&server.url("/")).config(attempts(2)).connect().unwrap();
         let said = all(&mut source).await;
         let lost = "lost: the connection failed";
-        assert_eq!(said, [lost, lost, "error: the connection failed"], "{nonsense:?}");
+        assert_eq!(
+            said,
+            [lost, lost, "error: all attempts are used up; the last: the connection failed"],
+            "{nonsense:?}"
+        );
         assert_eq!(server.requests().len(), 3);
     }
 }
@@ -67,7 +71,8 @@ async fn a_port_that_nobody_listens_on_is_a_loss_with_a_reason() {
     drop(listener);
     let mut source =
         EventSource::builder(&format!("http://{address}/")).config(attempts(1)).connect().unwrap();
-    let Some(Err(Error::Lost { loss: Loss::Transport, source: Some(reason) })) = source.next().await else {
+    let Some(Err(Error::Exhausted { loss: Loss::Transport, source: Some(reason) })) = source.next().await
+    else {
         panic!()
     };
     assert!(!reason.to_string().is_empty());
@@ -80,7 +85,10 @@ async fn a_head_without_an_end_is_cut_off() {
         let flood = [head, b"x".repeat(1000)].concat();
         let server = Server::start(vec![(flood, Then::Repeat); 3]).await;
         let mut source = EventSource::builder(&server.url("/")).config(attempts(1)).connect().unwrap();
-        assert_eq!(all(&mut source).await.last().unwrap(), "error: the connection failed");
+        assert_eq!(
+            all(&mut source).await.last().unwrap(),
+            "error: all attempts are used up; the last: the connection failed"
+        );
     }
 }
 

@@ -72,18 +72,22 @@ async fn the_callers_authorization_replaces_that_of_the_address() {
 }
 
 #[tokio::test]
-async fn deadlines_may_be_said_before_and_after_other_settings() {
+async fn deadlines_and_schedule_may_be_said_before_and_after_other_settings() {
     use std::time::Duration;
     for first in [true, false] {
         let server = Server::start([("", Then::Hang), ("", Then::Hang), ("", Then::Hang)]).await;
         let (config, timeout) = (crate::server::config(|_| {}), Duration::from_millis(50));
+        let mut schedule = (*config.schedule).clone();
+        schedule.max_attempts = Some(2);
         let builder = EventSource::builder(&server.url("/"));
         let builder = if first {
-            builder.opening_timeout(timeout).config(config)
+            builder.opening_timeout(timeout).schedule(schedule).config(config)
         } else {
-            builder.config(config).opening_timeout(timeout)
+            builder.config(config).schedule(schedule).opening_timeout(timeout)
         };
-        assert_eq!(all(&mut builder.connect().unwrap()).await, ["lost: timeout: opening handshake"; 3]);
+        let said = all(&mut builder.connect().unwrap()).await;
+        let (lost, timeout) = ("lost: timeout: opening handshake", "timeout: opening handshake");
+        assert_eq!(said, [lost, lost, &format!("error: all attempts are used up; the last: {timeout}")]);
     }
     let server = Server::start([(stream("data: x\n\n"), Then::Hang)]).await;
     let source = builder(&server.url("/")).idle_timeout(Duration::from_millis(50));

@@ -101,7 +101,7 @@ pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
     (schedule.reconnection_time, schedule.min_delay) = (Duration::from_millis(5), Duration::from_millis(1));
     schedule.max_delay = Duration::from_millis(40);
     let mut config = Config::default();
-    config.reconnect = Arc::new(schedule);
+    config.schedule = Arc::new(schedule);
     change(&mut config);
     config
 }

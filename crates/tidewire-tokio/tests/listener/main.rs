@@ -3,4 +3,6 @@
 
 mod accepting;
 mod options;
+#[cfg(feature = "axum")]
+mod serving;
 mod sources;

@@ -34,7 +34,7 @@ async fn a_close_code_says_whether_to_come_back() {
         let mut client = builder.connect().unwrap();
         assert_eq!(words(&mut client, 3).await, ["open", "x", end]);
         assert!(
-            matches!(&client.ended().unwrap().cause, Cause::Close { code: Some(found), .. } if found.value() == code)
+            matches!(&client.last_ended().unwrap().cause, Cause::Close { code: Some(found), .. } if found.value() == code)
         );
     }
 }
@@ -85,7 +85,7 @@ async fn a_close_that_nobody_waits_for_is_finished_by_the_next_call() {
     }
     assert_eq!(client.task(), Task::Close);
     assert_eq!(words(&mut client, 9).await, ["end"]);
-    let ended = client.ended().unwrap();
+    let ended = client.last_ended().unwrap();
     assert_eq!((ended.by, seen.lock().unwrap().len()), (Endpoint::Local, 1));
 }
 

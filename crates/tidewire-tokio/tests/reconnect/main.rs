@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod ends;
+#[cfg(feature = "json")]
+mod json;
 mod resumes;
 mod schedule;
 mod world;

@@ -1,5 +1,5 @@
 //! S3: a server that runs out of file descriptors neither spins nor stays deaf. It is a process of its own, under
-//! `ulimit -n`.
+//! `ulimit -n`: the same test again, which is told to be the server.
 //!
 //! `TIDEWIRE_HOLD_SECONDS=30` holds them as long as it stands in the list, and wants the server to accept again within a
 //! second.
@@ -19,6 +19,9 @@ use crate::client::{LONG, REQUEST, echo_server};
 
 const MAX_DESCRIPTORS: usize = 256;
 
+/// Stands in the environment of a server.
+const IS_SERVER: &str = "TIDEWIRE_TEST_IS_SERVER";
+
 /// The server, ended with its test.
 struct Server {
     process: Child,
@@ -26,11 +29,13 @@ struct Server {
 }
 
 impl Server {
-    fn start() -> Self {
+    /// Starts the one of the test of this name.
+    fn start(name: &str) -> Self {
         let mut process = Command::new("sh")
             .args(["-c", &format!("ulimit -n {MAX_DESCRIPTORS} && exec \"$0\" \"$@\"")])
             .arg(env::current_exe().unwrap())
-            .args(["--exact", "descriptors::the_server_of_the_test_below", "--ignored", "--nocapture"])
+            .args(["--exact", &format!("descriptors::{name}"), "--nocapture"])
+            .env(IS_SERVER, "")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -61,21 +66,39 @@ impl Drop for Server {
 }
 
 #[test]
-#[ignore = "the server of another test, which starts it"]
-fn the_server_of_the_test_below() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
+fn out_of_descriptors_it_does_not_spin_and_accepts_again_when_there_are_some() {
+    runs_out("out_of_descriptors_it_does_not_spin_and_accepts_again_when_there_are_some", async {
         let (address, server) = echo_server(Limits::default(), LONG, &Drain::new());
         println!("listening on {address}");
         server.await.unwrap();
     });
 }
 
+#[cfg(feature = "axum")]
 #[test]
-fn out_of_descriptors_it_does_not_spin_and_accepts_again_when_there_are_some() {
+fn nor_does_axum_with_our_listener() {
+    use tidewire_tokio::upgrade::WebSocketUpgrade;
+    runs_out("nor_does_axum_with_our_listener", async {
+        let (listener, address) = crate::client::listen(Limits::default());
+        println!("listening on {address}");
+        let drain = Drain::new();
+        let serve = |upgrade: WebSocketUpgrade| async move {
+            upgrade
+                .on_upgrade(&drain, |mut websocket| async move { while websocket.next().await.is_some() {} })
+        };
+        axum::serve(listener, axum::Router::new().route("/", axum::routing::any(serve))).await.unwrap();
+    });
+}
+
+/// The test of this name, and its server.
+fn runs_out(name: &str, serve: impl Future<Output = ()>) {
+    if env::var_os(IS_SERVER).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(serve);
+    }
     let in_full = env::var("TIDEWIRE_HOLD_SECONDS").ok();
     let hold = Duration::from_secs(in_full.as_ref().map_or(1, |seconds| seconds.parse().unwrap()));
-    let server = Server::start();
+    let server = Server::start(name);
     let mut clients: Vec<TcpStream> = (0..MAX_DESCRIPTORS + 44)
         .map(|_| {
             let mut client = TcpStream::connect(server.address).unwrap();

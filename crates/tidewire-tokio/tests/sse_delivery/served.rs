@@ -13,8 +13,8 @@ use tidewire_sse::Event;
 use tidewire_tokio::{
     drain::Drain,
     hub::{
-        Config as HubConfig, ConnectionId, Delivered, Policy, PublishOptions, SharedHub, Start, Subscriber,
-        TopicName,
+        Config as HubConfig, ConnectionId, Delivered, Policy, PublishOptions, Reader, SharedHub, Start,
+        Subscriber, TopicName,
     },
     sse::{Encoded, Outbox, SendError, Sse},
     stream_server::{Limits, StreamServer},
@@ -62,7 +62,7 @@ pub(crate) fn reader(hub: &Hub, policy: Policy) -> Subscriber<Line> {
 }
 
 /// An event for each line, and what some lines ask for.
-pub(crate) fn hand(reader: &mut Subscriber<Line>, delivered: &Delivered<Line>, outbox: &mut Outbox<'_>) {
+pub(crate) fn hand(reader: &mut Reader<'_, Line>, delivered: &Delivered<Line>, outbox: &mut Outbox<'_>) {
     let cursor = reader.cursor_after(delivered).encode();
     let data = |text: &str| Event::new().data(text).encoded().unwrap();
     match delivered {

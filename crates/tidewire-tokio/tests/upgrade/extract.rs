@@ -1,9 +1,9 @@
 //! axum's extractor: what it rejects, what it answers, and that a drain sees its connections.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Path, State},
     response::{IntoResponse, Response},
     routing::any,
@@ -12,12 +12,17 @@ use http_body_util::Empty;
 use hyper::{Method, Request, body::Bytes, ext::Protocol};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tidewire_tokio::{
+    accept::Acceptor,
     drain::Drain,
     linger::{Limits, Lingering},
     upgrade::{UpgradeError, Upgraded, WebSocketUpgrade},
     websocket::{Config, WebSocket},
 };
-use tidewire_ws::{deflate::Pool, handshake::Refusal, message};
+use tidewire_ws::{
+    deflate::Pool,
+    handshake::{self, Refusal},
+    message,
+};
 use tokio::{
     io::{AsyncWriteExt, DuplexStream, duplex},
     sync::mpsc,
@@ -59,15 +64,15 @@ struct Server {
 
 impl Server {
     fn start() -> Self {
+        let router = Router::new().route("/echo", any(echo)).route("/small", any(small));
+        Self::of(router.route("/page", any(page)).route("/room/{name}", any(room)))
+    }
+
+    fn of(router: Router<App>) -> Self {
         let (pipes, listener) = mpsc::unbounded_channel();
         let (told, failures) = mpsc::unbounded_channel();
         let drain = Drain::new();
-        let router = Router::new()
-            .route("/echo", any(echo))
-            .route("/small", any(small))
-            .route("/page", any(page))
-            .route("/room/{name}", any(room))
-            .with_state(App { drain: drain.clone(), failures: told });
+        let router = router.with_state(App { drain: drain.clone(), failures: told });
         tokio::spawn(async move { axum::serve(Pipes(listener), router).await });
         Self { pipes, drain, failures }
     }
@@ -232,6 +237,48 @@ async fn limits_and_compression_are_those_of_the_handler() {
     assert!(head.contains("sec-websocket-extensions: permessage-deflate; "), "{head}");
     client.shutdown().await.unwrap();
     assert_eq!(rest(&mut client).await, [plain(0x81, b"Hello"), CLOSED.to_vec()].concat());
+}
+
+/// Settings that are nobody's default.
+fn small_acceptor() -> Acceptor {
+    let mut messages = message::Config::default();
+    messages.max_message_len = 5;
+    let mut acceptor = Acceptor::new(Config::new(messages, Default::default()));
+    acceptor.deflate = Some(Pool::default());
+    let mut handshake = handshake::Config::default();
+    handshake.max_headers = 6;
+    acceptor.handshake = Arc::new(handshake);
+    acceptor
+}
+
+async fn plainly(State(app): State<App>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade.on_upgrade(&app.drain, serve)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_settings_are_those_of_an_acceptor_that_goes_with_the_request() {
+    let router = Router::new().route("/echo", any(plainly)).route("/small", any(small));
+    let server = Server::of(router.layer(Extension(small_acceptor())));
+    let offer = request("Sec-WebSocket-Extensions: permessage-deflate\r\n");
+    let mut client = server.connect(1 << 16);
+    client
+        .write_all(&[offer.as_bytes(), &masked(0x81, b"fiver"), &masked(0x81, b"sixsix")].concat())
+        .await
+        .unwrap();
+    let answered = head(&mut client).await;
+    assert!(answered.contains("sec-websocket-extensions: permessage-deflate; "), "{answered}");
+    assert_eq!(take(&mut client, 7).await, plain(0x81, b"fiver"));
+    assert_eq!(take(&mut client, 4).await, plain(0x88, &1009u16.to_be_bytes()));
+    // The offer was the sixth header; one more than may be.
+    let answer = server.answer(&request("X-Sixth: 6\r\nX-Seventh: 7\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+
+    // A handler's own word counts for more.
+    let mut client = server.connect(1 << 16);
+    let sent = REQUEST.replace("/echo", "/small");
+    client.write_all(&[sent.as_bytes(), &masked(0x81, b"fiver")].concat()).await.unwrap();
+    head(&mut client).await;
+    assert_eq!(take(&mut client, 4).await, plain(0x88, &1009u16.to_be_bytes()));
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,7 +10,6 @@ mod session;
 use crate::app::App;
 use crate::error::{ApiError, Code};
 use crate::params::{Params, topic_in_path};
-use crate::server::Place;
 use crate::stream::start_headers;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -48,7 +47,6 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -
         upgrade.respond(bare).map_err(|refused| in_our_words(refused.refusal()))?;
     response.headers_mut().extend(start_headers(&cursor, connection));
 
-    let place = request.extensions().get::<Place>().cloned();
     let exclude = match exclude_self {
         ExcludeSelf::No => None,
         ExcludeSelf::Yes => Some(connection),
@@ -64,7 +62,6 @@ pub(crate) async fn upgrade(State(app): State<Arc<App>>, mut request: Request) -
         };
         let session = Session::new(app, socket, subscriber, topic, exclude);
         session.run(dialect.dialogue(&cursor, connection)).await;
-        drop(place);
     });
     Ok(response.map(Body::new))
 }

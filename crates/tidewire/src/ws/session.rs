@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tidewire_hub::{ConnectionId, Cursor, Position, TopicName};
 use tidewire_tokio::hub::Budget;
-use tidewire_tokio::listener::Stream;
+use tidewire_tokio::listener::Connection;
 use tidewire_tokio::websocket::{Message, WebSocket};
 use tidewire_ws::frame::CloseCode;
 use tracing::debug;
@@ -79,7 +79,7 @@ enum Turn {
 #[derive(Debug)]
 pub(super) struct Session {
     app: Arc<App>,
-    pub(super) socket: WebSocket<Stream>,
+    pub(super) socket: WebSocket<Connection>,
     subscriber: Subscriber,
     /// Where messages without a topic of their own are published.
     topic: TopicName,
@@ -89,7 +89,7 @@ pub(super) struct Session {
 impl Session {
     pub(super) fn new(
         app: Arc<App>,
-        socket: WebSocket<Stream>,
+        socket: WebSocket<Connection>,
         subscriber: Subscriber,
         topic: TopicName,
         exclude: Option<ConnectionId>,
@@ -202,7 +202,7 @@ impl Session {
     }
 }
 
-fn log_end(socket: &WebSocket<Stream>) {
+fn log_end(socket: &WebSocket<Connection>) {
     if let Some(ended) = socket.ended() {
         debug!(%ended, "websocket");
     }

@@ -327,6 +327,14 @@ impl Writer {
         self.course.lifecycle.poll_timeout()
     }
 
+    /// Whether [`poll_timeout`](Self::poll_timeout) may answer with an earlier time than when this was asked last; see
+    /// [`Lifecycle::take_sooner`].
+    #[must_use]
+    #[inline]
+    pub fn take_sooner(&mut self) -> bool {
+        self.course.lifecycle.take_sooner()
+    }
+
     /// Time has come to `now`: heartbeats and close frames that are due go into `output`.
     pub fn handle_timeout(&mut self, now: Duration, output: &mut Vec<u8>) {
         while let Some(action) = self.course.lifecycle.handle_timeout(now) {

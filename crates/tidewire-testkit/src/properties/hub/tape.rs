@@ -1,13 +1,14 @@
 //! Plays bytes as operations on a hub and on the model beside it.
 
 mod bytes;
+mod cohorts;
 mod taking;
 
 use core::time::Duration;
 
 use tidewire_hub::{
-    Budget, Config, ConnectionId, Cursor, Epoch, Hub, Incarnation, Position, Replay, Start, SubscriberId,
-    TopicName,
+    Budget, Cohort, Config, ConnectionId, Cursor, Epoch, Hub, Incarnation, Position, Replay, Start,
+    SubscriberId, TopicName,
 };
 
 use super::model::{Model, Note, Said};
@@ -23,6 +24,10 @@ struct Pair {
     /// The subscribers by place, those that left too.
     places: [Option<SubscriberId>; PLACES],
     serials: [u64; PLACES],
+    /// Cohorts of which somebody may be ready.
+    unfinished: Vec<Cohort>,
+    /// Places of cohorts that were put off.
+    put_off: Vec<usize>,
     connected: u64,
     published: u64,
     now: Duration,
@@ -68,6 +73,8 @@ impl Pair {
             model: Model::new(config, HUB),
             places: [None; PLACES],
             serials: [u64::MAX; PLACES],
+            unfinished: Vec::new(),
+            put_off: Vec::new(),
             connected: 0,
             published: 0,
             now: Duration::ZERO,
@@ -85,18 +92,21 @@ impl Pair {
                 0 => self.unsubscribe(tape),
                 _ => self.pause(tape),
             },
-            10 => match tape.below(7) {
+            10 => match tape.below(10) {
                 0 => self.wave(tape),
                 1 => self.wait(tape),
                 2 => self.send_to(tape),
                 3 => self.take_gaps(tape),
                 4 => self.forget(tape),
+                5 => self.serve_with(tape.below(PLACES), cohorts::any(tape)),
+                6 | 7 => self.wave_of(tape),
                 _ => drop(self.poll_ready()),
             },
             11 | 12 => {
                 let place = tape.below(PLACES);
                 self.pull(place);
             }
+            13 if tape.below(2) == 0 => self.wave_of(tape),
             13 => {
                 let place = tape.below(PLACES);
                 let budget = Budget { max_messages: tape.below(16), max_bytes: tape.below(8) * 128 };
@@ -179,6 +189,9 @@ impl Pair {
             self.places[place] = Some(id);
             self.serials[place] = self.connected;
             self.connected += 1;
+            if tape.below(2) == 0 {
+                self.serve_with(place, cohorts::FIRST);
+            }
         }
     }
 

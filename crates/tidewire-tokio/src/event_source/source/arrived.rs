@@ -99,7 +99,8 @@ impl EventSource {
     pub(super) fn end(&mut self, source: Option<TransportError>) -> Option<Error> {
         let error = match self.machine.ended()? {
             Ended::NotRepeated(Loss::Eof) => None,
-            Ended::NotRepeated(loss) | Ended::Exhausted(loss) => Some(Error::Lost { loss: *loss, source }),
+            Ended::NotRepeated(loss) => Some(Error::NotRepeated { loss: *loss, source }),
+            Ended::Exhausted(loss) => Some(Error::Exhausted { loss: *loss, source }),
             // Nothing is wrong; or it is a refusal, which is told of with its body.
             Ended::Local | Ended::Stopped | Ended::Refused(_) | _ => None,
         };

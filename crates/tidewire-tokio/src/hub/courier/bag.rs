@@ -9,12 +9,14 @@ use super::{Outlet, Place};
 /// Room for errands that is kept while there are none.
 const MAX_KEPT_LEN: usize = 4096;
 
-/// Something to do, for the outlet of a key.
+/// Something to do, mostly for the outlet of a key.
 pub(in crate::hub) enum Errand<M> {
     /// It is a new one.
     Join(u32, Arc<dyn Outlet<M>>),
     /// Something is there for it, at this place.
     Take(u32, Place),
+    /// Something is there, in this shard, for those whom the courier serves together.
+    Wave(usize),
     /// Its socket may have room again.
     Write(u32),
     /// It goes.

@@ -1,7 +1,7 @@
 //! Tasks that go from outlet to outlet: what comes for very many subscribers wakes no task for each.
 //!
 //! ```text
-//!  publish ─ calls, under no lock of the shard ─┐
+//!  publish ─ a call for all that are ready ─────┐
 //!  a socket takes more ─────────────────────────┼─ errands ─ courier: a round of 64 ─ one lock of each shard: batches
 //!  outlets come and go ─────────────────────────┘                                   └ from outlet to outlet: hand, write
 //! ```
@@ -10,6 +10,7 @@
 //! it was taken. A courier never waits: it skips those whose socket is full, and takes nothing for them.
 
 mod bag;
+mod call;
 mod round;
 mod tools;
 
@@ -23,20 +24,22 @@ use std::{
     task::Wake,
 };
 
-use tidewire_hub::Message;
+use tidewire_hub::{Cohort, Message};
 use tokio::{
     runtime::{Handle, Id},
     sync::Notify,
     task::yield_now,
-    time::Instant,
 };
 
 pub(super) use bag::{Bag, Errand};
+use call::cohort_of;
+pub(super) use call::{Call, Stop};
 use round::Round;
 pub(crate) use tools::Tools;
 
 pub(crate) use super::subscriber::Place;
 use super::{Delivered, Shared};
+use crate::clock::Moment;
 
 /// What stands between a subscriber and its socket.
 pub(crate) trait Outlet<M>: Send + Sync {
@@ -45,10 +48,10 @@ pub(crate) trait Outlet<M>: Send + Sync {
     fn is_alive(&self) -> bool;
 
     /// Hands on what was `taken` from this place, and writes what waits.
-    fn hand_on(&self, now: Instant, place: Place, taken: &[Delivered<M>]) -> Socket;
+    fn hand_on(&self, now: &Moment, place: Place, taken: &[Delivered<M>]) -> Socket;
 
     /// Writes what waits, if that goes: the socket may have room again.
-    fn write(&self, now: Instant) -> Socket;
+    fn write(&self, now: &Moment) -> Socket;
 }
 
 /// Whether a socket took everything.
@@ -57,20 +60,6 @@ pub(crate) enum Socket {
     Free,
     /// It calls when it takes more.
     Full,
-}
-
-/// Something came for an outlet of a courier, at a place.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Call {
-    pub(super) stop: Stop,
-    pub(super) place: Place,
-}
-
-/// An outlet's courier, and its key there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stop {
-    courier: u32,
-    key: u32,
 }
 
 thread_local! {
@@ -104,6 +93,11 @@ impl<M> Courier<M> {
     fn bag(&self) -> MutexGuard<'_, Bag<M>> {
         // Nothing under the lock is left half done by a panic.
         self.bag.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whom it serves together, unless it has none.
+    fn cohort(&self) -> Option<Cohort> {
+        cohort_of(self.index)
     }
 
     /// Lets it do these.
@@ -162,8 +156,8 @@ impl<M> Couriers<M> {
         let all = self.all.read().unwrap_or_else(PoisonError::into_inner);
         // Mostly there is one.
         for (index, courier) in all.iter().enumerate() {
-            let its = calls.iter().filter(|call| call.stop.courier as usize == index);
-            let mut errands = its.map(|call| Errand::Take(call.stop.key, call.place)).peekable();
+            let its = calls.iter().filter(|call| call.courier() as usize == index);
+            let mut errands = its.map(|call| call.errand()).peekable();
             if errands.peek().is_some() {
                 courier.upgrade().into_iter().for_each(|courier| courier.send(errands.by_ref()));
             }
@@ -305,7 +299,10 @@ async fn work<M: Message + Clone + Send + 'static>(courier: Working<M>, hub: Wea
             let Some(hub) = hub.upgrade() else { return };
             let _held = courier.0.hold_round();
             // A message that panics where it is dropped, as none should, ends nobody's delivery.
-            let _ = catch_unwind(AssertUnwindSafe(|| round.go(&hub, &courier.0)));
+            if catch_unwind(AssertUnwindSafe(|| round.go(&hub, &courier.0))).is_err() {
+                // A wave that it broke off goes on.
+                courier.0.send((0..hub.shards.len()).map(Errand::Wave));
+            }
         }
         yield_now().await;
     }

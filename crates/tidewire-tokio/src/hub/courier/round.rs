@@ -1,18 +1,23 @@
 //! A round: batches for up to 64 outlets out of one lock of each shard, and then from one outlet to the next.
 
+mod wave;
+
 use std::{
     collections::VecDeque,
     ops::{ControlFlow, Range},
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
     time::SystemTime,
 };
 
-use tidewire_hub::{Batches, Message, SubscriberId};
-use tokio::time::Instant;
+use tidewire_hub::{Batch, Hub, Message};
 
+use self::wave::Reach;
 use super::{Bag, Courier, Errand, Outlet, Socket};
-use crate::hub::{Budget, Delivered, Shared, subscriber::Place};
+use crate::{
+    clock::Moment,
+    hub::{Budget, Delivered, Shared, subscriber::Place},
+};
 
 /// Outlets that are seen to before other tasks get a turn.
 const MAX_OUTLETS_PER_ROUND: usize = 64;
@@ -31,6 +36,8 @@ pub(super) struct Round<M> {
     number: u32,
     outlets: Vec<Option<Known<M>>>,
     errands: VecDeque<Errand<M>>,
+    /// What goes behind everybody else's errands: who always has more keeps nobody waiting.
+    again: Vec<Errand<M>>,
     /// One for an outlet, so that what it is handed may fill its socket before more is taken.
     takes: Vec<Take>,
     /// What was taken: what several take alike is there once.
@@ -54,11 +61,21 @@ impl<M> Known<M> {
         }
     }
 
+    /// Whether its socket is there. Where it is not, it is told so.
+    #[inline]
+    fn lives(&self, now: &Moment) -> bool {
+        let is_alive = self.outlet.is_alive();
+        if !is_alive {
+            guarded(|| self.outlet.write(now));
+        }
+        is_alive
+    }
+
     /// Whether its socket has room from here on: then what was put off is an errand again.
-    fn note(&mut self, socket: Socket, key: u32, errands: &mut VecDeque<Errand<M>>) {
+    fn note(&mut self, socket: Socket, key: u32, again: &mut Vec<Errand<M>>) {
         self.socket = socket;
-        if socket == Socket::Free {
-            errands.extend(self.later.drain(..).map(|place| Errand::Take(key, place)));
+        if socket == Socket::Free && !self.later.is_empty() {
+            again.extend(self.later.drain(..).map(|place| Errand::Take(key, place)));
         }
     }
 }
@@ -68,7 +85,7 @@ fn guarded(hand_on: impl FnOnce() -> Socket) -> Socket {
     catch_unwind(AssertUnwindSafe(hand_on)).unwrap_or(Socket::Free)
 }
 
-/// What an outlet takes from a place.
+/// What an outlet takes from a place: what was taken so far, should a message break that off.
 struct Take {
     key: u32,
     place: Place,
@@ -85,8 +102,8 @@ enum More {
 
 impl<M> Default for Round<M> {
     fn default() -> Self {
-        let (outlets, errands) = (Vec::new(), VecDeque::new());
-        Self { number: 0, outlets, errands, takes: Vec::new(), taken: Vec::new() }
+        let (outlets, errands, again) = (Vec::new(), VecDeque::new(), Vec::new());
+        Self { number: 0, outlets, errands, again, takes: Vec::new(), taken: Vec::new() }
     }
 }
 
@@ -110,15 +127,15 @@ impl<M> Round<M> {
         self.outlets[index] = Some(Known { outlet, socket: Socket::Free, round, later: Vec::new() });
     }
 
-    /// Sees to errands until there is enough to do.
-    fn see_to_errands(&mut self, courier: &Courier<M>, now: Instant) {
+    /// Sees to errands until there is enough to do. Answers where a wave comes next.
+    fn see_to_errands(&mut self, courier: &Courier<M>, now: &Moment) -> Option<Reach> {
         let mut outlets_left = MAX_OUTLETS_PER_ROUND;
         for _ in 0..MAX_ERRANDS_PER_ROUND {
             if outlets_left == 0 {
-                return;
+                return None;
             }
-            let Some(errand) = self.errands.pop_front() else { return };
-            match errand {
+            match self.errands.pop_front()? {
+                Errand::Wave(shard) => return Some(Reach { shard, outlets: outlets_left }),
                 Errand::Join(key, outlet) => self.join(key, outlet),
                 Errand::Leave(key) => {
                     self.outlets.get_mut(key as usize).map(Option::take);
@@ -127,16 +144,14 @@ impl<M> Round<M> {
                 Errand::Write(key) => {
                     let Some(known) = known(&mut self.outlets, key) else { continue };
                     let socket = guarded(|| known.outlet.write(now));
-                    known.note(socket, key, &mut self.errands);
+                    known.note(socket, key, &mut self.again);
                     outlets_left -= 1;
                 }
                 Errand::Take(key, at) => {
                     let Some(known) = known(&mut self.outlets, key) else { continue };
                     if known.socket == Socket::Full {
                         known.put_off(at);
-                        if !known.outlet.is_alive() {
-                            // It sees that for itself.
-                            guarded(|| known.outlet.write(now));
+                        if !known.lives(now) {
                             outlets_left -= 1;
                         }
                     } else if known.round == self.number {
@@ -149,6 +164,7 @@ impl<M> Round<M> {
                 }
             }
         }
+        None
     }
 }
 
@@ -158,7 +174,7 @@ fn known<M>(outlets: &mut [Option<Known<M>>], key: u32) -> Option<&mut Known<M>>
 
 impl Take {
     fn new(key: u32, place: Place) -> Self {
-        Self { key, place, taken: 0..0, more: More::No }
+        Self { key, place, taken: 0..0, more: More::Perhaps }
     }
 }
 
@@ -167,42 +183,46 @@ impl<M: Message + Clone> Round<M> {
     pub(super) fn go(&mut self, hub: &Shared<M>, courier: &Courier<M>) {
         self.number = self.number.wrapping_add(1);
         // One look at the clock is enough.
-        let now = Instant::now();
-        self.see_to_errands(courier, now);
-        let outlets = &self.outlets;
-        self.takes.retain(|take| {
-            let known = outlets[take.key as usize].as_ref();
-            known.is_some_and(|known| {
-                let is_alive = known.outlet.is_alive();
-                if !is_alive {
-                    guarded(|| known.outlet.write(now));
-                }
-                is_alive
-            })
-        });
-        let served = self.take(hub);
-        for take in self.takes.drain(..served) {
+        let now = &Moment::now();
+        let wave = self.see_to_errands(courier, now);
+        self.leave_out_the_gone(now, 0);
+        // A message that panics where it is cloned, as none should, takes nothing from those who were served before.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let hands = self.take(hub, now);
+            if let Some(reach) = wave {
+                self.ride(hub, courier, now, reach, hands);
+            }
+        }));
+        for take in self.takes.drain(..) {
             let Some(known) = &mut self.outlets[take.key as usize] else { continue };
             let taken = &self.taken[take.taken];
             let socket = guarded(|| known.outlet.hand_on(now, take.place, taken));
             if take.more == More::Perhaps {
                 known.put_off(take.place);
             }
-            known.note(socket, take.key, &mut self.errands);
+            known.note(socket, take.key, &mut self.again);
         }
-        // Those who were not served come first the next time.
-        for take in self.takes.drain(..).rev() {
-            if let Some(known) = &mut self.outlets[take.key as usize] {
-                known.note(known.socket, take.key, &mut self.errands);
-            }
-            self.errands.push_front(Errand::Take(take.key, take.place));
+        if !self.again.is_empty() {
+            courier.send(self.again.drain(..));
         }
         self.taken.clear();
+        if let Err(panic) = outcome {
+            resume_unwind(panic);
+        }
     }
 
-    /// Takes for as many as are seen to in this round, and says how many that is.
-    fn take(&mut self, hub: &Shared<M>) -> usize {
-        let (now, mut hands, mut served) = (hub.clock.now(), 0, 0);
+    /// Of the takes behind the first so many, those are none whose socket is gone.
+    fn leave_out_the_gone(&mut self, now: &Moment, first: usize) {
+        let (mut index, outlets) = (0, &mut self.outlets);
+        self.takes.retain(|take| {
+            index += 1;
+            index <= first || known(outlets, take.key).is_some_and(|known| known.lives(now))
+        });
+    }
+
+    /// Takes for as many as are seen to in this round, and says how many messages that is.
+    fn take(&mut self, hub: &Shared<M>, now: &Moment) -> usize {
+        let (now, mut hands, mut served) = (now.by(hub.clock), 0, 0);
         // Those of a shard together, and that of who waits longest first.
         let (first, shards) = (self.takes.first().map_or(0, |take| take.place.shard), hub.shards.len());
         self.takes.sort_by_key(|take| (take.place.shard + shards - first) % shards);
@@ -215,44 +235,60 @@ impl<M: Message + Clone> Round<M> {
                 if hands >= MAX_HANDS_PER_ROUND {
                     break;
                 }
-                last = keep(&mut batches, take.place.id, hub.origin, &mut self.taken, last);
-                take.taken = last.clone();
-                hands += take.taken.len();
+                keep(batches.of(take.place.id), hub.origin, &mut self.taken, &last, take);
+                last = take.taken.clone();
+                hands += last.len();
                 served += 1;
             }
             drop(batches);
-            for take in &mut takes[..served - before] {
-                if state.hub.wants_batch(take.place.id) {
-                    take.more = More::Perhaps;
-                }
-            }
+            look_for_more(&state.hub, &mut takes[..served - before]);
         }
-        served
+        // Those who were not served come first the next time.
+        for take in self.takes.drain(served..).rev() {
+            if let Some(known) = &mut self.outlets[take.key as usize] {
+                known.note(known.socket, take.key, &mut self.again);
+            }
+            self.errands.push_front(Errand::Take(take.key, take.place));
+        }
+        hands
     }
 }
 
-/// Keeps a subscriber's batch behind what was `taken`, and says where it is: where the `last` one is, if it is the same.
+/// Keeps a batch behind what was `taken`, and notes where it is: where the `last` one is, if it is the same. Then nothing more
+/// is there.
+#[inline]
 fn keep<M: Message + Clone>(
-    batches: &mut Batches<'_, M>,
-    id: SubscriberId,
+    batch: &mut Batch<'_, M>,
     origin: SystemTime,
     taken: &mut Vec<Delivered<M>>,
-    last: Range<usize>,
-) -> Range<usize> {
-    let batch = batches.of(id);
+    last: &Range<usize>,
+    take: &mut Take,
+) {
     if batch.take_as_before() {
-        return last;
+        (take.taken, take.more) = (last.clone(), More::No);
+        return;
     }
-    let begun = taken.len();
-    taken.extend(batch.map(|delivery| Delivered::keep(delivery, origin)));
-    begun..taken.len()
+    take.taken = taken.len()..taken.len();
+    for delivery in batch {
+        taken.push(Delivered::keep(delivery, origin));
+        take.taken.end = taken.len();
+    }
+}
+
+/// Looks whether there really is more, behind the batches.
+fn look_for_more<M: Message>(hub: &Hub<M>, takes: &mut [Take]) {
+    for take in takes {
+        if take.more == More::Perhaps && !hub.wants_batch(take.place.id) {
+            take.more = More::No;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use tidewire_hub::{Config, ConnectionId, Hub, Incarnation, PublishOptions, Start, TopicName};
+    use tidewire_hub::{Config, ConnectionId, Incarnation, PublishOptions, Start, SubscriberId, TopicName};
 
     use super::*;
 
@@ -282,7 +318,9 @@ mod tests {
         let mut batches = hub.batches(Duration::ZERO, BATCH);
         for id in [ids[1], ids[2], ids[0], ids[3], ids[1]] {
             let last = ranges.last().cloned().unwrap_or(0..0);
-            ranges.push(keep(&mut batches, id, SystemTime::UNIX_EPOCH, &mut taken, last));
+            let mut take = Take::new(0, Place { shard: 0, id });
+            keep(batches.of(id), SystemTime::UNIX_EPOCH, &mut taken, &last, &mut take);
+            ranges.push(take.taken);
         }
         let messages = |range: &Range<usize>| -> Vec<u32> {
             taken[range.clone()]

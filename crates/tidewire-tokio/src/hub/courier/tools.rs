@@ -9,17 +9,18 @@ use super::Stand;
 
 /// The reader, the hand and whatever else an outlet has at its turn. They end once; where somebody is at work with them, at the
 /// end of that: a hand may end its own outlet, or another's whose hand ends this one.
+#[repr(C)]
 pub(crate) struct Tools<M, T> {
     stand: Stand<M>,
-    /// `None` when it is over.
-    tools: Mutex<Option<T>>,
     /// Whether it is to end.
     ends: AtomicBool,
+    /// `None` when it is over. Behind the others, so that they come from memory with its lock.
+    tools: Mutex<Option<T>>,
 }
 
 impl<M, T> Tools<M, T> {
     pub(crate) fn new(stand: Stand<M>, tools: T) -> Self {
-        Self { stand, tools: Mutex::new(Some(tools)), ends: AtomicBool::new(false) }
+        Self { stand, ends: AtomicBool::new(false), tools: Mutex::new(Some(tools)) }
     }
 
     pub(crate) fn stand(&self) -> &Stand<M> {

@@ -55,7 +55,7 @@ pub enum Task {
 /// A WebSocket that comes back by itself; see the [module](super). As a [`Stream`] it gives messages.
 ///
 /// The end is `None`: behind [`close`](Self::close), and behind a server that has done what it was to do (close code 1000).
-/// An [`Error`] is followed by `None`. Dropped, it drops its connection without a close frame.
+/// An error of which [`Error::is_end`] is true is followed by `None`. Dropped, it drops its connection without a close frame.
 pub struct ReconnectingWebSocket<R = (), IO = connect::Stream> {
     request: Request,
     connect: Connect<IO>,
@@ -63,7 +63,7 @@ pub struct ReconnectingWebSocket<R = (), IO = connect::Stream> {
     resume: R,
     entropy: u64,
     state: State<IO>,
-    ended: Option<Ended>,
+    last_ended: Option<Ended>,
 }
 
 enum State<IO> {
@@ -105,7 +105,7 @@ impl<R, IO> ReconnectingWebSocket<R, IO> {
         entropy: u64,
     ) -> Self {
         let schedule = Reconnect::new(schedule);
-        Self { request, connect, schedule, resume, entropy, state: State::Attempt, ended: None }
+        Self { request, connect, schedule, resume, entropy, state: State::Attempt, last_ended: None }
     }
 
     // Questions.
@@ -137,8 +137,8 @@ impl<R, IO> ReconnectingWebSocket<R, IO> {
 
     /// How the last connection ended, once one has.
     #[must_use]
-    pub fn ended(&self) -> Option<&Ended> {
-        self.ended.as_ref()
+    pub fn last_ended(&self) -> Option<&Ended> {
+        self.last_ended.as_ref()
     }
 
     /// What it does to go on where it was.
@@ -298,7 +298,7 @@ impl<R: std::fmt::Debug, IO> std::fmt::Debug for ReconnectingWebSocket<R, IO> {
             .field("task", &self.task())
             .field("schedule", &self.schedule)
             .field("resume", &self.resume)
-            .field("ended", &self.ended)
+            .field("last_ended", &self.last_ended)
             .finish_non_exhaustive()
     }
 }

@@ -47,13 +47,13 @@ impl<R: Resume, IO: AsyncRead + AsyncWrite + Unpin> ReconnectingWebSocket<R, IO>
                 }
                 None => {
                     let ended = websocket.ended().cloned().unwrap_or_else(gone);
-                    self.ended = Some(ended.clone());
+                    self.last_ended = Some(ended.clone());
                     return Poll::Ready(self.lost(Loss::Ended(ended)));
                 }
             },
             State::Closing(websocket) => {
                 if ready!(websocket.poll_message(cx)).is_none() {
-                    self.ended = websocket.ended().cloned();
+                    self.last_ended = websocket.ended().cloned();
                     return Poll::Ready(self.end(None));
                 }
             }

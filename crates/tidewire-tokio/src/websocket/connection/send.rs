@@ -65,10 +65,27 @@ impl<IO> Connection<IO> {
     }
 
     pub(in crate::websocket) fn feed_encoded(&mut self, frame: &EncodedFrame) -> Result<(), SendError> {
-        let now = self.now();
-        self.writer.admit_encoded(now)?;
-        self.output.push_shared(frame.bytes());
+        self.admit_encoded()?;
+        self.push_shared(frame.bytes());
         Ok(())
+    }
+
+    /// Says that a shared frame comes next behind the output.
+    #[inline]
+    pub(in crate::websocket) fn admit_encoded(&mut self) -> Result<(), SendError> {
+        let now = self.now();
+        self.writer.admit_encoded(now)
+    }
+
+    /// Puts what was admitted there.
+    pub(in crate::websocket) fn push_shared(&mut self, frame: &Bytes) {
+        self.output.push_shared(frame);
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    pub(in crate::websocket) fn is_output_done(&self) -> bool {
+        self.output.is_done()
     }
 
     pub(in crate::websocket) fn feed_pieces(

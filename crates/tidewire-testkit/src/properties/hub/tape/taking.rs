@@ -12,6 +12,10 @@ impl Pair {
     /// The place of who was named: somebody who has something and was not named since.
     pub(super) fn poll_ready(&mut self) -> Option<usize> {
         let Some(id) = self.hub.poll_ready() else {
+            self.poll_cohorts();
+            if let Some(place) = self.put_off.pop() {
+                return Some(place);
+            }
             for (serial, subscriber) in &self.model.subscribers {
                 let (must, _) = self.model.has_something(*serial);
                 assert!(!(subscriber.idle && must), "somebody was forgotten");
@@ -160,9 +164,16 @@ impl Pair {
 
 /// Takes at most that many of a batch, under the eyes of the model, and says how many it took.
 fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Budget, most: usize) -> usize {
+    let deliveries: Vec<_> = batch.take(most).collect();
+    handed(model, serial, &deliveries, budget);
+    deliveries.len()
+}
+
+/// A subscriber was handed these as a batch.
+pub(super) fn handed(model: &mut Model, serial: u64, deliveries: &[Delivery<'_, Note>], budget: Budget) {
     let (mut taken, mut bytes) = (0, 0);
     model.begins_a_batch(serial);
-    for delivery in batch.take(most) {
+    for delivery in deliveries {
         taken += 1;
         match delivery {
             Delivery::Message(lent) => {
@@ -170,18 +181,17 @@ fn take(model: &mut Model, serial: u64, batch: &mut Batch<'_, Note>, budget: Bud
                 bytes += note.len_bytes;
                 let adds = taken > 1 && note.len_bytes > 0;
                 assert!(bytes <= budget.max_bytes || !adds, "over the budget's bytes");
-                model.delivered(serial, &lent);
+                model.delivered(serial, lent);
             }
-            Delivery::Gap(gap) => model.told(serial, &gap),
+            Delivery::Gap(gap) => model.told(serial, gap),
             Delivery::Direct(note) => {
                 bytes += note.len_bytes;
                 let adds = taken > 1 && note.len_bytes > 0;
                 assert!(bytes <= budget.max_bytes || !adds, "over the budget's bytes");
-                model.direct(serial, &note);
+                model.direct(serial, note);
             }
-            Delivery::Dismissed(dismissal) => model.dismissed(serial, &dismissal),
+            Delivery::Dismissed(dismissal) => model.dismissed(serial, dismissal),
         }
     }
     assert!(taken <= budget.max_messages.max(1), "over the budget's count");
-    taken
 }
