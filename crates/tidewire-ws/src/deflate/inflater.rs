@@ -70,8 +70,12 @@ impl Inflater {
         max_len: usize,
     ) -> Result<(), InflateError> {
         loop {
-            match self.inflate_some(input, output)? {
-                _ if output.len() > max_len => return Err(InflateError::TooLong),
+            let left = self.inflate_some(input, output);
+            // What is both too long and corrupt behind that is too long, in whatever pieces it comes.
+            if output.len() > max_len {
+                return Err(InflateError::TooLong);
+            }
+            match left? {
                 Left::Nothing => return Ok(()),
                 Left::After(read) => input = &input[read..],
             }
@@ -83,7 +87,7 @@ impl Inflater {
         }
     }
 
-    /// Inflates `input` into the room that `output` has, no further.
+    /// Inflates `input` into the room that `output` has, no further; what comes before an error is in it, too.
     pub(crate) fn inflate_some(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<Left, InflateError> {
         let mut read = 0;
         // Into the output itself it would cost what there is room for, at each call: all of it is zeroed first.
@@ -98,15 +102,12 @@ impl Inflater {
             }
             let before = (self.inner.total_in(), self.inner.total_out());
             let step = &mut step[..room.min(STEP_LEN)];
-            let status = self
-                .inner
-                .decompress(&input[read..], step, FlushDecompress::None)
-                .map_err(|_| InflateError::Corrupt)?;
+            let status = self.inner.decompress(&input[read..], step, FlushDecompress::None);
             let after = (self.inner.total_in(), self.inner.total_out());
             read += (after.0 - before.0) as usize;
             let inflated = &step[..(after.1 - before.1) as usize];
             output.extend_from_slice(inflated);
-            match status {
+            match status.map_err(|_| InflateError::Corrupt)? {
                 //= https://www.rfc-editor.org/rfc/rfc7692#section-7.2.3.4
                 //# On platforms where the flush method using an empty DEFLATE block with
                 //# no compression is not available, implementers can choose to flush
