@@ -181,12 +181,13 @@ impl Listener {
         }
     }
 
-    /// Asks each socket, another one first each time.
+    /// Asks each socket, first the one behind that which had something the last time.
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Peer)>> {
-        let first = self.first.fetch_add(1, Ordering::Relaxed) % self.sockets.len();
+        let first = self.first.load(Ordering::Relaxed);
         let (behind, ahead) = self.sockets.split_at(first);
-        for socket in ahead.iter().chain(behind) {
+        for (index, socket) in (first..).zip(ahead).chain((0..).zip(behind)) {
             if let Poll::Ready(accepted) = socket.poll_accept(cx) {
+                self.first.store((index + 1) % self.sockets.len(), Ordering::Relaxed);
                 return Poll::Ready(accepted);
             }
         }
