@@ -12,10 +12,11 @@ use tidewire_connection::websocket::{Accepting, Received, Transport};
 #[cfg(feature = "deflate")]
 use tidewire_ws::deflate;
 use tidewire_ws::handshake::{self, Refusal, Request, Response};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
     alarm::Alarm,
+    pool::ReadBuffer,
     websocket::{Config, WebSocket},
 };
 
@@ -223,17 +224,22 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
 
     /// Reads the request; what came behind it, or why it is refused.
     async fn read_request(&mut self) -> Result<Result<Vec<u8>, Refusal>, AcceptError> {
-        let mut piece = vec![0; READ_LEN];
         loop {
-            let len = self.read(&mut piece).await?;
+            let mut piece = self.read().await?;
             let now = self.alarm.now();
-            if len == 0 {
+            if piece.is_empty() {
                 self.accepting.handle_eof(now);
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
-            match self.accepting.receive(now, &piece[..len], &mut self.output) {
+            let received = self.accepting.receive(now, piece.unread(), &mut self.output);
+            let unread = match received {
+                Received::Request { consumed } => piece.unread()[consumed..].to_vec(),
+                Received::NeedMore | Received::Refused(_) | Received::Over => Vec::new(),
+            };
+            piece.give_back();
+            match received {
                 Received::NeedMore => {}
-                Received::Request { consumed } => return Ok(Ok(piece[consumed..len].to_vec())),
+                Received::Request { .. } => return Ok(Ok(unread)),
                 Received::Refused(refusal) => return Ok(Err(refusal)),
                 Received::Over => return Err(AcceptError::Timeout),
             }
@@ -242,11 +248,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
 
     /// Answers, and leaves the transport as it should be: to close it with unread input would destroy the answer on its way.
     async fn refused(mut self, refusal: Refusal) -> AcceptError {
-        let mut piece = vec![0; READ_LEN];
         loop {
             let step = match self.accepting.transport() {
                 Transport::ShutDown | Transport::Finish => self.shut_down().await,
-                Transport::Discard => self.discard(&mut piece).await,
+                Transport::Discard => self.discard().await,
                 Transport::Open | Transport::Closed => return AcceptError::Refused(refusal),
             };
             match step {
@@ -264,8 +269,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
         Ok(())
     }
 
-    async fn discard(&mut self, piece: &mut [u8]) -> Result<(), AcceptError> {
-        match self.read(piece).await {
+    async fn discard(&mut self) -> Result<(), AcceptError> {
+        match self.read().await.map(ReadBuffer::discard) {
             Ok(0) | Err(AcceptError::Io(_)) => self.accepting.handle_eof(self.alarm.now()),
             Ok(len) => self.accepting.handle_discarded(self.alarm.now(), len),
             Err(error) => return Err(error),
@@ -273,13 +278,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
         Ok(())
     }
 
-    async fn read(&mut self, piece: &mut [u8]) -> Result<usize, AcceptError> {
-        self.within(|io, cx| {
-            let mut room = ReadBuf::new(piece);
-            ready!(Pin::new(io).poll_read(cx, &mut room))?;
-            Poll::Ready(Ok(room.filled().len()))
-        })
-        .await
+    async fn read(&mut self) -> Result<ReadBuffer, AcceptError> {
+        self.within(|io, cx| ReadBuffer::poll_read(Pin::new(io), cx, READ_LEN)).await
     }
 
     /// Writes what waits, and flushes the transport.

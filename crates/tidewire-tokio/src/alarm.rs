@@ -1,6 +1,7 @@
 //! Deadlines of very many connections, without a timer of tokio's for each: one queue a runtime, and one task that asks it.
 
 use std::{
+    cell::RefCell,
     collections::HashMap,
     future::Future,
     mem,
@@ -26,6 +27,11 @@ use crate::clock::Clock;
 
 /// The queues of the runtimes that have one.
 static QUEUES: LazyLock<Mutex<HashMap<Id, Weak<Queue>>>> = LazyLock::new(Mutex::default);
+
+thread_local! {
+    /// The queue that this thread asked for last: mostly it is of the same runtime ever after.
+    static LAST: RefCell<Weak<Queue>> = const { RefCell::new(Weak::new()) };
+}
 
 /// The deadline of one connection, and its clock.
 ///
@@ -209,6 +215,16 @@ impl Queue {
     /// The current runtime's; it is made, and its task begins, with the first that asks. Both last as long as the runtime.
     fn current() -> Arc<Self> {
         let runtime = Handle::current().id();
+        let last = LAST.with_borrow(Weak::upgrade).filter(|queue| queue.runtime == runtime);
+        last.unwrap_or_else(|| {
+            let queue = Self::of(runtime);
+            LAST.set(Arc::downgrade(&queue));
+            queue
+        })
+    }
+
+    #[cold]
+    fn of(runtime: Id) -> Arc<Self> {
         // Where time is disabled this panics, here and now, and not in the task.
         drop(sleep_until(Instant::now()));
         let mut queues = QUEUES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,8 +2,13 @@
 
 use std::{
     cell::{Cell, RefCell},
+    io,
+    pin::Pin,
     sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Poll},
 };
+
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::output::Waiting;
 
@@ -96,6 +101,35 @@ impl ReadBuffer {
         Self { inner: Box::new(Filled { bytes, start: 0, end, kept: None }) }
     }
 
+    /// Reads at most `max_len` bytes, none at the end of the stream. While nothing comes, nobody holds a buffer. Cancel safe.
+    #[inline]
+    pub(crate) fn poll_read(
+        io: Pin<&mut impl AsyncRead>,
+        cx: &mut Context<'_>,
+        max_len: usize,
+    ) -> Poll<io::Result<Self>> {
+        let mut buffer = Self::take();
+        let bytes = &mut buffer.inner.bytes;
+        let max_len = max_len.min(bytes.len());
+        let mut room = ReadBuf::new(&mut bytes[..max_len]);
+        let read = io.poll_read(cx, &mut room);
+        let len = room.filled().len();
+        match read {
+            Poll::Ready(Ok(())) => {
+                buffer.filled(len);
+                Poll::Ready(Ok(buffer))
+            }
+            Poll::Ready(Err(error)) => {
+                buffer.give_back();
+                Poll::Ready(Err(error))
+            }
+            Poll::Pending => {
+                buffer.give_back();
+                Poll::Pending
+            }
+        }
+    }
+
     /// Done with: it goes to the pool of this thread.
     #[inline]
     pub(crate) fn give_back(mut self) {
@@ -109,17 +143,18 @@ impl ReadBuffer {
         }
     }
 
-    /// The room for a read, which is then told by [`filled`](Self::filled). What was unread is lost.
+    /// Gives it back, and says how many bytes were unread.
     #[inline]
-    pub(crate) fn room(&mut self) -> &mut [u8] {
-        &mut self.inner.bytes
+    pub(crate) fn discard(self) -> usize {
+        let len = self.len();
+        self.give_back();
+        len
     }
 
-    /// Says that a read put `len` bytes into the room.
+    /// Says that a read put `len` bytes at the beginning.
     #[inline]
-    pub(crate) fn filled(&mut self, len: usize) {
-        self.inner.start = 0;
-        self.inner.end = len.min(self.inner.bytes.len());
+    fn filled(&mut self, len: usize) {
+        (self.inner.start, self.inner.end) = (0, len);
     }
 
     /// The unread bytes.
@@ -261,20 +296,20 @@ mod tests {
     #[test]
     fn a_few_buffers_wait_as_they_are_and_more_take_at_most_twice_their_length() {
         let mut few: Vec<_> = (0..MAX_KEPT).map(|_| settled(1000)).collect();
-        assert!(few.iter_mut().all(|kept| kept.room().len() == READ_BUFFER_LEN));
+        assert!(few.iter_mut().all(|kept| kept.inner.bytes.len() == READ_BUFFER_LEN));
         for unread in [0, 1, 1000, READ_BUFFER_LEN / 2 - 1, READ_BUFFER_LEN / 2, READ_BUFFER_LEN] {
-            assert!(settled(unread).room().len() <= 2 * unread, "{unread}");
+            assert!(settled(unread).inner.bytes.len() <= 2 * unread, "{unread}");
         }
         // One that is given back, and one that is dropped, make place for another.
         few.pop().unwrap().give_back();
-        let mut again = settled(1000);
-        assert_eq!(again.room().len(), READ_BUFFER_LEN);
+        let again = settled(1000);
+        assert_eq!(again.inner.bytes.len(), READ_BUFFER_LEN);
         drop(again);
         few.push(settled(1000));
         // One that was more than half full is asked about again when it is not.
         let mut full = settled(READ_BUFFER_LEN - 1);
         full.consume(READ_BUFFER_LEN - 101);
-        assert_eq!(full.settled().room().len(), 100);
-        assert_eq!((settled(1000).room().len(), KEPT.load(Ordering::Relaxed)), (1000, MAX_KEPT));
+        assert_eq!(full.settled().inner.bytes.len(), 100);
+        assert_eq!((settled(1000).inner.bytes.len(), KEPT.load(Ordering::Relaxed)), (1000, MAX_KEPT));
     }
 }

@@ -13,12 +13,12 @@ use tidewire_ws::{
     frame::MaskingKey,
     handshake::client::{Declined, Opened, Request},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connector::{Connector, Redirects};
 use super::deadline::{DECLINED_BODY_TIMEOUT, Deadline};
 use super::error::{ConnectError, Stage};
-use crate::{alarm::Alarm, websocket::WebSocket};
+use crate::{alarm::Alarm, pool::ReadBuffer, websocket::WebSocket};
 
 /// Bytes taken off the transport at a time while there is no response.
 const READ_LEN: usize = 2048;
@@ -99,22 +99,22 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
 
     /// Reads the response; what the server chose, and what came behind it.
     async fn read_response(&mut self, redirects: Redirects) -> Result<(Box<Opened>, Vec<u8>), ConnectError> {
-        let mut piece = vec![0; READ_LEN];
         loop {
-            let read = self.read(&mut piece).await;
+            // What came of a body is enough to know why.
+            let mut piece = self.read().await.map_err(|error| self.declined().unwrap_or(error))?;
             let now = self.alarm.now();
-            let answered = match read {
-                Ok(0) => self.connecting.handle_eof(now),
-                Ok(len) => self.connecting.receive(now, &piece[..len]),
-                // What came of a body is enough to know why.
-                Err(error) => return Err(self.declined().unwrap_or(error)),
+            let answered = match piece.unread() {
+                [] => self.connecting.handle_eof(now),
+                input => self.connecting.receive(now, input),
             };
+            let unread = match answered {
+                Answered::Open { consumed, .. } => piece.unread()[consumed..].to_vec(),
+                Answered::NeedMore | Answered::Declined(_) | Answered::Invalid(_) => Vec::new(),
+            };
+            piece.give_back();
             match answered {
                 Answered::NeedMore => self.wait_for_body(now, redirects),
-                Answered::Open { opened, consumed } => {
-                    let len = read.unwrap_or_default();
-                    return Ok((opened, piece[consumed..len].to_vec()));
-                }
+                Answered::Open { opened, .. } => return Ok((opened, unread)),
                 Answered::Declined(declined) => return Err(ConnectError::Declined(declined)),
                 Answered::Invalid(invalid) => return Err(ConnectError::Response(invalid)),
             }
@@ -146,13 +146,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
         .await;
     }
 
-    async fn read(&mut self, piece: &mut [u8]) -> Result<usize, ConnectError> {
-        self.within(|io, cx| {
-            let mut room = ReadBuf::new(piece);
-            ready!(Pin::new(io).poll_read(cx, &mut room))?;
-            Poll::Ready(Ok(room.filled().len()))
-        })
-        .await
+    async fn read(&mut self) -> Result<ReadBuffer, ConnectError> {
+        self.within(|io, cx| ReadBuffer::poll_read(Pin::new(io), cx, READ_LEN)).await
     }
 
     /// Takes a step while the deadlines run.

@@ -66,17 +66,25 @@ impl<'h> Target<'h> {
         if !target.bytes().all(|byte| matches!(byte, 0x21..=0x7E) && byte != b'#') {
             return None;
         }
-        if target.starts_with('/') {
-            return Some(Self { authority: None, origin: target });
+        let parsed = Self::of(target);
+        let is_target = match parsed.authority {
+            None => target.starts_with('/'),
+            Some(authority) => is_authority(authority.as_bytes()) && has_known_scheme(target),
+        };
+        is_target.then_some(parsed)
+    }
+
+    /// The parts of a target that was taken before.
+    pub(crate) fn of(target: &'h str) -> Self {
+        let absolute = if target.starts_with('/') { None } else { target.split_once("://") };
+        match absolute {
+            None => Self { authority: None, origin: target },
+            Some((_, rest)) => {
+                let (authority, origin) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+                let origin = if origin.is_empty() { "/" } else { origin };
+                Self { authority: Some(authority), origin }
+            }
         }
-        let (scheme, rest) = target.split_once("://")?;
-        if !["http", "https", "ws", "wss"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) {
-            return None;
-        }
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, origin) = rest.split_at(end);
-        let origin = if origin.is_empty() { "/" } else { origin };
-        is_authority(authority.as_bytes()).then_some(Self { authority: Some(authority), origin })
     }
 
     /// The part before the question mark.
@@ -92,6 +100,12 @@ impl<'h> Target<'h> {
     pub(crate) fn query(&self) -> Option<&'h str> {
         self.origin.split_once('?').map(|(_, query)| query)
     }
+}
+
+fn has_known_scheme(target: &str) -> bool {
+    let is =
+        |known: &&str| target.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(known));
+    ["http", "https", "ws", "wss"].iter().any(|known| is(&known))
 }
 
 #[cfg(test)]

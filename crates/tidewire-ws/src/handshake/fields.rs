@@ -34,7 +34,7 @@ impl Fields for http::HeaderMap {
 
 /// Room for the fields of a head: for as many as may come, and for no more than it has lines.
 pub(crate) fn room_for_headers<'h>(head: &[u8], max_headers: usize) -> Vec<httparse::Header<'h>> {
-    let lines = head.iter().filter(|byte| **byte == b'\n').count();
+    let lines = memchr::memchr_iter(b'\n', head).count();
     alloc::vec![httparse::EMPTY_HEADER; max_headers.min(lines)]
 }
 

@@ -88,15 +88,19 @@ impl Collector {
             Place::Leading | Place::InLine | Place::LineEnd | Place::LineEndThenCr => {}
         }
         let room = max_head_len.saturating_sub(self.head.len());
-        for (index, byte) in input.iter().take(room).enumerate() {
+        let mut rest = &input[..input.len().min(room)];
+        while !rest.is_empty() {
+            let (part, behind) = rest.split_at(self.place.step(rest));
             #[cfg(test)]
             {
-                self.looked_at += 1;
+                self.looked_at += part.len();
             }
-            self.place = self.place.then(*byte);
+            rest = behind;
+            self.place = part.last().map_or(self.place, |last| self.place.then(*last));
             if self.place == Place::Complete {
-                self.head.extend_from_slice(&input[..=index]);
-                return Ok(Progress::Complete { consumed: index + 1 });
+                let consumed = input.len().min(room) - rest.len();
+                self.head.extend_from_slice(&input[..consumed]);
+                return Ok(Progress::Complete { consumed });
             }
         }
         if input.len() > room {
@@ -110,6 +114,14 @@ impl Collector {
 }
 
 impl Place {
+    /// How many bytes to go on by, at least one of them: within a line only its end matters.
+    fn step(self, rest: &[u8]) -> usize {
+        match self {
+            Self::InLine => memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1),
+            Self::Leading | Self::LineEnd | Self::LineEndThenCr | Self::Complete | Self::TooLong => 1,
+        }
+    }
+
     fn then(self, byte: u8) -> Self {
         match (self, byte) {
             (Self::Complete | Self::TooLong, _) => self,

@@ -8,11 +8,14 @@ use std::{
 };
 
 use tidewire_connection::websocket::{Event, Transport};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::io::poll_read_buf;
 
 use super::{Connection, Turn};
-use crate::{pool::ReadBuffer, websocket::Message};
+use crate::{
+    pool::{READ_BUFFER_LEN, ReadBuffer},
+    websocket::Message,
+};
 
 /// While so many bytes of output wait, nothing more is read: a peer that does not take answers asks no questions.
 const MAX_OUTPUT_LEN: usize = 1024 * 1024;
@@ -204,10 +207,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
             self.writer.handle_read_resumed(now);
         }
         let read = match self.writer.transport() {
-            Transport::Discard => self.poll_read_buffer(cx).map_ok(|(len, buffer)| {
-                buffer.give_back();
-                len
-            }),
+            Transport::Discard => {
+                let io = Pin::new(&mut self.io);
+                ReadBuffer::poll_read(io, cx, READ_BUFFER_LEN).map_ok(ReadBuffer::discard)
+            }
             Transport::Open | Transport::ShutDown | Transport::Finish | Transport::Closed => {
                 self.poll_read_unread(cx)
             }
@@ -229,31 +232,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Connection<IO> {
         if let Some((_, read)) = reader.receive_direct(|room| poll_read_buf(Pin::new(io), cx, room)) {
             return read;
         }
-        let (len, mut buffer) = ready!(self.poll_read_buffer(cx))?;
+        let buffer = ready!(ReadBuffer::poll_read(Pin::new(io), cx, READ_BUFFER_LEN))?;
+        let len = buffer.len();
         if len == 0 {
             buffer.give_back();
         } else {
-            buffer.filled(len);
             self.unread = Some(buffer);
         }
         Poll::Ready(Ok(len))
-    }
-
-    fn poll_read_buffer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(usize, ReadBuffer)>> {
-        let mut buffer = ReadBuffer::take();
-        let mut room = ReadBuf::new(buffer.room());
-        let outcome = Pin::new(&mut self.io).poll_read(cx, &mut room);
-        let len = room.filled().len();
-        match outcome {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok((len, buffer))),
-            Poll::Ready(Err(error)) => {
-                buffer.give_back();
-                Poll::Ready(Err(error))
-            }
-            Poll::Pending => {
-                buffer.give_back();
-                Poll::Pending
-            }
-        }
     }
 }

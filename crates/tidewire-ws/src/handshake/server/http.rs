@@ -114,7 +114,7 @@ pub fn accept<'r>(head: impl Into<Head<'r>>, config: &Config) -> Result<Accepted
     let version = if head.version == Version::HTTP_11 { HttpVersion::Http11 } else { HttpVersion::Other };
     let target = head.uri.to_string();
     let line = RequestLine { method: head.method.as_str(), target: &target, version };
-    let (_, accept) = judge(line, head.headers)?;
+    let accept = judge(line, head.headers)?;
     Accepted::new(Switch::Upgrade(accept), head.headers)
 }
 

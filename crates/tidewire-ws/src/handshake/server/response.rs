@@ -2,12 +2,11 @@
 
 #[cfg(feature = "deflate")]
 use crate::deflate::Agreement;
-use crate::handshake::fields::{ExtraFields, InvalidField, Text};
+use crate::handshake::fields::{ExtraFields, InvalidField};
 use crate::handshake::key::AcceptKey;
 use crate::handshake::tokens::as_token;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::Write;
 
 /// What the 101 says beyond the handshake itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,18 +138,20 @@ impl Response {
 //# subprotocols, it MUST NOT send back a |Sec-WebSocket-Protocol|
 //# header field in its response).
 pub(super) fn write_accept(accept: &AcceptKey, response: &Response, output: &mut Vec<u8>) {
-    let mut text = Text(output);
-    // Writing to memory does not fail.
-    let _ = write!(
-        text,
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Accept: {}\r\n",
-        accept.as_str()
-    );
+    const BEGINNING: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Accept: ";
+    let accept = accept.as_str();
+    let fields: usize = response.fields().map(|(name, value)| name.len() + value.len() + 4).sum();
+    output.reserve(BEGINNING.len() + accept.len() + fields + 4);
+    let mut write = |text: &str| output.extend_from_slice(text.as_bytes());
+    write(BEGINNING);
+    write(accept);
     for (name, value) in response.fields() {
-        let _ = write!(text, "{name}: {value}\r\n");
+        for part in ["\r\n", name, ": ", value] {
+            write(part);
+        }
     }
-    let _ = text.write_str("\r\n");
+    write("\r\n\r\n");
 }
 
 #[cfg(test)]

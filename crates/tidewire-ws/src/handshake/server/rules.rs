@@ -29,7 +29,7 @@ pub(super) struct RequestLine<'r> {
     pub(super) version: HttpVersion,
 }
 
-/// Judges a request; answers its key, and says what its target means.
+/// Judges a request, and answers its key.
 //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
 //# If
 //# the server, while reading the handshake, finds that the client did
@@ -42,10 +42,7 @@ pub(super) struct RequestLine<'r> {
 //= https://www.rfc-editor.org/rfc/rfc6455#section-10.7
 //# If the invalid data is sent during the WebSocket handshake, the server
 //# SHOULD return an appropriate HTTP [RFC2616] status code.
-pub(super) fn judge<'r>(
-    line: RequestLine<'r>,
-    fields: &(impl Fields + ?Sized),
-) -> Result<(Target<'r>, AcceptKey), Refusal> {
+pub(super) fn judge(line: RequestLine<'_>, fields: &(impl Fields + ?Sized)) -> Result<AcceptKey, Refusal> {
     //= https://www.rfc-editor.org/rfc/rfc6455#section-4.2.1
     //# An HTTP/1.1 or higher GET request, including a "Request-URI"
     if line.method != "GET" {
@@ -55,8 +52,7 @@ pub(super) fn judge<'r>(
         HttpVersion::Http11 => {}
         HttpVersion::Other => return Err(Refusal::bad_request("expected HTTP/1.1")),
     }
-    let target =
-        Target::parse(line.target).ok_or(Refusal::bad_request("expected a path or an absolute URI"))?;
+    Target::parse(line.target).ok_or(Refusal::bad_request("expected a path or an absolute URI"))?;
     host(fields)?;
     upgrade(fields)?;
     no_body(fields)?;
@@ -65,7 +61,7 @@ pub(super) fn judge<'r>(
     }
     let answer = key(fields)?;
     offers(fields)?;
-    Ok((target, answer))
+    Ok(answer)
 }
 
 /// Judges what does not depend on the version of HTTP: the origin, the subprotocols, the extensions.
