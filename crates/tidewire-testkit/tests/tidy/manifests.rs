@@ -45,7 +45,7 @@ const EDGES: [(&str, &[&str]); 10] = [
 
 /// What a sans-IO crate may use from outside.
 const OUTSIDE: [(&str, &[&str]); 5] = [
-    ("tidewire-ws", &["base64", "bytes", "flate2", "http", "httparse", "sha1", "simdutf8"]),
+    ("tidewire-ws", &["base64", "bytes", "flate2", "http", "httparse", "memchr", "sha1", "simdutf8"]),
     ("tidewire-sse", &["bytes", "futures-core", "http-body", "memchr", "pin-project-lite"]),
     ("tidewire-lifecycle", &[]),
     ("tidewire-hub", &["base64", "bytes", "hashbrown", "slab"]),
