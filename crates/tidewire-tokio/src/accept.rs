@@ -6,6 +6,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use tidewire_connection::websocket::{Accepting, Received, Transport};
@@ -175,10 +176,11 @@ impl Acceptor {
         if let Err(refusal) = accepted {
             return Err(opening.refused(refusal).await);
         }
-        opening.write_output().await?;
+        opening.write_output(now).await?;
         let Opening { io, accepting, alarm, .. } = opening;
-        match accepting.open(alarm.now()) {
-            Ok(halves) => Ok(WebSocket::new(io, &unread, alarm, halves)),
+        let now = alarm.now();
+        match accepting.open(now) {
+            Ok(halves) => Ok(WebSocket::new(io, &unread, alarm, now, halves)),
             Err(_) => Err(AcceptError::Timeout),
         }
     }
@@ -263,7 +265,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
     }
 
     async fn shut_down(&mut self) -> Result<(), AcceptError> {
-        self.write_output().await?;
+        self.write_output(self.alarm.now()).await?;
         self.within(|io, cx| Pin::new(io).poll_shutdown(cx)).await?;
         self.accepting.handle_shut_down(self.alarm.now());
         Ok(())
@@ -282,17 +284,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Opening<IO> {
         self.within(|io, cx| ReadBuffer::poll_read(Pin::new(io), cx, READ_LEN)).await
     }
 
-    /// Writes what waits, and flushes the transport.
-    async fn write_output(&mut self) -> Result<(), AcceptError> {
+    /// Writes what waits, from `now` on, and flushes the transport.
+    async fn write_output(&mut self, mut now: Duration) -> Result<(), AcceptError> {
         let mut output = mem::take(&mut self.output);
         while !output.is_empty() {
-            self.accepting.handle_sent(self.alarm.now(), 0, output.len());
+            self.accepting.handle_sent(now, 0, output.len());
             let len = self.within(|io, cx| Pin::new(io).poll_write(cx, &output)).await?;
+            now = self.alarm.now();
             if len == 0 {
                 return Err(io::Error::from(io::ErrorKind::WriteZero).into());
             }
             output.drain(..len);
-            self.accepting.handle_sent(self.alarm.now(), len, output.len());
+            self.accepting.handle_sent(now, len, output.len());
         }
         self.within(|io, cx| Pin::new(io).poll_flush(cx)).await
     }

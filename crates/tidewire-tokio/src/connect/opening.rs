@@ -46,8 +46,9 @@ where
         }
     };
     let Opening { io, connecting, alarm, .. } = opening;
-    match connecting.open(alarm.now(), &opened, masking_key) {
-        Ok(halves) => Ok((WebSocket::new(io, &unread, alarm, halves), *opened)),
+    let now = alarm.now();
+    match connecting.open(now, &opened, masking_key) {
+        Ok(halves) => Ok((WebSocket::new(io, &unread, alarm, now, halves), *opened)),
         Err(_) => Err(ConnectError::Timeout(Stage::Handshake)),
     }
 }

@@ -133,8 +133,9 @@ impl Upgrading {
     }
 
     fn open<IO: AsyncRead + AsyncWrite + Unpin>(self, io: IO, unread: &[u8], alarm: Alarm) -> WebSocket<IO> {
-        let halves = sans_io::server(&self.config, alarm.now());
-        let websocket = WebSocket::new(io, unread, alarm, halves);
+        let now = alarm.now();
+        let halves = sans_io::server(&self.config, now);
+        let websocket = WebSocket::new(io, unread, alarm, now, halves);
         #[cfg(feature = "deflate")]
         if let Some(agreement) = &self.agreement {
             return websocket.with_deflate(agreement);

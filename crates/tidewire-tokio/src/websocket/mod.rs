@@ -74,8 +74,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     #[must_use]
     pub fn accepted(io: IO, unread: &[u8], config: &Config) -> Self {
         let alarm = Alarm::new();
-        let halves = sans_io::server(config, alarm.now());
-        Self::new(io, unread, alarm, halves)
+        let now = alarm.now();
+        let halves = sans_io::server(config, now);
+        Self::new(io, unread, alarm, now, halves)
     }
 
     /// Compresses messages and takes compressed ones, as it was agreed to in the opening handshake. Before the first
@@ -97,9 +98,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         io: IO,
         unread: &[u8],
         alarm: Alarm,
+        now: Duration,
         halves: (sans_io::Reader, sans_io::Writer),
     ) -> Self {
-        Self { connection: Box::new(Connection::new(io, unread, alarm, halves)) }
+        Self { connection: Box::new(Connection::new(io, unread, alarm, now, halves)) }
     }
 
     // Questions.

@@ -35,15 +35,16 @@ fn is_ipv6(address: &[u8]) -> bool {
 
 /// A registered name: unreserved characters, sub-delimiters, and whole percent escapes.
 fn is_name(name: &[u8]) -> bool {
-    let mut rest = name;
-    while let Some((byte, behind)) = rest.split_first() {
-        rest = match (byte, behind) {
-            (b'%', [high, low, behind @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => behind,
-            (byte, behind) if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte) => behind,
-            _ => return false,
-        };
-    }
-    true
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(byte);
+    let mut parts = name.split(|byte| *byte == b'%');
+    let begins_plain = parts.next().is_none_or(|part| part.iter().all(is_plain));
+    let is_escape_and_plain = |part: &[u8]| match part {
+        [high, low, rest @ ..] => {
+            high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && rest.iter().all(is_plain)
+        }
+        [] | [_] => false,
+    };
+    begins_plain && parts.all(is_escape_and_plain)
 }
 
 /// The request target of an opening handshake.
@@ -103,9 +104,8 @@ impl<'h> Target<'h> {
 }
 
 fn has_known_scheme(target: &str) -> bool {
-    let is =
-        |known: &&str| target.split_once(':').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case(known));
-    ["http", "https", "ws", "wss"].iter().any(|known| is(&known))
+    let scheme = target.split_once(':').map_or(target, |(scheme, _)| scheme);
+    ["http", "https", "ws", "wss"].iter().any(|known| known.eq_ignore_ascii_case(scheme))
 }
 
 #[cfg(test)]

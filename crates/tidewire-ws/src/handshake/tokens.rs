@@ -7,7 +7,9 @@ pub(crate) fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// Whether one of the list's elements is `token`, in any case.
 pub(crate) fn has_token(value: &[u8], token: &str) -> bool {
-    elements(value).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    let is_token = |element: &[u8]| element.eq_ignore_ascii_case(token.as_bytes());
+    // Mostly it stands alone.
+    is_token(value) || elements(value).any(is_token)
 }
 
 /// The text of a token, which is one or more of RFC 9110's `tchar`; `None` for anything else.

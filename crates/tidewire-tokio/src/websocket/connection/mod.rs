@@ -67,11 +67,11 @@ impl<IO> Connection<IO> {
         io: IO,
         unread: &[u8],
         alarm: Alarm,
+        now: Duration,
         (reader, mut writer): (sans_io::Reader, sans_io::Writer),
     ) -> Self {
-        let looked_at = alarm.now();
         let unread = (!unread.is_empty()).then(|| {
-            writer.handle_received(looked_at, unread.len());
+            writer.handle_received(now, unread.len());
             ReadBuffer::from(unread)
         });
         let output = Output::default();
@@ -84,7 +84,7 @@ impl<IO> Connection<IO> {
             inbox: None,
             ahead: Ahead::ONE,
             alarm,
-            looked_at,
+            looked_at: now,
             turn: Turn::Ours,
             lost: Lost::Nothing,
             notice: None,
