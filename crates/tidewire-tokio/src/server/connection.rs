@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use crate::{
-    accept::{AcceptError, Acceptor},
+    accept::Acceptor,
     drain::Notice,
     listener::{Parked, Peer, Permit, Stream},
     websocket::WebSocket,
@@ -38,15 +38,25 @@ pub(super) enum Arrived {
     Elsewhere(Parked),
 }
 
+impl Arrived {
+    fn here(self) -> io::Result<Stream> {
+        match self {
+            Self::Here(stream) => Ok(stream),
+            Self::Elsewhere(parked) => parked.unpark(),
+        }
+    }
+}
+
 impl<R, S, H> Serving<R, S, H> {
     /// The opening handshake; what the handler makes of the WebSocket, if one came of it.
-    pub(super) async fn open<F, T, IO, O>(
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` keeps its arguments twice")]
+    pub(super) fn open<F, T, IO, O>(
         self: Arc<Self>,
         arrived: Arrived,
         peer: Peer,
         notice: Notice,
         handshake: OwnedSemaphorePermit,
-    ) -> Option<F>
+    ) -> impl Future<Output = Option<F>>
     where
         R: Fn(&Request<'_>, &Peer) -> Result<(Response, T), Refusal>,
         S: Fn(Stream) -> O,
@@ -54,27 +64,27 @@ impl<R, S, H> Serving<R, S, H> {
         IO: AsyncRead + AsyncWrite + Unpin,
         H: Fn(WebSocket<IO>, T) -> F,
     {
-        let mut chosen = None;
-        let opened = async {
-            let stream = match arrived {
-                Arrived::Here(stream) => stream,
-                Arrived::Elsewhere(parked) => parked.unpark()?,
+        async move {
+            let mut chosen = None;
+            let opened = match arrived.here() {
+                Ok(stream) => {
+                    let respond = |request: &Request<'_>| {
+                        let (response, state) = (self.respond)(request, &peer)?;
+                        chosen = Some(state);
+                        Ok(response)
+                    };
+                    self.acceptor.open((self.secure)(stream), respond).await
+                }
+                Err(error) => Err(error.into()),
             };
-            let respond = |request: &Request<'_>| {
-                let (response, state) = (self.respond)(request, &peer)?;
-                chosen = Some(state);
-                Ok(response)
-            };
-            self.acceptor.open((self.secure)(stream), respond).await
-        };
-        let opened: Result<_, AcceptError> = opened.await;
-        drop(handshake);
-        match (opened, chosen) {
-            (Ok(websocket), Some(state)) => Some((self.handler)(websocket.with_notice(notice), state)),
-            (Ok(_), None) => unreachable!("a WebSocket opens by a response"),
-            (Err(error), _) => {
-                tracing::debug!(%peer, %error, "no WebSocket came of a connection");
-                None
+            drop(handshake);
+            match (opened, chosen) {
+                (Ok(websocket), Some(state)) => Some((self.handler)(websocket.with_notice(notice), state)),
+                (Ok(_), None) => unreachable!("a WebSocket opens by a response"),
+                (Err(error), _) => {
+                    tracing::debug!(%peer, %error, "no WebSocket came of a connection");
+                    None
+                }
             }
         }
     }
