@@ -60,11 +60,12 @@ pub fn deflate() -> Vec<Entrant> {
     roster
 }
 
-/// Event streams: ours on a server of our own, and on axum's.
+/// Event streams: ours on a server of our own, on hyper's, and on axum's.
 #[must_use]
 pub fn events() -> Vec<Entrant> {
     let mut roster = with_peers(&[Entrant::new("axum", Kind::Peer)]);
-    roster.push(Entrant::new("tidewire-on-axum", Kind::Ours));
+    let elsewhere = ["tidewire-on-hyper", "tidewire-on-axum"];
+    roster.extend(elsewhere.map(|name| Entrant::new(name, Kind::Ours)));
     roster
 }
 

@@ -62,7 +62,8 @@ fn main() -> Result<(), Failed> {
     tokio_runtime(cli.threads)?.block_on(async {
         match cli.server.as_str() {
             "floor" => floor::serve(cli.work).await,
-            "tidewire-on-axum" => ours::serve_by_axum(cli.work).await,
+            "tidewire-on-axum" => ours::serve_by(ours::Http::Axum, cli.work).await,
+            "tidewire-on-hyper" => ours::serve_by(ours::Http::Hyper, cli.work).await,
             #[cfg(feature = "peers")]
             peer => peers::serve(peer, cli.work).await,
             #[cfg(not(feature = "peers"))]

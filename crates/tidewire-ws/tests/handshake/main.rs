@@ -200,3 +200,39 @@ fn debug_shows_no_credentials() {
     let shown = format!("{head:?} {:?}", head.request().unwrap());
     assert!(shown.contains("Authorization") && !shown.contains("secret"), "{shown}");
 }
+
+#[test]
+fn headers_are_handed_out_as_they_were_sent_however_often_they_are_asked_for() {
+    let sent: [(&str, &[u8]); 5] = [
+        ("X-Empty", b""),
+        ("x-TWICE", b"a, b"),
+        ("X-Obs", b"caf\xE9 \xFF"),
+        ("X-Twice", b"c"),
+        ("X-Last", b"\"\t\""),
+    ];
+    let stream = request(&[]);
+    let (head, _) = stream.split_at(stream.len() - 2);
+    // Empty lines before the first one are passed over (RFC 9112 §2.2).
+    let mut stream = [b"\r\n\r\n", head.as_bytes()].concat();
+    for (name, value) in sent {
+        stream.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
+    }
+    stream.extend(b"\r\n");
+    for step in [1, 7, stream.len()] {
+        let mut reader = HeadReader::new(Arc::default());
+        for piece in stream.chunks(step) {
+            reader.receive(piece).unwrap();
+        }
+        for _ in 0..2 {
+            let found = reader.request().unwrap();
+            let own: Vec<_> =
+                found.headers().filter(|(name, _)| name[..2].eq_ignore_ascii_case("x-")).collect();
+            assert_eq!(own, sent, "in pieces of {step}");
+            assert_eq!(
+                (found.header("x-empty"), found.header("X-tWICE")),
+                (Some(&b""[..]), Some(&b"a, b"[..]))
+            );
+            assert_eq!((found.header("x-obs"), found.header("x-none")), (Some(sent[2].1), None));
+        }
+    }
+}

@@ -1,4 +1,5 @@
-//! Event streams by axum's handlers, on our own server or on axum's, from a topic of a shared hub whose messages are events that are encoded once.
+//! Event streams by axum's handlers, on our own server, on hyper's or on axum's, from a topic of a shared hub whose messages
+//! are events that are encoded once.
 
 use std::{
     hash::Hasher,
@@ -16,7 +17,10 @@ use axum::{
     routing::get,
 };
 use hyper::server::conn::http1;
-use hyper_util::{rt::TokioTimer, service::TowerToHyperService};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use tidewire_sse::{Encoded, Event};
 use tidewire_tokio::{
     drain::Drain,
@@ -78,6 +82,19 @@ pub(super) async fn serve_by_axum() -> Result<(), Failed> {
         axum::serve::ListenerExt::tap_io(crate::listen().await?, |stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, router()?).await?;
     Ok(())
+}
+
+/// On hyper's own.
+pub(super) async fn serve_by_hyper() -> Result<(), Failed> {
+    let (router, listener) = (router()?, crate::listen().await?);
+    loop {
+        let (socket, _) = listener.accept().await?;
+        socket.set_nodelay(true)?;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new());
+        let service = TowerToHyperService::new(router.clone());
+        tokio::spawn(http.serve_connection(TokioIo::new(socket), service));
+    }
 }
 
 async fn follow(State(app): State<App>) -> Response {

@@ -35,11 +35,21 @@ pub(crate) async fn serve(work: Work, workers: Workers) -> Result<(), Failed> {
     }
 }
 
+/// Another's server of HTTP.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Http {
+    /// `axum::serve`.
+    Axum,
+    /// hyper's connections of HTTP/1.1.
+    Hyper,
+}
+
 /// The same by another's server.
-pub(crate) async fn serve_by_axum(work: Work) -> Result<(), Failed> {
-    match work {
-        Work::Events => events::serve_by_axum().await,
-        Work::Echo | Work::Fanout | Work::Deflate => Err(unknown(work)),
+pub(crate) async fn serve_by(http: Http, work: Work) -> Result<(), Failed> {
+    match (work, http) {
+        (Work::Events, Http::Axum) => events::serve_by_axum().await,
+        (Work::Events, Http::Hyper) => events::serve_by_hyper().await,
+        (Work::Echo | Work::Fanout | Work::Deflate, _) => Err(unknown(work)),
     }
 }
 
